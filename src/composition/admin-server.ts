@@ -28,6 +28,8 @@ type OwnDep =
   | 'queueAdmin'
   | 'funnel'
   | 'poolHistory'
+  | 'imagePins'
+  | 'imageUpdates'
   | Exclude<keyof OperateWebhooksDeps, 'clock'>;
 
 export interface AdminServerDeps {
@@ -45,6 +47,8 @@ export interface AdminServerDeps {
     | 'operatorSessions'
     | 'funnel'
     | 'poolHistory'
+    | 'imagePins'
+    | 'imageUpdates'
     | 'outbox'
     | 'webhookStatuses'
   >;
@@ -77,6 +81,8 @@ export async function startAdminServer({
     breakers: store.breakers,
     funnel: store.funnel,
     poolHistory: store.poolHistory,
+    imagePins: store.imagePins,
+    imageUpdates: store.imageUpdates,
     outbox: store.outbox,
     webhooks: config.webhooks,
     webhookAdmin: new JetStreamWebhookAdmin(connection),

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { awaitReplicas } from './await-replicas.ts';
-import { createConsumption, createNetworks, engineVersion, prepareRuntime } from './engines.ts';
-import { Infrastructure, type OpenEngine } from './infrastructure.ts';
+import { createConsumption, createNetworks, engineVersion } from './engines.ts';
+import { Infrastructure } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
 import type { Config } from '../config/config.ts';
@@ -9,12 +9,11 @@ import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { NO_NODE } from '../domain/node.ts';
-import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
-import { ImageAgreement } from '../pool/agree-on-images.ts';
+import type { ImageAgreement } from '../pool/agree-on-images.ts';
 import { Admission } from '../pool/admission.ts';
 import { MemorySharing } from '../pool/share-memory.ts';
 import { ShareWatch } from '../pool/share-watch.ts';
@@ -37,6 +36,7 @@ import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { Proxies } from '../pool/proxies.ts';
 import { StorageReserve } from '../pool/storage-reserve.ts';
 import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
+import type { ImageUpdater } from '../pool/update-images.ts';
 import { StartTurns } from '../pool/start-turns.ts';
 import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
 import { TemplateFitness } from '../pool/template-fitness.ts';
@@ -47,7 +47,9 @@ import { createNodeQueue } from '../queue/node-tasks.ts';
 import { JetStreamEvents } from '../queue/event-stream.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import { createCheckpointCarrier } from './checkpoint-carrier.ts';
-import { openRestoreParts, type RestoreParts } from './restoring.ts';
+import { openEngine } from './engine-parts.ts';
+import { createImageUpdater } from './image-updater.ts';
+import type { RestoreParts } from './restoring.ts';
 import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import type { Store } from '../store/store.ts';
@@ -146,6 +148,7 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly restorer: Restorer | undefined;
   /** Undefined: nothing is restored here. */
   readonly carrier: CheckpointCarrier | undefined;
+  readonly imageUpdater: ImageUpdater;
 }
 
 /** Throws what the part that could not be had throws. */
@@ -214,56 +217,6 @@ export async function openAppParts(
   return { store, connection, caddy, metrics, poster, leadership, pool };
 }
 
-/** The engine of this host, which goes by what images are on all nodes. */
-async function openEngine({
-  config,
-  log,
-  role,
-  engine: chosen,
-  infrastructure,
-  catalogue,
-  store,
-  metrics,
-  releasers,
-}: PartsOptions & {
-  readonly infrastructure: Infrastructure;
-  readonly catalogue: Catalogue;
-  readonly store: Store;
-  readonly metrics: Metrics;
-  readonly releasers: Releasers;
-}): Promise<OpenEngine & { readonly images: ImageAgreement; readonly restoring: RestoreParts }> {
-  const pinned = new Map<string, ImagePin>();
-  const decides = role === 'server';
-  const { engine, runtime } = await infrastructure.openEngine({
-    engine: chosen,
-    require: (candidate) => requireEngineOfInstances(candidate, config, store),
-    extras: {
-      onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
-      onFetched: (status) => metrics.imageFetched(status),
-      pinnedImages: pinned,
-      decidesImages: decides,
-    },
-  });
-  const images = new ImageAgreement({
-    ...{ catalogue, runtime, pinned, log },
-    pins: store.imagePins,
-    decides: async () => decides || (await noServerHasImages(store)),
-  });
-  await prepareRuntime({ prepare: (templates) => images.settle().then(() => runtime.prepare(templates)) }, config, log);
-  const restoring = await openRestoreParts({
-    ...{ config, engine, log, releasers, pinnedImages: pinned },
-    promotions: store.promotions,
-    use: 'server',
-  });
-  return { engine, runtime, images, restoring };
-}
-
-/** Then what a name stands for is decided as it is among servers, by the workers. */
-async function noServerHasImages({ processes }: Pick<Store, 'processes'>): Promise<boolean> {
-  const servers = (await processes.running()).filter(({ role }) => role === 'server');
-  return servers.length > 0 && servers.every(({ node }) => node === NO_NODE);
-}
-
 /** What this host has and can, and how it says so. */
 function nodeParts(parts: {
   readonly config: Config;
@@ -280,19 +233,24 @@ function nodeParts(parts: {
   readonly log: Log;
   readonly connection: QueueConnection;
   readonly triggers: LoopTriggers;
-}): Pick<PoolParts, 'node' | 'consumption' | 'memorySharing' | 'storageReserve' | 'fitness' | 'carrier' | 'beat'> {
+}): Pick<
+  PoolParts,
+  'node' | 'consumption' | 'memorySharing' | 'storageReserve' | 'fitness' | 'carrier' | 'imageUpdater' | 'beat'
+> {
   const { config, version, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
   const observer = parts.metrics;
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
   const storageReserve = createStorageReserve(config, consumption, observer, log);
   const fitness = new TemplateFitness({ catalogue, runtime, images: parts.images, databases: restoring.databases });
+  const requestReconcile = (): void => triggers.reconcile.fire();
   const carrier = createCheckpointCarrier({ ...parts, observer });
+  const imageUpdater = createImageUpdater({ ...parts, observer, requestReconcile });
   const heartbeat: HeartbeatDeps = {
     ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, carrier, log },
     leads: parts.leadership.node,
     queueAnswers: () => connection.answers(),
-    requestReconcile: () => triggers.reconcile.fire(),
+    requestReconcile,
     engineVersion: engineVersion(engine, config),
     checkpoints: restoring.restorer === undefined ? undefined : restoring.checkpointRepository,
     portRange: config.containers.portRange,
@@ -310,7 +268,8 @@ function nodeParts(parts: {
           node,
           log,
         });
-  return { node, consumption, memorySharing, storageReserve, fitness, carrier, beat: () => saysAlive(heartbeat) };
+  const beats = { beat: () => saysAlive(heartbeat) };
+  return { node, consumption, memorySharing, storageReserve, fitness, carrier, imageUpdater, ...beats };
 }
 
 /** Who holds no instances says nothing: it is no node. */
@@ -406,27 +365,6 @@ async function announceTemplates(
   await promoteConfigured({ catalogue, checkpointing, checkpointRepository, promotions, log });
   await Promise.all(
     catalogue.all().map(({ name }) => provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
-  );
-}
-
-/**
- * CONTAINER_MODE=auto picks what answers. With Podman unavailable at this very start that would be another engine, to
- * which all that visitors have looks lost. Throws engine_unavailable.
- */
-async function requireEngineOfInstances(
-  { name: engine }: Engine,
-  { containers, node }: Config,
-  { registry, inventory }: Store,
-): Promise<void> {
-  if (containers.mode !== 'auto') return;
-  const before = await registry.engine();
-  if (before === undefined || before === engine) return;
-  const count = (await inventory.list()).filter((instance) => instance.node === node.name).length;
-  if (count === 0) return;
-  throw new TryItNowError(
-    'engine_unavailable',
-    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or ` +
-      `set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
   );
 }
 

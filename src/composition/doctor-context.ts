@@ -33,6 +33,7 @@ import { engineChecks, hiddenEngineChecks, noEngineCheck, standInChecks } from '
 import { diskChecks, fileLimitCheck, type Folder } from '../doctor/host.ts';
 import { harmCheck } from '../doctor/harm.ts';
 import { gateCheck } from '../doctor/gate.ts';
+import { imageChecks } from '../doctor/images.ts';
 import { loginProviderChecks } from '../doctor/login-provider.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { nodeChecks } from '../doctor/nodes.ts';
@@ -51,6 +52,7 @@ import { webhookChecks } from '../doctor/webhooks.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
+import { listImages } from '../pool/operate-images.ts';
 import { OidcProvider } from '../oidc/oidc-provider.ts';
 import { listNodes } from '../pool/operate-nodes.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -342,11 +344,20 @@ function poolPart(
   });
   return [
     ...pools,
+    ...imageChecks(
+      config.templates.some(({ imageCheck }) => imageCheck !== undefined),
+      new Shared(async () => imageState(await store.need(), config), VALKEY_DOWN),
+    ),
     shareCheck(config),
     harmCheck(config),
     gateCheck(config, () => metrics.get()),
     ...webhookChecks({ webhooks, store, admin }),
   ];
+}
+
+async function imageState(store: Store, { templates }: Config) {
+  const catalogue = new Catalogue(templates);
+  return { images: await listImages({ ...store, catalogue, clock: systemClock }), nowMs: systemClock.now() };
 }
 
 async function fleetState(store: Store, { templates }: Config) {

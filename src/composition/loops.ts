@@ -63,6 +63,8 @@ const CROWDING_INTERVAL_MS = 1_000;
 const DATABASES_INTERVAL_MS = 1_000;
 /** How long a checkpoint that was promoted goes unnoticed on other nodes. */
 const CHECKPOINTS_INTERVAL_MS = 5_000;
+/** How long what operators ask of an image goes unnoticed. */
+const IMAGES_INTERVAL_MS = 2_000;
 /** A round of the kernel through a GiB takes about a second. */
 const MEMORY_INTERVAL_MS = 5_000;
 const RECONCILE_INTERVAL_MS = 30_000;
@@ -156,6 +158,9 @@ function ownLoops(
     ...watchers(pool, config, leadership.node),
     new Loop({ name: 'checkpoints', intervalMs: CHECKPOINTS_INTERVAL_MS, log }, async (signal) => {
       if (leadership.node.held) await pool.carrier?.round(signal);
+    }),
+    new Loop({ name: 'images', intervalMs: IMAGES_INTERVAL_MS, log }, async (signal) => {
+      if (leadership.node.held) await pool.imageUpdater.round(signal);
     }),
     reconciler,
   ];

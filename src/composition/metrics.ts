@@ -6,6 +6,7 @@ import { NO_NODE } from '../domain/node.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import { listImages } from '../pool/operate-images.ts';
 import { listNodes } from '../pool/operate-nodes.ts';
 import { poolStatuses } from '../pool/pool-status.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
@@ -73,6 +74,12 @@ function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): Scr
       placement: config.placement,
     }),
     copies: () => copies.look(),
+    images: async () =>
+      new Map(
+        (await listImages({ ...store, catalogue, clock: systemClock }))
+          .filter(({ state }) => state !== 'unchecked')
+          .map(({ name, refused }) => [name, refused?.why === 'failed']),
+      ),
   };
 }
 

@@ -3,6 +3,14 @@ import { funnelOf } from '../pool/funnel.ts';
 import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
 import {
+  checkImage,
+  holdImage,
+  listImages,
+  releaseImage,
+  rollBackImage,
+  type OperateImagesDeps,
+} from '../pool/operate-images.ts';
+import {
   endInstance,
   instanceLogs,
   listInstances,
@@ -53,6 +61,7 @@ export type OperatorsDeps = OperatePoolsDeps &
   OperateQueueDeps &
   OperateNetworksDeps &
   OperateNodesDeps &
+  OperateImagesDeps &
   OperateWebhooksDeps & { readonly funnel: FunnelCounts; readonly poolHistory: PoolHistory };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
@@ -86,6 +95,11 @@ export function createOperators(deps: OperatorsDeps): Operators {
     drainNode: (name, withinMs) => drainNode(deps, name, withinMs),
     uncordon: (name) => uncordonNode(deps, name),
     removeNode: (name, force) => removeNode(deps, name, force),
+    images: () => listImages(deps),
+    checkImage: (image) => checkImage(deps, image),
+    holdImage: (image, reason) => holdImage(deps, image, reason),
+    releaseImage: (image) => releaseImage(deps, image),
+    rollBackImage: (image) => rollBackImage(deps, image),
     funnel: (days) => funnelOf(deps, days),
     webhooks: () => listWebhooks(deps),
     deadEvents: (limit) => deadEvents(deps, limit),

@@ -21,7 +21,7 @@ export const COVER: Parser<number> = {
   },
 };
 
-const CRON: Parser<string> = {
+export const CRON: Parser<string> = {
   type: 'cron',
   expects: 'the five fields of cron (minute, hour, day, month, weekday), such as 0 8 * * 1-5',
   parse: (text) => {

@@ -94,15 +94,17 @@ function plainPath(section: YamlSection, key: 'path' | 'http'): AppCheck | undef
 
 function readHttp(section: YamlSection): AppCheck {
   const http = section.section('http', ['path', 'status', 'host']);
-  const single = http.isSingle('status') ? http.read('status', statusRange)?.value : undefined;
   return {
     kind: 'http',
     path: http.read('path', requestPath)?.value ?? '/',
-    statuses: http.isSingle('status')
-      ? single === undefined
-        ? undefined
-        : [single]
-      : http.list('status', statusRange, 1),
+    statuses: readStatuses(http),
     host: http.read('host', hostHeader)?.value,
   };
+}
+
+/** One, or a list of them. */
+export function readStatuses(section: YamlSection): readonly StatusRange[] | undefined {
+  if (!section.isSingle('status')) return section.list('status', statusRange, 1);
+  const single = section.read('status', statusRange)?.value;
+  return single === undefined ? undefined : [single];
 }

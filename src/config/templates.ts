@@ -11,6 +11,7 @@ import { capability } from './capabilities.ts';
 import { readCheckpointSections, requestPath, WITHOUT_CALLS, type SectionContext } from './checkpoint-sections.ts';
 import { readEgress } from './egress-section.ts';
 import { readExport } from './export-section.ts';
+import { IMAGE_CHECK, readSmoke } from './image-update-section.ts';
 import { readLead } from './lead-section.ts';
 import { decimal, duration, integer, oneOf, prose, size, ParseError, type Parser, webOrigin } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
@@ -68,6 +69,8 @@ const PULL = oneOf(['missing', 'never', 'always']);
 /** What an app gets that does not say otherwise: enough for a small web app, too little to harm its neighbours. */
 const DEFAULTS = {
   pull: 'missing',
+  imageCheck: undefined,
+  smoke: [],
   readiness: DEFAULT_READINESS,
   health: undefined,
   replaceSlow: true,
@@ -92,6 +95,8 @@ export const TEMPLATE_KEYS = [
   'description',
   'image',
   'pull',
+  'image_check',
+  'smoke',
   'port',
   'env',
   ...PROCESS_KEYS,
@@ -153,8 +158,7 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     name,
     title: section.read('title', TITLE)?.value ?? name,
     description: section.read('description', DESCRIPTION)?.value ?? '',
-    image: section.require('image', imageName)?.value ?? '',
-    pull: section.read('pull', PULL)?.value ?? DEFAULTS.pull,
+    ...readImage(section),
     port: section.require('port', port)?.value ?? 0,
     readiness,
     ...readHealth(section, readiness),
@@ -185,6 +189,15 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     ...readCheckpointSections(section, context),
     export: readExport(section),
     ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold), sized?.autosize),
+  };
+}
+
+function readImage(section: YamlSection): Pick<Template, 'image' | 'pull' | 'imageCheck' | 'smoke'> {
+  return {
+    image: section.require('image', imageName)?.value ?? '',
+    pull: section.read('pull', PULL)?.value ?? DEFAULTS.pull,
+    imageCheck: section.read('image_check', IMAGE_CHECK)?.value,
+    smoke: readSmoke(section),
   };
 }
 

@@ -29,6 +29,8 @@ export interface Act {
 
 const poolPath = (template: string): string => `/pools/${encodeURIComponent(template)}`;
 const nodePath = (node: string): string => `/nodes/${encodeURIComponent(node)}`;
+const imagePath = (image: string): string => `/images/${encodeURIComponent(image)}`;
+const toImages = (): string => '/images';
 const toQueue = (): string => '/queue';
 const toNetworks = (): string => '/networks';
 const toWebhooks = (): string => '/webhooks';
@@ -177,6 +179,39 @@ const NODES = {
   },
 } as const satisfies Record<string, Act>;
 
+const IMAGES = {
+  'image.check': {
+    action: 'image.check',
+    button: 'Look for a new one now',
+    call: (on) => ({ method: 'POST', path: `${imagePath(on)}/check`, body: {} }),
+    done: (on) => `${on} is looked for; what is new is tried before anybody gets it.`,
+    back: toImages,
+  },
+  'image.hold': {
+    action: 'image.hold',
+    button: 'Hold',
+    call: (on, fields) => ({ method: 'POST', path: `${imagePath(on)}/hold`, body: reasonOf(fields) }),
+    done: (on) => `${on} stays as it is.`,
+    back: toImages,
+  },
+  'image.release': {
+    action: 'image.release',
+    button: 'Let go',
+    call: (on) => ({ method: 'POST', path: `${imagePath(on)}/release`, body: {} }),
+    done: (on) => `New images come under ${on} again.`,
+    back: toImages,
+  },
+  'image.rollback': {
+    action: 'image.rollback',
+    button: 'Go back',
+    danger: true,
+    question: (on) => `Replace what is ready of ${on} by the image before?`,
+    call: (on) => ({ method: 'POST', path: `${imagePath(on)}/rollback`, body: {} }),
+    done: (on) => `Visitors get the ${on} before; what is ready is replaced step by step.`,
+    back: toImages,
+  },
+} as const satisfies Record<string, Act>;
+
 const NETWORKS = {
   'bans.add': {
     action: 'bans.add',
@@ -257,7 +292,7 @@ const OTHERS = {
 } as const satisfies Record<string, Act>;
 
 /** Every action that the commands have, as a call of the API that they use: what it checks and keeps holds here too. */
-export const ACTS = { ...POOLS, ...INSTANCES, ...QUEUE, ...NODES, ...NETWORKS, ...OTHERS };
+export const ACTS = { ...POOLS, ...INSTANCES, ...QUEUE, ...NODES, ...IMAGES, ...NETWORKS, ...OTHERS };
 export type ActName = keyof typeof ACTS;
 
 export function actNamed(name: string): Act | undefined {

@@ -8,6 +8,7 @@ const NAVIGATION = [
   ['/instances', 'Instances'],
   ['/queue', 'Queue'],
   ['/nodes', 'Nodes'],
+  ['/images', 'Images'],
   ['/networks', 'Networks'],
   ['/webhooks', 'Webhooks'],
   ['/audit', 'Audit'],

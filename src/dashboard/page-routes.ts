@@ -5,6 +5,7 @@ import { field } from '../http/field.ts';
 import type { Dashboard } from './context.ts';
 import { html } from '../presentation/html.ts';
 import { live, said } from './elements.ts';
+import { imagesPage } from './pages/images.ts';
 import { instancePage, instancesPage } from './pages/instances.ts';
 import { networksPage } from './pages/networks.ts';
 import { nodePage, nodesPage } from './pages/nodes.ts';
@@ -24,6 +25,7 @@ export function pageRoutes(app: App, dashboard: Dashboard): void {
   standing(app, dashboard);
   instanceRoutes(app, dashboard);
   nodeRoutes(app, dashboard);
+  imageRoute(app, dashboard);
   listRoutes(app, dashboard);
 }
 
@@ -115,6 +117,13 @@ function nodeRoutes(app: App, { operators, snapshots, send }: Dashboard): void {
       body: nodePage(view, node, snapshot),
       live: true,
     }));
+  });
+}
+
+function imageRoute(app: App, { operators, send }: Dashboard): void {
+  app.get('/images', async (request, reply) => {
+    const images = await part(operators.images());
+    return send(request, reply, (view) => ({ title: 'Images', place: '/images', body: imagesPage(view, images) }));
   });
 }
 

@@ -1,4 +1,4 @@
-import type { NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import type { ImageSnapshot, NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
 import { counted, said, type Tone } from './elements.ts';
 import type { Part, Snapshot } from './snapshot.ts';
 
@@ -14,9 +14,9 @@ const OLD_TASK_MS = 120_000;
 const WEIGHT: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, busy: 2, quiet: 3, good: 4 };
 
 /** What an operator should know of first, the worst first. */
-export function problemsOf({ pools, queue, nodes, atMs }: Snapshot): readonly Problem[] {
+export function problemsOf({ pools, queue, nodes, images, atMs }: Snapshot): readonly Problem[] {
   const troubles = new Map(
-    [pools, nodes, queue].flatMap((part: Part<unknown>) =>
+    [pools, nodes, queue, images].flatMap((part: Part<unknown>) =>
       'trouble' in part ? [[part.trouble.message, part.trouble] as const] : [],
     ),
   );
@@ -29,6 +29,7 @@ export function problemsOf({ pools, queue, nodes, atMs }: Snapshot): readonly Pr
     ...('value' in pools ? pools.value.flatMap(ofPool) : []),
     ...('value' in queue ? ofQueue(queue.value, atMs) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
+    ...('value' in images ? images.value.flatMap(ofImage) : []),
   ].sort((a, b) => WEIGHT[a.tone] - WEIGHT[b.tone]);
 }
 
@@ -114,4 +115,26 @@ function ofNode({ name, state, heartbeat, obstacles, instances }: NodeSnapshot):
     path,
     remedy: `${said(reason).slice(0, 200)}.`,
   }));
+}
+
+function ofImage({ name, refused, checked }: ImageSnapshot): readonly Problem[] {
+  const [path, image] = ['/images', said(name)];
+  if (refused?.why === 'failed')
+    return [
+      {
+        tone: 'warn',
+        text: `A new ${image} is refused; visitors get the one before`,
+        path,
+        remedy: `${said(refused.reason).slice(0, 200)}.`,
+      },
+    ];
+  if (checked?.problem === undefined) return [];
+  return [
+    {
+      tone: 'warn',
+      text: `Nobody can say whether there is a new ${image}`,
+      path,
+      remedy: `${said(checked.problem.reason).slice(0, 200)}.`,
+    },
+  ];
 }

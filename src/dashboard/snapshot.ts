@@ -1,6 +1,6 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { PoolSample } from '../domain/pool-sample.ts';
-import type { NodeSnapshot, Operators, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import type { ImageSnapshot, NodeSnapshot, Operators, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
 
 /** What could be read, or why not. */
 export type Part<T> = { readonly value: T } | { readonly trouble: Trouble };
@@ -17,6 +17,7 @@ export interface Snapshot {
   readonly pools: Part<readonly PoolSnapshot[]>;
   readonly queue: Part<QueueInfo>;
   readonly nodes: Part<readonly NodeSnapshot[]>;
+  readonly images: Part<readonly ImageSnapshot[]>;
   /** By template, the oldest sample first; none of those that cannot be read. */
   readonly history: ReadonlyMap<string, readonly PoolSample[]>;
 }
@@ -50,14 +51,15 @@ export class Snapshots {
   }
 
   async #look(): Promise<Snapshot> {
-    const [pools, queue, nodes] = await Promise.all([
+    const [pools, queue, nodes, images] = await Promise.all([
       part(this.#operators.pools()),
       part(this.#operators.queue()),
       part(this.#operators.nodes()),
+      part(this.#operators.images()),
     ]);
     const history =
       'value' in pools ? await this.#samples(pools.value.map(({ template }) => template)) : this.#history.of;
-    return { atMs: Date.now(), pools, queue, nodes, history };
+    return { atMs: Date.now(), pools, queue, nodes, images, history };
   }
 
   async #samples(templates: readonly string[]): Promise<Snapshot['history']> {

@@ -34,6 +34,24 @@ export const ERROR_CATALOGUE = {
     remedy: 'Check the key in the X-API-Key header.',
   },
   token_wrong: { status: 403, retryable: false, title: 'The token is not valid', remedy: 'Take a new countdown_url.' },
+  image_not_checked: {
+    status: 409,
+    retryable: false,
+    title: 'Its template does not have new images tried first',
+    remedy: 'Set `image_check` of the template, to `manual` or to a time such as `6h`.',
+  },
+  image_held: {
+    status: 409,
+    retryable: false,
+    title: 'An operator holds the image as it is',
+    remedy: 'Let go of it first: `try-it-now images release IMAGE`.',
+  },
+  no_earlier_image: {
+    status: 409,
+    retryable: false,
+    title: 'There is no image to go back to',
+    remedy: '`try-it-now images list` shows which have one before.',
+  },
   other_node: {
     status: 409,
     retryable: false,
@@ -136,6 +154,12 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     title: 'There is no such event of a pool',
     remedy: '`try-it-now pool event list` shows those that are still to come.',
+  },
+  unknown_image: {
+    status: 404,
+    retryable: false,
+    title: 'No template has such an image',
+    remedy: '`try-it-now images list` shows those there are.',
   },
   unknown_webhook: {
     status: 404,
@@ -354,6 +378,12 @@ export const ERROR_CATALOGUE = {
     retryable: false,
     title: 'The container image is not on this host',
     remedy: 'Build or pull the image, then try again.',
+  },
+  smoke_failed: {
+    status: 500,
+    retryable: false,
+    title: 'A new image did not answer as its template wants',
+    remedy: 'Look at the page that the message names, and fix the image or the step of `smoke`.',
   },
   container_failed: {
     status: 500,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DatabaseSeed } from './database.ts';
 import { versionedEgress, type Egress } from './egress.ts';
+import type { ImageCheck, SmokeStep } from './image-check.ts';
 import type { LeadForm } from './lead.ts';
 import type { Autosize } from './pool-size.ts';
 import type { ProcessSettings } from './process-settings.ts';
@@ -44,6 +45,10 @@ export interface Template {
   readonly image: string;
   /** Whether it is fetched from the registry that its name begins with. */
   readonly pull: 'missing' | 'never' | 'always';
+  /** Undefined: what its name leads to goes to visitors as it is. */
+  readonly imageCheck: ImageCheck | undefined;
+  /** What a new image has to answer before anybody gets it. */
+  readonly smoke: readonly SmokeStep[];
   /** The TCP port the app listens on inside the container. */
   readonly port: number;
   /** Placeholders in the values are filled in when a container is made. */

@@ -94,6 +94,26 @@ export const SuspectedEvent = Type.Object({
 });
 export type SuspectedEvent = Static<typeof SuspectedEvent>;
 
+const imageEvent = <T extends string>(type: T) =>
+  Type.Object({
+    v: Type.Literal(VISIT_EVENT_VERSION),
+    id: EventId,
+    atMs: Millis,
+    type: Type.Literal(type),
+    data: Type.Object({
+      image: Type.String({ maxLength: 500 }),
+      id: Type.String({ maxLength: 200 }),
+      digest: Type.Optional(Type.String({ maxLength: 200 })),
+      node: Name,
+      /** Why it is refused. */
+      reason: Type.Optional(Type.String({ maxLength: 2_000 })),
+    }),
+  });
+
+/** A new image has passed or failed its trial: of no visit. */
+export const ImageEvent = Type.Union([imageEvent('image_adopted'), imageEvent('image_refused')]);
+export type ImageEvent = Static<typeof ImageEvent>;
+
 /** One thing that happened in a visit. */
 export const VisitEvent = Type.Union([
   event('clicked', {}),
@@ -110,7 +130,7 @@ export type VisitEvent = Static<typeof VisitEvent>;
 export type VisitEventType = VisitEvent['type'];
 
 /** One thing that happened, as it is kept in the stream of events. */
-export const StreamEvent = Type.Union([VisitEvent, SuspectedEvent]);
+export const StreamEvent = Type.Union([VisitEvent, SuspectedEvent, ImageEvent]);
 export type StreamEvent = Static<typeof StreamEvent>;
 export type StreamEventType = StreamEvent['type'];
 
@@ -128,4 +148,9 @@ export const VISIT_EVENT_TYPES = [
 ] as const satisfies readonly VisitEventType[];
 
 /** What a webhook may ask for. */
-export const EVENT_TYPES = [...VISIT_EVENT_TYPES, 'suspected'] as const satisfies readonly StreamEventType[];
+export const EVENT_TYPES = [
+  ...VISIT_EVENT_TYPES,
+  'suspected',
+  'image_adopted',
+  'image_refused',
+] as const satisfies readonly StreamEventType[];

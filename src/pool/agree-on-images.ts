@@ -1,4 +1,5 @@
 import { isByDigest, type ImagePin } from '../domain/image-pin.ts';
+import { isTriedFirst, watchedImages } from '../domain/image-update.ts';
 import type { Log } from '../domain/log.ts';
 import { containerTemplates, type Catalogue } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -26,6 +27,11 @@ export class ImageAgreement {
     this.#deps = deps;
   }
 
+  /** Throws store_unavailable. */
+  decides(): Promise<boolean> {
+    return this.#deps.decides();
+  }
+
   /** Throws store_unavailable, engine_unavailable. */
   async settle(): Promise<void> {
     const { catalogue, runtime, pins, pinned } = this.#deps;
@@ -37,7 +43,14 @@ export class ImageAgreement {
     const found = (await runtime.foundImages?.(names)) ?? [];
     const agreed = new Map(await pins.of(names));
     const decides = await this.#deps.decides();
+    const triedFirst = new Set(
+      watchedImages(catalogue.all())
+        .filter(isTriedFirst)
+        .map(({ name }) => name),
+    );
     for (const each of found) {
+      // Whoever tries it has the name stand for it then.
+      if (triedFirst.has(each.name) && agreed.has(each.name)) continue;
       const pin = await pins.agree(each, decides);
       if (pin !== undefined) agreed.set(each.name, pin);
     }

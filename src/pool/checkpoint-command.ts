@@ -16,7 +16,7 @@ import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 
 export interface CheckpointDeps {
-  readonly catalogue: Catalogue;
+  readonly catalogue: Pick<Catalogue, 'get' | 'all' | 'version'>;
   readonly runtime: ContainerRuntime;
   /** Undefined: the engine has no such ability. */
   readonly checkpointing: Checkpointing | undefined;
@@ -30,6 +30,8 @@ export interface CheckpointDeps {
   readonly freePort: () => Promise<number>;
   /** A path in the repository's file system for an archive in progress. */
   readonly draftArchive: () => Promise<string>;
+  /** In the names of its containers, so that whoever goes on with it after a kill finds them; ends with a hyphen. */
+  readonly mark?: string;
   readonly log: Log;
   readonly clock?: Clock;
 }
@@ -49,7 +51,7 @@ export interface Tried {
 
 /** Something that no record knows, so it carries its own end for the reconciler of a server that runs beside us. */
 export async function tried(
-  { node, address, databases, freePort, clock = systemClock }: CheckpointDeps,
+  { node, address, databases, freePort, mark = '', clock = systemClock }: CheckpointDeps,
   template: Template,
   what: string,
 ): Promise<Tried> {
@@ -62,7 +64,7 @@ export async function tried(
         DATABASE_SERVERS[template.database.engine].socket,
     );
   }
-  const name = `demo-${what}-${randomBytes(6).toString('hex')}`;
+  const name = `demo-${mark}${what}-${randomBytes(6).toString('hex')}`;
   // Nobody's: it leads nowhere. An app that takes requests for its public name only is asked all the same.
   const label = newHostLabel();
   return {
@@ -79,7 +81,7 @@ export async function tried(
 }
 
 /** What cannot be removed is left to the reconciler, and must not hide why we are here. */
-export async function removed({ log }: CheckpointDeps, remove: () => Promise<void>): Promise<void> {
+export async function removed({ log }: Pick<CheckpointDeps, 'log'>, remove: () => Promise<void>): Promise<void> {
   try {
     await remove();
   } catch (error) {
@@ -91,7 +93,7 @@ export async function removed({ log }: CheckpointDeps, remove: () => Promise<voi
 }
 
 /** Throws unknown_template, naming those there are. */
-export function requireTemplate(catalogue: Catalogue, name: string): Template {
+export function requireTemplate(catalogue: CheckpointDeps['catalogue'], name: string): Template {
   const template = catalogue.get(name);
   if (template === undefined) {
     throw new TryItNowError(

@@ -52,7 +52,7 @@ export async function createCheckpoint(
     onStep('storing the archive');
     return await checkpointRepository.add(archive, {
       template: template.name,
-      templateVersion: templateVersion(template),
+      templateVersion: deps.catalogue.version(name) ?? '',
       host,
       fileLocks: template.checkpoint.dump.fileLocks,
       createdAt: new Date(clock.now()).toISOString(),

@@ -54,7 +54,7 @@ async function stored(name: string): Promise<VisitEvent[]> {
   const found: VisitEvent[] = [];
   for await (const { data } of walkStream(connection, EVENT_STREAM, EVENT_SUBJECT)) {
     const event = decodeEvent(data);
-    if (event?.type !== 'suspected' && event?.visit === name) found.push(event);
+    if (event !== undefined && 'visit' in event && event.visit === name) found.push(event);
   }
   return found;
 }

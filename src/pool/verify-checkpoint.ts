@@ -4,7 +4,7 @@ import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Given } from '../domain/identity-answer.ts';
 import { newInstanceId } from '../domain/ids.ts';
-import { templateVersion, type Template } from '../domain/template.ts';
+import type { Template } from '../domain/template.ts';
 import { activate, askIdentity, runCheck, type Identity, type Reach } from './activate.ts';
 import {
   removed,
@@ -63,7 +63,7 @@ export async function verifyCheckpoint(
   onStep(`checking the archive of ${id}`);
   const from = await deps.checkpointRepository.open(id, {
     template: template.name,
-    templateVersion: templateVersion(template),
+    templateVersion: deps.catalogue.version(template.name) ?? '',
     host: await checkpointing.host(template),
   });
   await deps.runtime.prepare([template]);

@@ -13,6 +13,7 @@ import {
   EVENT_STREAM,
   EVENT_SUBJECT,
   EVENT_SUBJECTS,
+  IMAGE_SUBJECT,
   LEAD_SUBJECT,
   SUSPECT_SUBJECT,
 } from './names.ts';
@@ -27,7 +28,12 @@ export const EVENTS_KEPT_MS = 7 * DAY_MS;
 const DUPLICATE_WINDOW_MS = 10 * 60 * 1000;
 
 /** Of those that have one of their own: what is deleted sooner, and what earlier versions would not understand. */
-const SUBJECTS: Partial<Record<StreamEventType, string>> = { lead_given: LEAD_SUBJECT, suspected: SUSPECT_SUBJECT };
+const SUBJECTS: Partial<Record<StreamEventType, string>> = {
+  lead_given: LEAD_SUBJECT,
+  suspected: SUSPECT_SUBJECT,
+  image_adopted: IMAGE_SUBJECT,
+  image_refused: IMAGE_SUBJECT,
+};
 
 const EVENTS: Partial<StreamConfig> & { name: string } = {
   name: EVENT_STREAM,

@@ -32,6 +32,8 @@ export const LEAD_SUBJECTS = 'visit_events.lead.>';
 export const LEAD_SUBJECT = 'visit_events.lead.happened';
 /** Of who is suspected: apart, because earlier versions would not understand it. */
 export const SUSPECT_SUBJECT = 'visit_events.suspected';
+/** Of new images that were tried: apart for the same reason. */
+export const IMAGE_SUBJECT = 'visit_events.images';
 export const DEAD_EVENT_STREAM = 'VISIT_EVENTS_DEAD';
 export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
 
@@ -115,9 +117,8 @@ export function leadReplaySubject(webhook: string): string {
 
 /** False for what is to be delivered again, but to another webhook. */
 export function isForWebhook(webhook: string, subject: string): boolean {
-  return [EVENT_SUBJECT, LEAD_SUBJECT, SUSPECT_SUBJECT, replaySubject(webhook), leadReplaySubject(webhook)].includes(
-    subject,
-  );
+  const ofAll = [EVENT_SUBJECT, LEAD_SUBJECT, SUSPECT_SUBJECT, IMAGE_SUBJECT];
+  return [...ofAll, replaySubject(webhook), leadReplaySubject(webhook)].includes(subject);
 }
 
 /** Of an event that a webhook did not take. */

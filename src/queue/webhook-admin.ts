@@ -140,7 +140,7 @@ function deadEvent({ seq, subject, data, header, time }: StoredMsg): DeadEvent {
     webhook: subject.slice(deadEventSubject('').length),
     id: event?.id,
     type: event?.type,
-    visit: event === undefined || event.type === 'suspected' ? undefined : event.visit,
+    visit: event !== undefined && 'visit' in event ? event.visit : undefined,
     reason: header.get(REASON),
     attempts: Number(header.get(ATTEMPTS)),
     diedAtMs: time.getTime(),

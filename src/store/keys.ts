@@ -85,6 +85,8 @@ export const keys = {
   imagePinsUsed: 'image_pins_used',
   /** hash: name of an image → what it stood for on the node when a server there last said so: the engine's id */
   imageSeen: (node: string) => `image_seen:${node}`,
+  /** hash: tried, refused, former, checked, held, asked (each JSON), of an image that is tried first; ends by itself */
+  imageUpdate: (name: string) => `image_update:${name}`,
   /** hash: failures since the last restore, withdrawn, configured, proven:<id> */
   restores: (template: string) => `restores:${template}`,
   /** hash: checkpoint, failures in a row, until_ms */

@@ -5,7 +5,7 @@ import { FLAG, ROLLBACK_CHECKPOINT } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 
 /** The current checkpoint and those that a rollback can reach. */
-const HISTORY = 10;
+export const CHECKPOINT_HISTORY = 10;
 
 export class ValkeyPromotions implements Promotions {
   readonly #scripts: Scripts;
@@ -49,7 +49,7 @@ export class ValkeyPromotions implements Promotions {
     const reply = await this.#scripts.run(
       'promote',
       [keys.checkpoints(template), keys.restores(template)],
-      [id, configured === undefined ? 0 : 1, HISTORY],
+      [id, configured === undefined ? 0 : 1, CHECKPOINT_HISTORY],
     );
     const [changed, replaced] = reply as [number, string];
     return { changed: changed === FLAG.YES, replaced: some(replaced) };

@@ -17,6 +17,7 @@ import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
 import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { ImagePins } from '../pool/interfaces/image-pins.ts';
+import type { ImageUpdates } from '../pool/interfaces/image-updates.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
@@ -28,6 +29,7 @@ import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyFailureLog } from './failure-log.ts';
 import { ValkeyImagePins } from './image-pins.ts';
+import { ValkeyImageUpdates } from './image-updates.ts';
 import { ValkeyInventory } from './inventory.ts';
 import { connectValkey, disconnectValkey, lackOfReplicas, pingValkey } from './client.ts';
 import { ValkeyCleanupStore, type HarmSettings } from './cleanup-store.ts';
@@ -91,6 +93,7 @@ export interface Store {
   readonly promotions: Promotions;
   readonly checkpointOffers: CheckpointOffers;
   readonly imagePins: ImagePins;
+  readonly imageUpdates: ImageUpdates;
   readonly controls: PoolControls;
   readonly harmMemory: HarmMemory;
   readonly poolSizes: PoolSizes;
@@ -159,6 +162,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     promotions: new ValkeyPromotions(scripts, node.name),
     checkpointOffers: new ValkeyCheckpointOffers(client),
     imagePins: new ValkeyImagePins(client, scripts, node.name),
+    imageUpdates: new ValkeyImageUpdates(client, scripts, node.name),
     controls: new ValkeyPoolControls(client, scripts),
     poolSizes: new ValkeyPoolSizes(client, scripts, log),
     challengeStore: new ValkeyChallengeStore(client),

@@ -67,6 +67,10 @@ class ValkeyTurn implements Turn {
     return performance.now() < this.#endsAt;
   }
 
+  get fence(): { readonly task: string; readonly term: number } {
+    return { task: this.#deps.task, term: this.#term };
+  }
+
   async take(forMs: number): Promise<boolean> {
     const { scripts, task, process } = this.#deps;
     const askedAt = performance.now();

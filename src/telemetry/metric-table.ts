@@ -3,7 +3,13 @@ import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
 import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
 import { EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
-import { CHECKPOINT_CARRIAGES, PROVISION_PHASES, REPAIR_KINDS, type Observer } from '../pool/interfaces/observer.ts';
+import {
+  CHECKPOINT_CARRIAGES,
+  IMAGE_OUTCOMES,
+  PROVISION_PHASES,
+  REPAIR_KINDS,
+  type Observer,
+} from '../pool/interfaces/observer.ts';
 
 type Outcome = Parameters<Observer['claimed']>[1];
 type Method = Parameters<Observer['provision']>[1];
@@ -300,6 +306,11 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     imagesFetched: counter('try_it_now_images_fetched_total', 'Images that were fetched from their registry.', {
       status: STATUSES,
     }),
+    imagesTried: counter(
+      'try_it_now_image_trials_total',
+      'New images that were tried before anybody gets them: adopted, refused, or untried, as something else failed.',
+      { outcome: IMAGE_OUTCOMES },
+    ),
     checkpointsCarried: counter(
       'try_it_now_checkpoints_carried_total',
       'Promoted checkpoints that were left for other nodes (left), fetched from one and tried here (fetched), or ' +

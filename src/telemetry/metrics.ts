@@ -7,7 +7,12 @@ import type { SuspectKind, Suspicion } from '../domain/suspect.ts';
 import type { StreamEventType, VisitStep } from '../domain/visit-event.ts';
 import type { EventObserver } from '../pool/publish-events.ts';
 import type { DeliveryOutcome, WebhookObserver } from '../webhooks/deliver.ts';
-import { REPAIR_KINDS, type CheckpointCarriage, type Observer } from '../pool/interfaces/observer.ts';
+import {
+  REPAIR_KINDS,
+  type CheckpointCarriage,
+  type ImageOutcome,
+  type Observer,
+} from '../pool/interfaces/observer.ts';
 import {
   registerMetrics,
   type LIMIT_WINDOWS,
@@ -249,6 +254,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
 
   imageFetched(status: Status): void {
     this.#metrics.imagesFetched.inc({ status });
+  }
+
+  imageTried(outcome: ImageOutcome): void {
+    this.#metrics.imagesTried.inc({ outcome });
   }
 
   checkpointCarried(template: string, how: CheckpointCarriage, status: Status): void {

@@ -5,6 +5,7 @@ import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
 import { CopyGauges, type StreamCopies } from './copy-gauges.ts';
 import { EventGauges, type EventDepths } from './event-gauges.ts';
+import { ImageGauges } from './image-gauges.ts';
 import { NodeGauges, type FleetFigures } from './node-gauges.ts';
 import { ReplicationGauges, type ReplicationFigures } from './replication-gauges.ts';
 import type { PoolStatus } from '../pool/pool-status.ts';
@@ -35,6 +36,8 @@ export interface ScrapeSources {
   readonly replication?: () => Promise<ReplicationFigures>;
   /** Rejecting means that Valkey is down. */
   readonly fleet?: () => Promise<FleetFigures>;
+  /** By image that is tried first: whether the newest one is refused. Rejecting means that Valkey is down. */
+  readonly images?: () => Promise<ReadonlyMap<string, boolean>>;
   /** How a cluster of NATS keeps the streams; empty where it is none. */
   readonly copies?: () => Promise<readonly StreamCopies[]>;
   /** By what one process does for all: whether this one does. */
@@ -66,6 +69,15 @@ async function within<T>(timeoutMs: number, read: () => Promise<T>): Promise<T |
     // Anyone who uses the source logs its failures; here its gauges are absent and dependency_up tells.
     return undefined;
   }
+}
+
+function poolGauge(registry: Registry, figure: keyof PoolStats): Gauge<'template'> {
+  return new Gauge({
+    name: `try_it_now_pool_${figure}`,
+    help: POOL_HELP[figure],
+    labelNames: ['template'],
+    registers: [registry],
+  });
 }
 
 /** What the records and the operators' decisions say of each pool. */
@@ -157,6 +169,7 @@ export class ScrapedGauges {
   readonly #replicationGauges: ReplicationGauges;
   readonly #nodeGauges: NodeGauges;
   readonly #copyGauges: CopyGauges;
+  readonly #imageGauges: ImageGauges;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -169,20 +182,13 @@ export class ScrapedGauges {
     const registers = [registry];
     this.#sources = sources;
     this.#timeoutMs = timeoutMs;
-    this.#pool = POOL_FIGURES.map((figure) => ({
-      figure,
-      gauge: new Gauge({
-        name: `try_it_now_pool_${figure}`,
-        help: POOL_HELP[figure],
-        labelNames: ['template'],
-        registers,
-      }),
-    }));
+    this.#pool = POOL_FIGURES.map((figure) => ({ figure, gauge: poolGauge(registry, figure) }));
     this.#statusGauges = new StatusGauges(registry);
     this.#eventGauges = new EventGauges(registry);
     this.#replicationGauges = new ReplicationGauges(registry);
     this.#nodeGauges = new NodeGauges(registry);
     this.#copyGauges = new CopyGauges(registry);
+    this.#imageGauges = new ImageGauges(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -250,7 +256,7 @@ export class ScrapedGauges {
 
   /** What costs its own gauges alone where it cannot be read. */
   #apart(): readonly Promise<void>[] {
-    const { events, replication, fleet, copies } = this.#sources;
+    const { events, replication, fleet, copies, images } = this.#sources;
     const show = async <T>(
       read: (() => Promise<T>) | undefined,
       gauges: { set(found: T | undefined): void },
@@ -262,6 +268,7 @@ export class ScrapedGauges {
       show(replication, this.#replicationGauges),
       show(fleet, this.#nodeGauges),
       show(copies, this.#copyGauges),
+      show(images, this.#imageGauges),
     ];
   }
 

@@ -232,7 +232,7 @@ class Session {
       this.#queues.add({
         held,
         event,
-        visit: event.type === 'suspected' ? event.id : event.visit,
+        visit: 'visit' in event ? event.visit : event.id,
         position: held.position,
         attempts: 0,
       });

@@ -13,14 +13,18 @@ export interface WebhookMessage {
 
 /** In the words of receivers: no address, but of who is suspected, no cookie, no page of the app is in it. */
 export function messageOf(event: StreamEvent): WebhookMessage {
-  const { id, type, atMs } = event;
-  if (type === 'suspected') {
+  const { id, atMs } = event;
+  if (event.type === 'suspected') {
     const body = { type: 'visitor.suspected', timestamp: isoTime(atMs), data: suspectOf(event.data.suspect) };
     return { id, body: JSON.stringify(body) };
   }
+  if (event.type === 'image_adopted' || event.type === 'image_refused') {
+    const data = { digest: null, reason: null, ...event.data };
+    return { id, body: JSON.stringify({ type: event.type.replace('_', '.'), timestamp: isoTime(atMs), data }) };
+  }
   const { visit, sequence, template, site } = event;
   const body = {
-    type: `visit.${type}`,
+    type: `visit.${event.type}`,
     timestamp: isoTime(atMs),
     data: { visit, sequence, template, site, ...detailsOf(event) },
   };

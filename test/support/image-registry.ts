@@ -18,6 +18,7 @@ export interface ImageRegistry extends AsyncDisposable {
   readonly login: { readonly username: string; readonly password: string };
   /** The login as a file of credentials has it. */
   readonly credentialsFile: string;
+  readonly signal: (signal: NodeJS.Signals) => void;
 }
 
 /** Debian's registry, with a password and a certificate that Podman is told to trust; Docker trusts loopback anyway. */
@@ -58,6 +59,7 @@ export async function imageRegistry(): Promise<ImageRegistry> {
     address,
     login,
     credentialsFile: at('auth.json'),
+    signal: (signal) => server.signal(signal),
     [Symbol.asyncDispose]: async () => {
       await server.stop();
       await rm(trusted, { recursive: true });

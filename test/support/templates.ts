@@ -19,6 +19,8 @@ export function template(overrides: Partial<Template> = {}): Template {
     image: 'localhost/try-it-now/tiny:latest',
     port: 8080,
     pull: 'missing',
+    imageCheck: undefined,
+    smoke: [],
     env: {},
     process: DEFAULT_PROCESS,
     open: '/',

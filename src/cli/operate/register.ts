@@ -8,6 +8,7 @@ import type { EventOptions } from './pool-event-commands.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
 import type { ReplayOptions } from './webhook-commands.ts';
 import { runCommand } from '../run-command.ts';
+import { registerImages } from './register-images.ts';
 import { registerNodes } from './register-nodes.ts';
 import { registerNetworks } from './register-networks.ts';
 import { registerSessions } from './register-sessions.ts';
@@ -42,6 +43,7 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
     env,
   });
   registerNodes(cli, env, EXIT_CODES);
+  registerImages(cli, env, EXIT_CODES);
   registerNetworks(cli, env, EXIT_CODES);
   registerSessions(cli, env, EXIT_CODES);
   cli

@@ -22,6 +22,7 @@ import { AuditTrail } from './audit-trail.ts';
 import { Callers } from './callers.ts';
 import { failureRoutes } from './failure-routes.ts';
 import { funnelRoutes } from './funnel-routes.ts';
+import { imageRoutes } from './image-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
 import { networkRoutes } from './network-routes.ts';
@@ -97,6 +98,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   failureRoutes(app, operators);
   instanceRoutes(app, operators);
   nodeRoutes(app, operators);
+  imageRoutes(app, operators);
   queueRoutes(app, operators);
   funnelRoutes(app, operators);
   webhookRoutes(app, operators);

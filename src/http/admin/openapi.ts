@@ -33,6 +33,7 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       { name: 'pools', description: 'Pause, drain, resume and scale a template while it runs.' },
       { name: 'instances', description: 'Every instance there is, no matter who holds it.' },
       { name: 'nodes', description: 'The hosts that hold instances.' },
+      { name: 'images', description: 'What the names of images stand for, and how new ones come to visitors.' },
       { name: 'queue', description: 'The tasks that build instances and take them down.' },
       { name: 'funnel', description: 'What came of the clicks.' },
       { name: 'webhooks', description: 'Those who are told what happens in visits.' },

@@ -12,6 +12,7 @@ import type { WantedRule } from '../../pool/operate-networks.ts';
 import type { DeadEvent } from '../../pool/interfaces/webhook-admin.ts';
 import type { WebhookSnapshot, WebhookTest, WebhooksOverview } from '../../pool/operate-webhooks.ts';
 import type { FunnelRow } from '../../pool/funnel.ts';
+import type { ImageSnapshot } from '../../pool/operate-images.ts';
 import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instances.ts';
 import type { NodeSnapshot } from '../../pool/operate-nodes.ts';
 import type { WantedEvent } from '../../pool/operate-pool-events.ts';
@@ -21,6 +22,7 @@ import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/in
 export type {
   DeadEvent,
   DeadTask,
+  ImageSnapshot,
   InstanceSnapshot,
   NodeSnapshot,
   PoolSnapshot,
@@ -87,6 +89,16 @@ export interface NodeOperators {
   removeNode(name: string, force: boolean): Promise<{ readonly settled: number }>;
 }
 
+export interface ImageOperators {
+  images(): Promise<readonly ImageSnapshot[]>;
+  /** `image`: its name, or a template's. Throws unknown_image, image_not_checked, as the next three do; image_held. */
+  checkImage(image: string): Promise<ImageSnapshot>;
+  holdImage(image: string, reason: string | undefined): Promise<ImageSnapshot>;
+  releaseImage(image: string): Promise<ImageSnapshot>;
+  /** Throws no_earlier_image, conflicting_change too. */
+  rollBackImage(image: string): Promise<ImageSnapshot>;
+}
+
 export interface FunnelOperators {
   /** Of so many days up to today. */
   funnel(days: number): Promise<readonly FunnelRow[]>;
@@ -121,5 +133,6 @@ export type Operators = PoolOperators &
   QueueOperators &
   FunnelOperators &
   NodeOperators &
+  ImageOperators &
   WebhookOperators &
   NetworkOperators;

@@ -56,6 +56,11 @@ export interface ContainerRuntime {
   imageVersion?(template: Template): string | undefined;
   /** What these names stand for on this host now; those that it does not have are left out. Undefined: no images. */
   foundImages?(names: readonly string[]): Promise<readonly FoundImage[]>;
+  /**
+   * Fetches what the name leads to in its registry now. What is started goes on to be what all nodes agreed on. Throws
+   * image_missing with what kept it from being had. Undefined: no images.
+   */
+  fetchImage?(name: string, onProgress: (soFar: string) => void): Promise<void>;
   /** How far the template's images are on their way here; undefined where nothing is being fetched. */
   fetching?(template: Template): string | undefined;
   /** Starts the container; anything that has its name already is replaced. Throws container_failed, image_missing. */

@@ -35,6 +35,11 @@ export const CHECKPOINT_CARRIAGES = ['left', 'fetched', 'made'] as const;
 
 export type CheckpointCarriage = (typeof CHECKPOINT_CARRIAGES)[number];
 
+/** What comes of a trial of a new image. */
+export const IMAGE_OUTCOMES = ['adopted', 'refused', 'untried'] as const;
+
+export type ImageOutcome = (typeof IMAGE_OUTCOMES)[number];
+
 /** What is counted. Implemented by the metrics; every label value comes from a bounded set. */
 export interface Observer {
   /** A visitor's download of their work has ended. `stopped`: whoever asked for it went away. */
@@ -92,6 +97,8 @@ export interface Observer {
   healthChecked(template: string, healthy: boolean): void;
   /** A checkpoint was left for other nodes, fetched from one, or made in place of one that does not work here. */
   checkpointCarried(template: string, how: CheckpointCarriage, status: 'success' | 'failure'): void;
+  /** A new image was tried. `untried`: something else failed, and it is tried again. */
+  imageTried(outcome: ImageOutcome): void;
   /** The breaker of a template opened or closed. */
   breaker(template: string, open: boolean): void;
 }

@@ -7,6 +7,8 @@ export interface Turn {
   take(forMs: number): Promise<boolean>;
   /** Whether this process has it, by its own clock: not any more once it stood still for too long. */
   readonly held: boolean;
+  /** For a script that writes only what nobody else, with a higher term, has had the turn for since. */
+  readonly fence: { readonly task: string; readonly term: number };
   /**
    * Whether nobody else has had it since this process took it, as the store says: for what is written where a late
    * write does harm. Throws store_unavailable.

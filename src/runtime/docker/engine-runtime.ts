@@ -189,6 +189,10 @@ export class EngineRuntime implements ContainerRuntime {
     return found;
   }
 
+  async fetchImage(name: string, onProgress: (soFar: string) => void): Promise<void> {
+    await this.#images.fetchAnew(name, onProgress);
+  }
+
   fetching(template: Template): string | undefined {
     return containerTemplates(template)
       .map(({ image }) => this.#images.fetching(image))

@@ -94,6 +94,20 @@ export class EngineImages {
     return version?.slice(0, 12);
   }
 
+  /** What the name leads to in its registry now, whatever it stands for. Throws image_missing. */
+  async fetchAnew(image: string, onProgress: (soFar: string) => void): Promise<void> {
+    const { title } = this.#options.engine;
+    if (registryOf(image) === undefined)
+      throw new TryItNowError('image_missing', `${image} names no registry that ${title} could fetch it from`);
+    try {
+      await this.#pull(image, image, onProgress);
+    } catch (error) {
+      throw new TryItNowError('image_missing', `${title} could not fetch ${image}: ${describeError(error)}`, {
+        cause: error,
+      });
+    }
+  }
+
   /** How far one that is not here is on its way; undefined where it is not. */
   fetching(image: string): string | undefined {
     return this.#ids.has(image) ? undefined : this.#progress.get(image);
@@ -137,7 +151,7 @@ export class EngineImages {
         'image_missing',
         `${engine.title} has ${image} (template ${name}) for ${found.Architecture} only, and this host is ${wanted}. ` +
           `Fetch or build it for this host (${engine.imageTool.program} pull --platform linux/${wanted} ${image}).`,
-        { details: { templates: [name] } },
+        { details: { templates: [name], architecture: found.Architecture } },
       );
     this.#ids.set(image, found.Id);
     return found.Id;
@@ -178,10 +192,10 @@ export class EngineImages {
   }
 
   /** One at a time for each image. */
-  #pull(image: string, reference: string): Promise<void> {
+  #pull(image: string, reference: string, asked?: (soFar: string) => void): Promise<void> {
     const running = this.#pulls.get(image);
     if (running !== undefined) return running;
-    const pull = this.#fetch(image, reference).finally(() => {
+    const pull = this.#fetch(image, reference, asked).finally(() => {
       this.#pulls.delete(image);
       this.#progress.delete(image);
     });
@@ -189,26 +203,30 @@ export class EngineImages {
     return pull;
   }
 
-  async #fetch(image: string, reference: string): Promise<void> {
+  /** `asked`: whoever asks is told how it goes, and says what becomes of it. */
+  async #fetch(image: string, reference: string, asked?: (soFar: string) => void): Promise<void> {
     const { log, docker, credentialsFile, inspect, onFetched } = this.#options;
     const begun = performance.now();
-    log.info({ image: reference }, 'Fetching an image');
+    if (asked === undefined) log.info({ image: reference }, 'Fetching an image');
     this.#progress.set(image, 'just begun');
     try {
       const authconfig = await registryCredentials(credentialsFile, image);
       const stream = await docker.pull(reference, authconfig === undefined ? {} : { authconfig });
       await followPull(docker, stream, ({ layers, bytes }) => {
-        this.#progress.set(image, `${layers} layers, ${Math.round(bytes / 1e6)} MB so far`);
+        const soFar = `${layers} layers, ${Math.round(bytes / 1e6)} MB so far`;
+        this.#progress.set(image, soFar);
+        asked?.(soFar);
         log.info({ image: reference, layers, bytes }, 'Still fetching an image');
       });
       const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
       this.#failures.delete(image);
-      log.info({ image: reference, id, bytes, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');
+      if (asked === undefined)
+        log.info({ image: reference, id, bytes, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');
       onFetched?.('success');
     } catch (error) {
       const reason = describeError(error);
       this.#failures.set(image, { reason, atMs: performance.now() });
-      log.warn({ image: reference, reason }, 'An image could not be fetched');
+      if (asked === undefined) log.warn({ image: reference, reason }, 'An image could not be fetched');
       onFetched?.('failure');
       throw error;
     }

@@ -252,3 +252,18 @@ local function parse_harm(text, now)
   local paused_until = stored_number(until_ms, 0)
   return stored_number(ends, 0), paused_until <= now + 86400000 and paused_until or 0
 end
+
+-- Puts a checkpoint before all others of its template; it has to prove itself again. Returns 0 or 1, whether that
+-- changed anything, and the id of the one replaced or ''.
+local function put_first(checkpoints, restores, id, longest)
+  local replaced = redis.call('LINDEX', checkpoints, 0) or ''
+  if replaced == id then return 0, '' end
+  redis.call('LREM', checkpoints, 0, id)
+  redis.call('LPUSH', checkpoints, id)
+  redis.call('HDEL', restores, 'failures', 'proven:' .. id)
+  if redis.call('HGET', restores, 'withdrawn') == id then redis.call('HDEL', restores, 'withdrawn') end
+  while redis.call('LLEN', checkpoints) > longest do
+    redis.call('HDEL', restores, 'proven:' .. redis.call('RPOP', checkpoints))
+  end
+  return 1, replaced
+end

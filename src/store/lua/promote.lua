@@ -7,14 +7,5 @@ if ARGV[2] == '1' then
   if redis.call('HGET', KEYS[2], 'configured') == id then return {0, ''} end
   redis.call('HSET', KEYS[2], 'configured', id)
 end
-local replaced = redis.call('LINDEX', KEYS[1], 0) or ''
-if replaced == id then return {0, ''} end
-
-redis.call('LREM', KEYS[1], 0, id)
-redis.call('LPUSH', KEYS[1], id)
-redis.call('HDEL', KEYS[2], 'failures', 'proven:' .. id)
-if redis.call('HGET', KEYS[2], 'withdrawn') == id then redis.call('HDEL', KEYS[2], 'withdrawn') end
-while redis.call('LLEN', KEYS[1]) > tonumber(ARGV[3]) do
-  redis.call('HDEL', KEYS[2], 'proven:' .. redis.call('RPOP', KEYS[1]))
-end
-return {1, replaced}
+local changed, replaced = put_first(KEYS[1], KEYS[2], id, tonumber(ARGV[3]))
+return {changed, replaced}

@@ -116,6 +116,8 @@ function trialTemplate(image: string): Template {
     image,
     port: TRIAL_PORT,
     pull: 'never',
+    imageCheck: undefined,
+    smoke: [],
     env: {},
     process: { ...DEFAULT_PROCESS, init: false },
     open: '/',

@@ -1,0 +1,95 @@
+import type { Logger } from 'pino';
+import { prepareRuntime } from './engines.ts';
+import type { Infrastructure, OpenEngine } from './infrastructure.ts';
+import { openRestoreParts, type RestoreParts } from './restoring.ts';
+import type { Config } from '../config/config.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import type { ImagePin } from '../domain/image-pin.ts';
+import { NO_NODE } from '../domain/node.ts';
+import type { Catalogue } from '../domain/template.ts';
+import type { Releasers } from '../lifecycle/releasers.ts';
+import { ImageAgreement } from '../pool/agree-on-images.ts';
+import type { Engine } from '../runtime/engines.ts';
+import type { Store } from '../store/store.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+
+/** The engine of this host, which goes by what images are on all nodes. */
+export async function openEngine({
+  config,
+  log,
+  role,
+  engine: chosen,
+  infrastructure,
+  catalogue,
+  store,
+  metrics,
+  releasers,
+}: {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly role: 'server' | 'worker';
+  /** Undefined: as the configuration says. */
+  readonly engine?: Engine | undefined;
+  readonly infrastructure: Infrastructure;
+  readonly catalogue: Catalogue;
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly releasers: Releasers;
+}): Promise<
+  OpenEngine & {
+    readonly images: ImageAgreement;
+    readonly restoring: RestoreParts;
+  }
+> {
+  const pinned = new Map<string, ImagePin>();
+  const decides = role === 'server';
+  const { engine, runtime } = await infrastructure.openEngine({
+    engine: chosen,
+    require: (candidate) => requireEngineOfInstances(candidate, config, store),
+    extras: {
+      onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
+      onFetched: (status) => metrics.imageFetched(status),
+      pinnedImages: pinned,
+      decidesImages: decides,
+    },
+  });
+  const images = new ImageAgreement({
+    ...{ catalogue, runtime, pinned, log },
+    pins: store.imagePins,
+    decides: async () => decides || (await noServerHasImages(store)),
+  });
+  await prepareRuntime({ prepare: (templates) => images.settle().then(() => runtime.prepare(templates)) }, config, log);
+  const restoring = await openRestoreParts({
+    ...{ config, engine, log, releasers, pinnedImages: pinned },
+    promotions: store.promotions,
+    use: 'server',
+  });
+  return { engine, runtime, images, restoring };
+}
+
+/** Then what a name stands for is decided as it is among servers, by the workers. */
+async function noServerHasImages({ processes }: Pick<Store, 'processes'>): Promise<boolean> {
+  const servers = (await processes.running()).filter(({ role }) => role === 'server');
+  return servers.length > 0 && servers.every(({ node }) => node === NO_NODE);
+}
+
+/**
+ * CONTAINER_MODE=auto picks what answers. With Podman unavailable at this very start that would be another engine, to
+ * which all that visitors have looks lost. Throws engine_unavailable.
+ */
+async function requireEngineOfInstances(
+  { name: engine }: Engine,
+  { containers, node }: Config,
+  { registry, inventory }: Store,
+): Promise<void> {
+  if (containers.mode !== 'auto') return;
+  const before = await registry.engine();
+  if (before === undefined || before === engine) return;
+  const count = (await inventory.list()).filter((instance) => instance.node === node.name).length;
+  if (count === 0) return;
+  throw new TryItNowError(
+    'engine_unavailable',
+    `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or ` +
+      `set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
+  );
+}

@@ -1,0 +1,58 @@
+import type { Config } from '../config/config.ts';
+import { systemClock } from '../domain/clock.ts';
+import type { Log } from '../domain/log.ts';
+import type { Catalogue } from '../domain/template.ts';
+import { freePort } from '../launcher/tcp-ports.ts';
+import type { ImageAgreement } from '../pool/agree-on-images.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { Observer } from '../pool/interfaces/observer.ts';
+import type { Probe } from '../pool/interfaces/probe.ts';
+import type { EventObserver } from '../pool/publish-events.ts';
+import { ImageUpdater } from '../pool/update-images.ts';
+import type { QueueConnection } from '../queue/connection.ts';
+import { JetStreamEvents } from '../queue/event-stream.ts';
+import type { Store } from '../store/store.ts';
+import { draftArchive } from './checkpoint-context.ts';
+import type { RestoreParts } from './restoring.ts';
+
+/** What tries new images on this host. */
+export function createImageUpdater(parts: {
+  readonly config: Config;
+  readonly catalogue: Catalogue;
+  readonly store: Pick<Store, 'promotions' | 'imagePins' | 'imageUpdates' | 'registry' | 'turns'>;
+  readonly runtime: ContainerRuntime;
+  readonly restoring: RestoreParts;
+  readonly images: Pick<ImageAgreement, 'decides'>;
+  readonly requestReconcile: () => void;
+  readonly probe: Probe;
+  readonly observer: Pick<Observer, 'imageTried'> & Pick<EventObserver, 'published'>;
+  readonly connection: QueueConnection;
+  readonly log: Log;
+}): ImageUpdater {
+  const { config, catalogue, store, runtime, restoring, images, probe, observer, connection, log } = parts;
+  const { node, checkpoints, proxy, webhooks } = config;
+  const { checkpointing, checkpointRepository, databases } = restoring;
+  return new ImageUpdater({
+    catalogue,
+    pins: store.imagePins,
+    updates: store.imageUpdates,
+    turnOf: (task) => store.turns.of(task),
+    decides: () => images.decides(),
+    trial: {
+      ...{ runtime, checkpointing, checkpointRepository, databases, probe, node, log },
+      promotions: store.promotions,
+      address: proxy.address,
+      freePort: () => freePort(node.address),
+      draftArchive: () => draftArchive(checkpoints.dir),
+    },
+    registry: store.registry,
+    node,
+    requestReconcile: parts.requestReconcile,
+    observer,
+    events: webhooks.some(({ events }) => events.some((type) => type === 'image_adopted' || type === 'image_refused'))
+      ? { stream: new JetStreamEvents({ connection, log }), observer }
+      : undefined,
+    clock: systemClock,
+    log,
+  });
+}

@@ -1,0 +1,41 @@
+import { createHash } from 'node:crypto';
+import type { Log } from '../domain/log.ts';
+import type { ContainerRuntime } from './interfaces/container-runtime.ts';
+import type { ImageUpdates } from './interfaces/image-updates.ts';
+
+interface Trial {
+  readonly runtime: Pick<ContainerRuntime, 'list' | 'remove'>;
+  readonly log: Log;
+}
+
+/** In the names of the containers of its trials: a name of an image is none of a container's. */
+export function markOf(image: string): string {
+  return `canary-${createHash('sha256').update(image).digest('hex').slice(0, 8)}-`;
+}
+
+/** What a process that was killed left here, and nobody on this node goes on with. For the start of another one. */
+export async function removeLeftovers(
+  deps: {
+    readonly trial: Trial;
+    readonly updates: Pick<ImageUpdates, 'read'>;
+    readonly node: { readonly name: string };
+  },
+  images: readonly { readonly name: string }[],
+): Promise<void> {
+  // Listed first: whose container is there has said before that it is being tried.
+  const listed = await deps.trial.runtime.list();
+  const recorded = await deps.updates.read(images.map(({ name }) => name));
+  for (const [at, { name }] of images.entries())
+    if (recorded[at]?.tried?.node !== deps.node.name) await removeMarked(deps.trial, name, listed);
+}
+
+export async function removeMarked(
+  { runtime, log }: Trial,
+  image: string,
+  listed: readonly { readonly name: string }[],
+): Promise<void> {
+  for (const { name } of listed.filter((each) => each.name.startsWith(`demo-${markOf(image)}`))) {
+    log.info({ image, container: name }, 'A container that a trial left behind is removed');
+    await runtime.remove(name);
+  }
+}

@@ -1,0 +1,448 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../domain/clock.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
+import { registryOf } from '../domain/image-name.ts';
+import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
+import {
+  IMAGE_UPDATE_VERSION,
+  isSameImage,
+  isToBeTried,
+  isTriedFirst,
+  watchedImages,
+  withImage,
+  type CheckedImage,
+  type ImageUpdate,
+  type RefusedImage,
+  type TriedImage,
+  type WatchedImage,
+} from '../domain/image-update.ts';
+import type { Log } from '../domain/log.ts';
+import { isShortOfMemory, whyClosed } from '../domain/placement.ts';
+import type { Catalogue } from '../domain/template.ts';
+import { VISIT_EVENT_VERSION, type ImageEvent } from '../domain/visit-event.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import { removed } from './checkpoint-command.ts';
+import type { EventStream } from './interfaces/event-stream.ts';
+import type { ImagePins } from './interfaces/image-pins.ts';
+import type { ImageUpdateChanges, ImageUpdates } from './interfaces/image-updates.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
+import type { Observer } from './interfaces/observer.ts';
+import type { Turn } from './interfaces/turn.ts';
+import type { EventObserver } from './publish-events.ts';
+import { markOf, removeLeftovers, removeMarked } from './image-leftovers.ts';
+import { nextImageCheckMs } from './next-image-check.ts';
+import { tryImage, type ImageVerdict, type TryImageDeps } from './try-image.ts';
+
+export interface ImageUpdaterDeps {
+  readonly catalogue: Pick<Catalogue, 'all' | 'version'>;
+  readonly pins: Pick<ImagePins, 'of'>;
+  readonly updates: ImageUpdates;
+  /** One process tries an image at a time. */
+  readonly turnOf: (task: string) => Turn;
+  /** Whether names stand for what they do on this process's node; others try only what needs their labels. */
+  readonly decides: () => Promise<boolean>;
+  readonly trial: Omit<TryImageDeps, 'catalogue' | 'mark'>;
+  readonly registry: Pick<NodeRegistry, 'node'>;
+  readonly node: { readonly name: string; readonly labels: readonly string[] };
+  readonly requestReconcile: () => void;
+  readonly observer: Pick<Observer, 'imageTried'>;
+  /** Undefined: no webhook asks for it. */
+  readonly events?: { readonly stream: EventStream; readonly observer: Pick<EventObserver, 'published'> } | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Of a process that is killed: so late another one goes on. */
+const TURN_MS = 15_000;
+const TURN_AGAIN_MS = 4_000;
+/** A tag that moved on this host, by a pull or a build there, is noticed so late. */
+const LOOK_MS = 10_000;
+/** One failure may be the host's, as of a port that was taken just then. */
+const TRIES = 2;
+const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
+const REASON_LENGTH = 1_000;
+const NONE = 'none';
+const MOST_UNTOLD = 100;
+
+type Here = Parameters<ImageUpdates['note']>[2];
+
+/** An image whose turn this process has, and how it stood when that began. */
+interface Work {
+  readonly image: WatchedImage;
+  readonly turn: Turn;
+  readonly update: ImageUpdate;
+  readonly pin: ImagePin;
+  readonly seen: string | undefined;
+  readonly signal: AbortSignal;
+  /** What was said of its steps so far: written down before what comes of them. */
+  readonly steps: { told: Promise<unknown> };
+}
+
+/**
+ * Looks for new images under the names of those that are tried first, and has them go to visitors when they pass. Goes
+ * by what is recorded and what is there, so whoever takes the turn goes on where another process ended.
+ */
+export class ImageUpdater {
+  readonly #deps: ImageUpdaterDeps;
+  readonly #startedMs: number;
+  readonly #looked = new Map<string, number>();
+  /** By name: what could not be tried for another reason than the image. */
+  readonly #untried = new Map<string, { readonly times: number; readonly untilMs: number }>();
+  #swept = false;
+  /** Found out, and not in the stream of events yet. */
+  #untold: readonly ImageEvent[] = [];
+
+  constructor(deps: ImageUpdaterDeps) {
+    this.#deps = deps;
+    this.#startedMs = deps.clock.now();
+  }
+
+  /** Throws store_unavailable, engine_unavailable, and queue_unavailable where webhooks are told. */
+  async round(signal: AbortSignal): Promise<void> {
+    const { catalogue, updates, trial } = this.#deps;
+    const images = watchedImages(catalogue.all()).filter(isTriedFirst);
+    if (images.length === 0 || trial.runtime.foundImages === undefined) return;
+    if (!this.#swept) {
+      await removeLeftovers(this.#deps, images);
+      this.#swept = true;
+    }
+    const names = images.map(({ name }) => name);
+    const [recorded, agreed, seen] = await Promise.all([
+      updates.read(names),
+      this.#deps.pins.of(names),
+      updates.seen(names),
+    ]);
+    for (const [at, image] of images.entries()) {
+      const [update, pin] = [recorded[at], agreed.get(image.name)];
+      if (update === undefined || pin === undefined || update.held !== undefined) continue;
+      const known = { pin, seen: seen.get(image.name), refused: update.refused };
+      if ((await this.#isDue(image, update, known)) && (await this.#mayTry(image))) await this.#inTurn(image, signal);
+    }
+    await this.#tellWebhooks();
+  }
+
+  /** What the stream does not take now, the next round tries again. */
+  async #tellWebhooks(): Promise<void> {
+    const { events } = this.#deps;
+    for (let [next] = this.#untold; events !== undefined && next !== undefined; [next] = this.#untold) {
+      await events.stream.publish(next);
+      events.observer.published(next.type);
+      this.#untold = this.#untold.slice(1);
+    }
+  }
+
+  #tell(type: ImageEvent['type'], image: string, { id, digest }: FoundImage, reason?: string): void {
+    const { events, clock, node } = this.#deps;
+    if (events === undefined) return;
+    const atMs = clock.now();
+    const name = createHash('sha256').update(`${type} ${image} ${id} ${atMs}`).digest('hex').slice(0, 32);
+    const found = { image, id, ...(digest === undefined ? {} : { digest }), node: node.name };
+    const data = { ...found, ...(reason === undefined ? {} : { reason }) };
+    const event: ImageEvent = { v: VISIT_EVENT_VERSION, id: `evt_${name}`, atMs, type, data };
+    this.#untold = [...this.#untold, event].slice(-MOST_UNTOLD);
+  }
+
+  /** Whether there is anything to be done that takes the image's turn. */
+  async #isDue(
+    image: WatchedImage,
+    { asked, checked, tried }: ImageUpdate,
+    known: Omit<Parameters<typeof isToBeTried>[1], 'asked'>,
+  ): Promise<boolean> {
+    const { name } = image;
+    if (asked !== undefined || this.#isToBeFetched(image, checked)) return true;
+    if (performance.now() - (this.#looked.get(name) ?? -Infinity) < LOOK_MS) return false;
+    this.#looked.set(name, performance.now());
+    if (tried !== undefined || known.seen === undefined) return true;
+    if ((this.#untried.get(name)?.untilMs ?? 0) > this.#deps.clock.now()) return false;
+    const found = await this.#found(name);
+    return found !== undefined && found.id !== known.seen && !this.#isRefused(found, known.refused);
+  }
+
+  #isRefused(found: FoundImage, refused: ImageUpdate['refused']): boolean {
+    return refused !== undefined && isSameImage(found, refused);
+  }
+
+  #isToBeFetched(image: WatchedImage, checked: CheckedImage | undefined): boolean {
+    const next = nextImageCheckMs(image.checks, { lastMs: checked?.atMs, sinceMs: this.#startedMs });
+    return isFetched(image) && next !== undefined && next <= this.#deps.clock.now();
+  }
+
+  /** A node that begins nothing for visitors begins nothing for this. */
+  async #mayTry({ templates }: WatchedImage): Promise<boolean> {
+    const { node, registry, decides } = this.#deps;
+    const labels = new Set(templates.flatMap((template) => template.nodes));
+    if (![...labels].every((label) => node.labels.includes(label))) return false;
+    if (labels.size === 0 && !(await decides())) return false;
+    const known = await registry.node(node.name);
+    if (known === undefined || whyClosed(known) !== undefined) return false;
+    return known.heartbeat === undefined || !isShortOfMemory(known.heartbeat);
+  }
+
+  async #inTurn(image: WatchedImage, signal: AbortSignal): Promise<void> {
+    const { updates, pins, turnOf } = this.#deps;
+    const { name } = image;
+    const turn = turnOf(`image:${name}`);
+    if (!(await turn.take(TURN_MS))) return;
+    const lost = new AbortController();
+    const keepTurn = setInterval(() => {
+      turn.take(TURN_MS).then(
+        (kept) => (kept ? undefined : lost.abort(new Error(`another process tries ${name} now`))),
+        () => (turn.held ? undefined : lost.abort(new Error(`nobody knows whose turn it is to try ${name}`))),
+      );
+    }, TURN_AGAIN_MS);
+    try {
+      // What was read before the turn began may be another process's past.
+      const [[update], agreed, seen] = await Promise.all([updates.read([name]), pins.of([name]), updates.seen([name])]);
+      const pin = agreed.get(name);
+      if (update === undefined || pin === undefined || update.held !== undefined) return;
+      const either = AbortSignal.any([signal, lost.signal]);
+      const steps = { told: Promise.resolve() };
+      await this.#settleOrLeave({ image, turn, update, pin, seen: seen.get(name), signal: either, steps });
+    } catch (error) {
+      if (!lost.signal.aborted) throw error;
+      this.#deps.log.info({ image: name, reason: describeError(lost.signal.reason) }, 'A trial of an image was left');
+    } finally {
+      clearInterval(keepTurn);
+      await turn.end();
+    }
+  }
+
+  async #settleOrLeave(work: Work): Promise<void> {
+    try {
+      await this.#settle(work);
+    } catch (error) {
+      // Nobody is at it until the next process takes it up.
+      if (work.signal.aborted)
+        await this.#note(work, { id: NONE, when: 'first' }, { tried: undefined }).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #settle(work: Work): Promise<void> {
+    const { trial } = this.#deps;
+    const { image, update, pin, seen } = work;
+    // It is this process's turn: whatever there is of the image's trials was left by another one.
+    const before = await this.#found(image.name);
+    if (update.tried !== undefined) await removeMarked(trial, image.name, await trial.runtime.list());
+    if (!(await this.#note(work, { id: before?.id ?? NONE, when: 'first' }, { tried: undefined }))) return;
+    const asked = update.asked !== undefined;
+    const isFetching = isFetched(image) && (asked || this.#isToBeFetched(image, update.checked));
+    const fetched = isFetching ? await this.#fetch(work) : undefined;
+    if (fetched === false) return;
+    const found = fetched === undefined ? before : await this.#found(image.name);
+    if (found === undefined) return;
+    const known = { pin, seen: seen ?? before?.id ?? NONE, refused: update.refused, asked };
+    if (isToBeTried(found, known)) await this.#try(work, found);
+    else if (isSameImage(found, pin)) await this.#upToDate(work, found, isFetching || !isFetched(image));
+  }
+
+  /** `certain`: the name leads there for everybody, and not only on a host that lags behind. */
+  async #upToDate(work: Work, { id }: FoundImage, certain: boolean): Promise<void> {
+    const { seen, update } = work;
+    const changes = {
+      ...(update.asked === undefined ? {} : { asked: undefined }),
+      // What was refused is not under the name any more.
+      ...(certain && update.refused !== undefined ? { refused: undefined } : {}),
+    };
+    if (seen !== id || Object.keys(changes).length > 0) await this.#note(work, { id, when: 'always' }, changes);
+  }
+
+  /** False: it could not be had. */
+  async #fetch(work: Work): Promise<boolean> {
+    const { trial, clock, log } = this.#deps;
+    const { image, update, signal } = work;
+    const { name } = image;
+    const onStep = this.#steps(work, {});
+    const here = { id: NONE, when: 'first' } as const;
+    const earlier = update.checked?.problem;
+    try {
+      onStep('asking its registry');
+      await trial.runtime.fetchImage?.(name, (soFar) => onStep(`fetching it: ${soFar}`));
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = describeError(error).slice(0, REASON_LENGTH);
+      const problem = { reason, sinceMs: earlier?.sinceMs ?? clock.now() };
+      await this.#note(work, here, { checked: this.#checked(problem), tried: undefined, asked: undefined });
+      if (earlier === undefined)
+        log.warn({ image: name, reason }, 'Nobody can say whether there is a new image; the one there is stays');
+      return false;
+    }
+    if (earlier !== undefined) log.info({ image: name }, 'The registry of the image answers again');
+    return this.#note(work, here, { checked: this.#checked(), tried: undefined });
+  }
+
+  #checked(problem?: CheckedImage['problem']): CheckedImage {
+    return { v: IMAGE_UPDATE_VERSION, atMs: this.#deps.clock.now(), ...(problem === undefined ? {} : { problem }) };
+  }
+
+  async #try(work: Work, found: FoundImage): Promise<void> {
+    const { clock, log, observer } = this.#deps;
+    const { image, pin, update } = work;
+    const { name } = image;
+    const untried = this.#untried.get(name);
+    const { id, digest } = found;
+    log.info({ image: name, id, digest, before: pin.id }, 'A new image is tried before anybody gets it');
+    try {
+      const verdict = await this.#verdict(work, found);
+      this.#untried.delete(name);
+      if (verdict.kind === 'refused') await this.#refuse(work, found, verdict.reason);
+      else await this.#adopt(work, found, verdict.promoted);
+    } catch (error) {
+      if (work.signal.aborted || isStoreGone(error)) throw error;
+      const times = (untried?.times ?? 0) + 1;
+      const reason = describeError(error).slice(0, REASON_LENGTH);
+      this.#untried.set(name, { times, untilMs: clock.now() + backoffMs(times, AGAIN) });
+      observer.imageTried('untried');
+      log.warn({ image: name, id, reason, times }, 'A new image could not be tried; the one before stays meanwhile');
+      const problem = { reason, sinceMs: update.checked?.problem?.sinceMs ?? clock.now() };
+      const changes = { tried: undefined, asked: undefined, checked: this.#checked(problem) };
+      await this.#note(work, { id: NONE, when: 'first' }, changes);
+    }
+  }
+
+  /** Of all templates that have a container of it. */
+  async #verdict(
+    work: Work,
+    found: FoundImage,
+  ): Promise<
+    | { readonly kind: 'sound'; readonly promoted: Readonly<Record<string, string>> }
+    | { readonly kind: 'refused'; readonly reason: string }
+  > {
+    const { image } = work;
+    const onStep = this.#steps(work, found);
+    const promoted: Record<string, string> = {};
+    for (const { name } of image.templates) {
+      const verdict = await this.#ofTemplate(work, name, found, (step) => onStep(`${name}: ${step}`)).catch(
+        async (error: unknown) => {
+          await this.#discard(promoted);
+          throw error;
+        },
+      );
+      if (verdict.kind === 'refused') {
+        await this.#discard(promoted);
+        return { kind: 'refused', reason: `Template ${name}: ${verdict.reason}`.slice(0, REASON_LENGTH) };
+      }
+      if (verdict.promotable !== undefined) promoted[name] = verdict.promotable;
+    }
+    return { kind: 'sound', promoted };
+  }
+
+  async #ofTemplate(
+    { image, signal }: Work,
+    name: string,
+    found: FoundImage,
+    onStep: (step: string) => void,
+  ): Promise<ImageVerdict> {
+    const { trial, catalogue } = this.#deps;
+    const template = image.templates.find((each) => each.name === name);
+    if (template === undefined) throw new Error(`${name} was a template of ${image.name} just now`);
+    const swapped = withImage(template, image.name, found.id);
+    const deps: TryImageDeps = {
+      ...trial,
+      mark: markOf(image.name),
+      catalogue: {
+        all: () => [swapped],
+        get: (wanted) => (wanted === name ? swapped : undefined),
+        version: (wanted) => catalogue.version(wanted),
+      },
+    };
+    for (let attempt = 1; ; attempt += 1) {
+      const verdict = await tryImage(deps, swapped, onStep, signal);
+      if (verdict.kind === 'sound' || attempt === TRIES) return verdict;
+      onStep(`once more, since it failed: ${verdict.reason}`);
+    }
+  }
+
+  async #refuse(work: Work, found: FoundImage, reason: string): Promise<void> {
+    const { id, digest } = found;
+    const { clock, log, observer, node } = this.#deps;
+    const { name } = work.image;
+    const refused: RefusedImage = {
+      v: IMAGE_UPDATE_VERSION,
+      id,
+      ...(digest === undefined ? {} : { digest }),
+      why: 'failed',
+      ...{ reason, node: node.name, atMs: clock.now() },
+    };
+    const changes = { refused, tried: undefined, asked: undefined, checked: this.#checked() };
+    if (!(await this.#note(work, { id, when: 'always' }, changes))) return;
+    observer.imageTried('refused');
+    this.#tell('image_refused', name, found, reason);
+    log.error(
+      { image: name, id, digest, reason, stays: work.pin.id },
+      'A new image is refused and reaches nobody; the one before stays. When that is fixed under the same digest: ' +
+        '`try-it-now images check`',
+    );
+  }
+
+  async #adopt(work: Work, found: FoundImage, promoted: Readonly<Record<string, string>>): Promise<void> {
+    const { id, digest } = found;
+    const { updates, node, clock, log, observer, requestReconcile } = this.#deps;
+    const { image, pin, turn } = work;
+    const { name } = image;
+    const to: ImagePin = { v: IMAGE_PIN_VERSION, id, ...(digest === undefined ? {} : { digest }), node: node.name };
+    const former = { v: IMAGE_UPDATE_VERSION, pin, untilMs: clock.now(), promoted } as const;
+    await work.steps.told;
+    if (!(await updates.adopt(turn.fence, { name, from: pin, to, former, refused: undefined }))) {
+      await this.#discard(promoted);
+      log.info(
+        { image: name, id },
+        'A new image passed its trial too late: it was held, or another one came before it',
+      );
+      return;
+    }
+    if (work.update.checked?.problem !== undefined)
+      await this.#note(work, { id, when: 'always' }, { checked: this.#checked() });
+    observer.imageTried('adopted');
+    this.#tell('image_adopted', name, found);
+    log.info(
+      { image: name, id, digest, before: pin.id, checkpoints: Object.values(promoted) },
+      'A new image has passed its trial; what is ready is replaced step by step',
+    );
+    requestReconcile();
+  }
+
+  /** Checkpoints that are nobody's then. */
+  async #discard(promoted: Readonly<Record<string, string>>): Promise<void> {
+    const { trial } = this.#deps;
+    for (const id of Object.values(promoted)) await removed(trial, () => trial.checkpointRepository.remove(id));
+  }
+
+  /** Tells how far it is, in the order of the steps. A step that cannot be written down is none that fails. */
+  #steps(work: Work, found: Partial<Pick<FoundImage, 'id' | 'digest'>>): (step: string) => void {
+    const { clock, node, log } = this.#deps;
+    const sinceMs = clock.now();
+    const { id, digest } = found;
+    const of = { ...(id === undefined ? {} : { id }), ...(digest === undefined ? {} : { digest }) };
+    const { steps } = work;
+    return (step) => {
+      log.debug({ image: work.image.name, step }, 'A new image is looked for or tried');
+      const said = { node: node.name, step: step.slice(0, REASON_LENGTH), sinceMs };
+      const tried: TriedImage = { v: IMAGE_UPDATE_VERSION, ...of, ...said };
+      steps.told = steps.told
+        .then(() => this.#write(work, { id: NONE, when: 'first' }, { tried }))
+        .catch((error: unknown) => log.debug({ reason: describeError(error) }, 'How far a trial is was not noted'));
+    };
+  }
+
+  async #note(work: Work, ...what: readonly [Here, ImageUpdateChanges]): Promise<boolean> {
+    await work.steps.told;
+    return this.#write(work, ...what);
+  }
+
+  #write({ image, turn }: Work, here: Here, changes: ImageUpdateChanges): Promise<boolean> {
+    return this.#deps.updates.note(turn.fence, image.name, here, changes);
+  }
+
+  async #found(name: string): Promise<FoundImage | undefined> {
+    return (await this.#deps.trial.runtime.foundImages?.([name]))?.[0];
+  }
+}
+
+function isFetched({ name, fetched }: WatchedImage): boolean {
+  return fetched && registryOf(name) !== undefined;
+}
+
+function isStoreGone(error: unknown): boolean {
+  return error instanceof TryItNowError && error.code === 'store_unavailable';
+}
