@@ -9,6 +9,7 @@ import { comeFirst } from '../lifecycle/priority.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { openTracing } from '../telemetry/tracing/open-tracing.ts';
 import { packageVersion } from './package-version.ts';
 
 /**
@@ -22,7 +23,13 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   const { config, warnings } = loadConfig(env, undefined, { serves: role === 'server' });
   if (role === 'worker') requireNode(config);
   const logWriter = new LogWriter();
-  const log = createLogger(config.log.level, logWriter);
+  const version = packageVersion();
+  const tracing = await openTracing({
+    settings: config.tracing,
+    from: { version, role, node: config.node.name, deployment: config.deployment },
+    log: createLogger(config.log.level, logWriter),
+  });
+  const log = createLogger(config.log.level, logWriter, tracing.ids);
   for (const warning of warnings) log.warn({}, warning);
   await comeFirst();
   const stopping = new AbortController();
@@ -31,8 +38,9 @@ export async function serve(env: Environment, role: Role): Promise<void> {
     config,
     log,
     logLosses: logWriter,
+    tracing,
     role,
-    version: packageVersion(),
+    version,
     stopping: stopping.signal,
   });
   // What does not come up because it is told to stop has stopped.
@@ -42,6 +50,7 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   const signal = await stopSignal;
   log.info({ signal }, 'Shutting down');
   await app?.stop();
+  await tracing.close();
   log.info({}, 'Shut down');
   setTimeout(() => process.exit(), LINGER_MS).unref();
   // What a hung part still owes an answer would keep the process for as long as that is waited for.

@@ -7,7 +7,6 @@ import { createMetrics } from './metrics.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
-import { TryItNowError } from '../domain/errors.ts';
 import { NO_NODE } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
@@ -26,7 +25,6 @@ import { DeliveryCheck } from '../pool/delivery-check.ts';
 import { FrameFit } from '../pool/frame-fit.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
-import type { Databases } from '../pool/interfaces/databases.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 import type { Observer } from '../pool/interfaces/observer.ts';
 import type { Probe } from '../pool/interfaces/probe.ts';
@@ -49,13 +47,15 @@ import { createPublisher } from '../queue/publisher.ts';
 import { createCheckpointCarrier } from './checkpoint-carrier.ts';
 import { openEngine } from './engine-parts.ts';
 import { createImageUpdater } from './image-updater.ts';
-import type { RestoreParts } from './restoring.ts';
-import { RESTORING_TITLES, type Engine } from '../runtime/engines.ts';
+import { requireRestores, type RestoreParts } from './restoring.ts';
+import { tracedParts, type TracedParts } from './traced-parts.ts';
+import type { Engine } from '../runtime/engines.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import type { Store } from '../store/store.ts';
 import type { TaskPatience } from '../store/task-patience.ts';
 import type { LogLosses } from '../telemetry/log-writer.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { NO_TRACING, type Tracing } from '../telemetry/tracing/tracing.ts';
 import { createPoster, type Poster } from '../webhooks/post.ts';
 
 /** `server`: API, page, loops and workers. `worker`: the workers alone, for this or a further node. */
@@ -68,6 +68,8 @@ export interface PartsOptions {
   readonly version: string;
   /** Of what `log` writes to. */
   readonly logLosses?: LogLosses;
+  /** NO_TRACING without it; closed by whoever opened it. */
+  readonly tracing?: Tracing;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
   /** TASK_PATIENCE without it. */
@@ -112,11 +114,10 @@ type StoredPart =
   | 'visitSteps';
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
-interface PoolParts extends Pick<Store, StoredPart> {
+interface PoolParts extends Pick<Store, StoredPart>, TracedParts {
   /** Says once that this node is alive. */
   readonly beat: () => Promise<void>;
   readonly fitness: TemplateFitness;
-  readonly requestRefill: () => void;
   readonly requestReconcile: () => void;
   readonly catalogue: Catalogue;
   readonly node: Config['node'];
@@ -130,7 +131,6 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly observer: Observer;
   readonly queue: TaskQueue;
   readonly nodeQueue: NodeQueue;
-  readonly runtime: ContainerRuntime;
   readonly networks: Networks | undefined;
   /** Undefined for a stand-in. */
   readonly consumption: Consumption | undefined;
@@ -144,7 +144,6 @@ interface PoolParts extends Pick<Store, StoredPart> {
   readonly startTurns: StartTurns;
   /** Undefined: another node looks after the site. */
   readonly proxy: Proxy | undefined;
-  readonly databases: Databases | undefined;
   readonly restorer: Restorer | undefined;
   /** Undefined: nothing is restored here. */
   readonly carrier: CheckpointCarrier | undefined;
@@ -157,11 +156,11 @@ export async function openAppParts(
   triggers: LoopTriggers,
   releasers: Releasers,
 ): Promise<AppParts> {
-  const { config, log, role, version } = options;
-  const { proxy: proxyConfig } = config;
+  const { config, log, role, version, tracing = NO_TRACING } = options;
+  const { tracer } = tracing;
   const catalogue = new Catalogue(config.templates);
 
-  const infrastructure = new Infrastructure({ config, log, releasers });
+  const infrastructure = new Infrastructure({ config, log, tracer, releasers });
   const store = await infrastructure.openStore({
     leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
     patience: options.taskPatience,
@@ -169,35 +168,35 @@ export async function openAppParts(
   const connection = await infrastructure.openQueue();
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
-  const metrics = createMetrics({ ...options, store, catalogue, connection, proxy: caddy, runtime: { list } });
+  const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
+  const metrics = createMetrics({ ...options, ...sources, spans: tracing.counts });
   await awaitReplicas({ ...options, store, metrics });
   const { engine, runtime, images, restoring } = await openEngine({
     ...options,
-    ...{ infrastructure, catalogue, store, metrics, releasers },
+    ...{ infrastructure, catalogue, store, metrics, tracer, releasers },
   });
   await requireRestores(config, restoring);
   await announceTemplates(catalogue, store, restoring, log);
 
   const leadership = await openLeadership({ store, config, role, version, releasers, log });
   const probe = new HttpProbe();
-  const proxies = new Proxies(probe, proxyConfig.internalUrls);
+  const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
     ...nodeParts({
       ...options,
       ...{ store, catalogue, engine, runtime, restoring, images, connection, triggers, probe, leadership, metrics },
     }),
-    requestRefill: () => triggers.refill.fire(),
+    ...tracedParts(tracer, { refill: triggers.refill, runtime, databases: restoring.databases }),
     requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
     log,
-    runtime,
     probe,
     clock: systemClock,
     ...entryParts({ config, catalogue, store, connection, metrics, log }),
     observer: metrics,
-    address: proxyConfig.address,
+    address: config.proxy.address,
     proxies,
-    queue: createPublisher({ connection, log }),
+    queue: createPublisher({ connection, log, tracer }),
     nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log),
     frameFit: new FrameFit({ probe, proxies, log }),
@@ -207,7 +206,6 @@ export async function openAppParts(
     ...storedParts(store),
     // A further node looks after its own containers; the site is the server's business.
     proxy: role === 'server' ? caddy : undefined,
-    databases: restoring.databases,
     restorer: restoring.restorer,
   };
   // After the loops, one of which it is.
@@ -366,21 +364,4 @@ async function announceTemplates(
   await Promise.all(
     catalogue.all().map(({ name }) => provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
   );
-}
-
-/**
- * CRIU_ENABLED=true is for operators who would rather have no pool than a slow one. Throws checkpointing_unavailable.
- */
-async function requireRestores({ checkpoints }: Config, { checkpointing }: RestoreParts): Promise<void> {
-  if (checkpoints.mode !== 'on') return;
-  const availability =
-    checkpointing === undefined
-      ? { available: false as const, reason: `Only ${RESTORING_TITLES} can restore checkpoints here` }
-      : await checkpointing.availability();
-  if (!availability.available)
-    throw new TryItNowError(
-      'checkpointing_unavailable',
-      `${availability.reason} (CRIU_ENABLED is true; CRIU_ENABLED=auto starts ` +
-        'instances cold where they cannot be restored)',
-    );
 }

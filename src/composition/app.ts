@@ -7,6 +7,7 @@ import type { Config } from '../config/config.ts';
 import { connectUrl } from '../domain/address.ts';
 import { NO_NODE } from '../domain/node.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import { NO_TRACER } from '../domain/tracer.ts';
 import type { Demos } from '../http/demos.ts';
 import { createServer } from '../http/server.ts';
 import { createWorkerServer } from '../http/worker-server.ts';
@@ -192,6 +193,7 @@ async function startHandling(
     ready: store.ping,
     log: pool.log,
     observer: metrics,
+    tracer: pool.tracer,
     policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs },
   });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
@@ -228,6 +230,7 @@ async function startServing(
     metrics,
     ready: store.ping,
     observer: metrics,
+    tracing: pool.tracer === NO_TRACER ? undefined : { tracer: pool.tracer, parents: config.tracing.parents },
     pages: await loadPages({
       languages: new Languages(config.presentation.languages),
       branding: config.presentation.branding,

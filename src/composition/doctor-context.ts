@@ -46,6 +46,7 @@ import { stockInSwapChecks } from '../doctor/stock-in-swap.ts';
 import { hostSwap } from '../runtime/docker/host-memory.ts';
 import { memorySharingChecks } from '../doctor/memory-sharing.ts';
 import { sharedLimitsCheck } from '../doctor/shared-limits.ts';
+import { traceChecks } from '../doctor/traces.ts';
 import { usageChecks } from '../doctor/usage.ts';
 import { valkeyChecks } from '../doctor/valkey.ts';
 import { webhookChecks } from '../doctor/webhooks.ts';
@@ -352,6 +353,7 @@ function poolPart(
     harmCheck(config),
     gateCheck(config, () => metrics.get()),
     ...webhookChecks({ webhooks, store, admin }),
+    ...traceChecks(config.tracing),
   ];
 }
 

@@ -7,6 +7,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import { NO_NODE } from '../domain/node.ts';
 import type { Catalogue } from '../domain/template.ts';
+import type { Tracer } from '../domain/tracer.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import { ImageAgreement } from '../pool/agree-on-images.ts';
 import type { Engine } from '../runtime/engines.ts';
@@ -23,6 +24,7 @@ export async function openEngine({
   catalogue,
   store,
   metrics,
+  tracer,
   releasers,
 }: {
   readonly config: Config;
@@ -34,6 +36,7 @@ export async function openEngine({
   readonly catalogue: Catalogue;
   readonly store: Store;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly releasers: Releasers;
 }): Promise<
   OpenEngine & {
@@ -51,6 +54,7 @@ export async function openEngine({
       onFetched: (status) => metrics.imageFetched(status),
       pinnedImages: pinned,
       decidesImages: decides,
+      tracer,
     },
   });
   const images = new ImageAgreement({
@@ -60,7 +64,7 @@ export async function openEngine({
   });
   await prepareRuntime({ prepare: (templates) => images.settle().then(() => runtime.prepare(templates)) }, config, log);
   const restoring = await openRestoreParts({
-    ...{ config, engine, log, releasers, pinnedImages: pinned },
+    ...{ config, engine, log, tracer, releasers, pinnedImages: pinned },
     promotions: store.promotions,
     use: 'server',
   });

@@ -43,7 +43,7 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
 }
 
 /** What not every process asks for. */
-export type EngineExtras = Pick<OpenOptions, 'onLookup' | 'onFetched' | 'pinnedImages' | 'decidesImages'>;
+export type EngineExtras = Pick<OpenOptions, 'onLookup' | 'onFetched' | 'pinnedImages' | 'decidesImages' | 'tracer'>;
 
 /** `more`: what only a server that counts asks for. */
 export function createRuntime(engine: Engine, config: Config, log: Log, more: EngineExtras = {}): ContainerRuntime {

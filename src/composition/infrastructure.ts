@@ -2,6 +2,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import { chooseEngine, createRuntime, type EngineExtras } from './engines.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
+import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import { Languages } from '../presentation/languages/languages.ts';
@@ -15,6 +16,7 @@ import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 export interface InfrastructureOptions {
   readonly config: Config;
   readonly log: Log;
+  readonly tracer?: Tracer;
   /** Told how to close each part as soon as it is open, so parts are released in the reverse of the order asked for. */
   readonly releasers: Pick<Releasers, 'push'>;
 }
@@ -39,11 +41,13 @@ export interface OpenEngine {
 export class Infrastructure {
   readonly #config: Config;
   readonly #log: Log;
+  readonly #tracer: Tracer;
   readonly #releasers: Pick<Releasers, 'push'>;
 
-  constructor({ config, log, releasers }: InfrastructureOptions) {
+  constructor({ config, log, tracer = NO_TRACER, releasers }: InfrastructureOptions) {
     this.#config = config;
     this.#log = log;
+    this.#tracer = tracer;
     this.#releasers = releasers;
   }
 
@@ -58,6 +62,7 @@ export class Infrastructure {
       portRange: containers.portRange,
       portCoolDownMs: containers.portCoolDownMs,
       ...ofWorkers,
+      tracer: this.#tracer,
       log: this.#log,
     });
     this.#releasers.push('store', store.close);

@@ -15,6 +15,7 @@ import { CopiesWatch } from '../queue/copies.ts';
 import { queueDepth } from '../queue/depth.ts';
 import type { Store } from '../store/store.ts';
 import type { LogLosses } from '../telemetry/log-writer.ts';
+import type { SpanCounts } from '../telemetry/tracing/tracing.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { QueueDepths, ScrapeSources } from '../telemetry/scraped-gauges.ts';
 
@@ -23,6 +24,7 @@ interface MetricsDeps {
   readonly role: RunningProcess['role'];
   readonly version: string;
   readonly logLosses?: LogLosses;
+  readonly spans: SpanCounts;
   readonly store: Store;
   readonly catalogue: Catalogue;
   readonly connection: QueueConnection;
@@ -32,13 +34,14 @@ interface MetricsDeps {
 
 /** Of a server: what it counts, and how the system stands. Of a worker: what it counts, and what it depends on. */
 export function createMetrics(deps: MetricsDeps): Metrics {
-  const { config, role, version, logLosses, store, runtime } = deps;
+  const { config, role, version, logLosses, spans, store, runtime } = deps;
   const engine = config.node.name === NO_NODE ? {} : { engine: (): Promise<unknown> => runtime.list() };
   return new Metrics({
     templates: config.templates.map(({ name }) => name),
     webhooks: config.webhooks.map(({ name }) => name),
     version,
     logLosses,
+    spans,
     sources: {
       leads: () => store.turns.held(),
       ...(role === 'server'

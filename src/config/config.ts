@@ -11,6 +11,7 @@ import type { EngineName, EngineSockets } from '../runtime/engines.ts';
 import type { NO_ENGINE } from '../runtime/no-engine.ts';
 import type { ValkeyAccess } from '../store/valkey-access.ts';
 import type { LogLevel } from '../telemetry/logger.ts';
+import type { TracingSettings } from '../telemetry/tracing/tracing.ts';
 
 /** `none`: a server that holds no instances itself. */
 export type ContainerMode = 'auto' | EngineName | typeof NO_ENGINE.name;
@@ -87,6 +88,7 @@ export interface Config {
   /** What pages for visitors are like. */
   readonly presentation: { readonly languages: readonly [Language, ...Language[]]; readonly branding: Branding };
   readonly log: { readonly level: LogLevel };
+  readonly tracing: TracingSettings;
   /** 0: unlimited. */
   readonly rateLimit: { readonly hourly: number; readonly daily: number };
   /** How many may be held at once; 0: any number. */

@@ -102,6 +102,7 @@ const OWN_PREFIXES = [
   'PROXY_LISTEN',
   'PROXY_INTERNAL_',
   'VALKEY_SENTINEL',
+  'TRACES_',
 ];
 const SECRET_FILES = VARIABLE_NAMES.filter((name) => VARIABLES[name].secret).map((name) => `${name}_FILE`);
 

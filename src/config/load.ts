@@ -84,6 +84,7 @@ export function loadConfig(
     config: deepFreeze({
       ...assemble(values, withCheckpointPath(values, catalogue.templates), hooks.webhooks),
       valkey: valkey.access,
+      ...tracing(values),
       presentation: { languages: languages.languages, branding: branding.branding },
     }),
     explicit,
@@ -290,11 +291,18 @@ function node(values: Values): Config['node'] {
   };
 }
 
+function tracing(values: Values): Pick<Config, 'tracing'> {
+  const url = values.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const headers = Object.fromEntries(values.OTEL_EXPORTER_OTLP_HEADERS ?? []);
+  const collector = url === undefined ? undefined : { url, headers };
+  return { tracing: { collector, sample: values.TRACES_SAMPLE, parents: values.TRACES_PARENTS } };
+}
+
 function assemble(
   values: Values,
   templates: readonly Template[],
   webhooks: readonly Webhook[],
-): Omit<Config, 'presentation' | 'valkey'> {
+): Omit<Config, 'presentation' | 'valkey' | 'tracing'> {
   return {
     server: server(values),
     worker: { metrics: values.WORKER_METRICS_ADDR },

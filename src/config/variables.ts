@@ -32,6 +32,7 @@ import {
 import { OPERATOR_VARIABLES } from './operator-variables.ts';
 import { absolutePath } from './paths.ts';
 import { STATE_VARIABLES } from './state-variables.ts';
+import { TRACE_VARIABLES } from './trace-variables.ts';
 import { group, type Defaulted, type Variable } from './variable.ts';
 
 const pool = group('Pool');
@@ -278,6 +279,8 @@ export const VARIABLES = {
   ),
 
   ...OPERATOR_VARIABLES,
+
+  ...TRACE_VARIABLES,
 
   SHUTDOWN_GRACE: host.required(
     duration('0s', '10m', '10s'),

@@ -30,6 +30,8 @@ export const CARRIED_SETTINGS = [
   'NATS_USER',
   'QUEUE_REPLICAS',
   'QUEUE_ACK_WAIT',
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+  'TRACES_SAMPLE',
 ] as const satisfies readonly VariableName[];
 
 /** May be given by a file, and is on the other hosts. */
@@ -39,6 +41,7 @@ export const CARRIED_SECRETS = [
   'NATS_PASSWORD',
   'NATS_TOKEN',
   'NATS_NKEY_SEED',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ] as const satisfies readonly VariableName[];
 
 /** Each names a file, whose content the other hosts need. */

@@ -42,6 +42,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Left out of the request durations: they would say nothing (a stream lasts as long as somebody listens). */
     readonly untimed?: true;
+    /** Asked by machines again and again: traces of it would say nothing. */
+    readonly untraced?: true;
     /**
      * Pages of the sites that may offer the template (the one in the address, without one any) may ask for it, too, and
      * their scripts read the answer.

@@ -13,6 +13,7 @@ import { sendProblem, toTryItNowError } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { RouteTable } from './route-table.ts';
 import { buildSerializer } from './serializers.ts';
+import { traceRoutes, type RouteTracing } from './trace-routes.ts';
 
 export interface ServerLimits {
   readonly bodyBytes: number;
@@ -66,6 +67,8 @@ export interface ListenerOptions {
   readonly catalogue: string;
   readonly trustedProxies: readonly string[];
   readonly observer: HttpObserver | undefined;
+  /** Nothing is traced without it. */
+  readonly tracing?: RouteTracing | undefined;
   readonly limits: Partial<ServerLimits> | undefined;
   /** Told of every request that fails, before it is answered. */
   readonly onFailure?: (request: FastifyRequest, error: TryItNowError) => void;
@@ -105,6 +108,7 @@ export function createListener(options: ListenerOptions): Listener {
   const routes = new RouteTable(options.catalogue);
   routes.watch(app);
   observeRoutes(app, { observer: options.observer, log, slowMs: limits.slowMs });
+  if (options.tracing !== undefined) traceRoutes(app, options.tracing);
   acceptJsonBodies(app);
   app.setErrorHandler(answerFailure);
   app.addHook('onRequest', (request, reply, done) => {

@@ -23,6 +23,7 @@ import { exportRoute } from './routes/export.ts';
 import { placeRoutes, waitRoute } from './routes/waiting.ts';
 import { operationsRoutes, type MetricsSource } from './routes/operations.ts';
 import { ProblemBody } from './schemas/problem.ts';
+import type { RouteTracing } from './trace-routes.ts';
 import { WaitingStreams } from './waiting-streams.ts';
 
 export type { HttpServer };
@@ -45,6 +46,7 @@ export interface ServerOptions {
   /** Throws why nothing can be handed out; without it nothing is asked. */
   readonly ready?: () => Promise<void>;
   readonly observer?: HttpObserver;
+  readonly tracing?: RouteTracing | undefined;
   readonly limits?: Partial<ServerLimits>;
   /** Without them there is the API alone. */
   readonly pages?: Pages;
@@ -62,6 +64,7 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     typeBase: `${options.publicUrl}/problems/`,
     trustedProxies: options.trustedProxies,
     observer: options.observer,
+    tracing: options.tracing,
     limits: options.limits,
     failurePage: (request, reply, error) => pages?.failurePage(request, reply, error),
     ...(pages === undefined ? {} : { rejectedPage: pages.rejectedPage }),

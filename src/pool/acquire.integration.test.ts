@@ -9,6 +9,7 @@ import type { Instance } from '../domain/instance.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { GateMode } from '../domain/gate-mode.ts';
 import { Catalogue } from '../domain/template.ts';
+import { NO_TRACER } from '../domain/tracer.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
@@ -89,6 +90,7 @@ async function bench(dead: readonly number[]): Promise<Bench> {
     instances,
     deps: {
       catalogue: new Catalogue([tiny]),
+      tracer: NO_TRACER,
       claimStore: store.claimStore,
       admission: new Admission({ held: { perClient: 0, perNetwork: 0 } }),
       gate: gateOf('off'),

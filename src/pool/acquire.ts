@@ -1,8 +1,10 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { harmNames } from '../domain/harm.ts';
+import { visitName } from '../domain/ids.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import type { Tracer } from '../domain/tracer.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { isAlive, isLost, releaseDead, type DeliveryDeps } from './deliver.ts';
 import { EXEMPT, type Gate, type Proven } from './gate.ts';
@@ -60,6 +62,7 @@ export interface AcquireDeps extends DeliveryDeps {
   readonly gate: Pick<Gate, 'judge' | 'demand' | 'noteTaken'>;
   readonly shares: Pick<ShareWatch, 'noteTaken' | 'noteRefused' | 'noteEnded'>;
   readonly address: PublicAddress;
+  readonly tracer: Tracer;
 }
 
 type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
@@ -177,8 +180,8 @@ async function take(
   template: Template,
   replacing: string | undefined,
 ): Promise<Taken | { readonly kind: 'waiting'; readonly outcome: Waiting }> {
-  const { observer } = deps;
-  const { outcome, tookMs } = await claim(deps, wish, template, replacing);
+  const { observer, tracer } = deps;
+  const { outcome, tookMs } = await tracer.span('claim', () => claim(deps, wish, template, replacing));
   if (outcome.kind === 'waiting') {
     observer.claimed(template.name, 'empty', tookMs);
     return { kind: 'waiting', outcome };
@@ -186,9 +189,16 @@ async function take(
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;
   const alive =
     handedOut === undefined ||
-    (await isAlive(deps, template, handedOut)) ||
+    (await tracer.span('delivery check', () => isAlive(deps, template, handedOut))) ||
     (handedOut.kind === 'again' && !(await isLost(deps, handedOut)));
   observer.claimed(template.name, alive ? outcome.kind : 'replaced', tookMs);
+  tracer.note(() => ({
+    'try_it_now.template': template.name,
+    'try_it_now.outcome': alive ? outcome.kind : 'replaced',
+    ...(handedOut === undefined
+      ? {}
+      : { 'try_it_now.visit': visitName(handedOut.id), 'try_it_now.node': handedOut.node }),
+  }));
   if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish.request, outcome.harmfulEnds);
   if (!wish.admitted.known) noteWho(deps, wish, template, outcome, replacing);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);

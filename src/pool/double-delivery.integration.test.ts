@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
 import { systemClock } from '../domain/clock.ts';
 import { Catalogue } from '../domain/template.ts';
+import { NO_TRACER } from '../domain/tracer.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { SimulatedHost } from '../runtime/simulated/simulated-host.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
@@ -97,6 +98,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       provisioningStore,
       failureLog,
       clock: systemClock,
+      tracer: NO_TRACER,
       containerEnds: new ContainerEnds(),
       consumption: undefined,
       controls: store.controls,

@@ -1,6 +1,6 @@
 import { DATABASE_SERVERS } from '../domain/database.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
-import { newAttempt } from '../domain/ids.ts';
+import { newAttempt, visitName } from '../domain/ids.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { ProvisionTask } from '../domain/task.ts';
 import type { Template } from '../domain/template.ts';
@@ -64,7 +64,7 @@ async function waitForTurn(deps: ProvisionDeps, task: ProvisionTask, context: Ta
     void deps.provisioningStore.renewTicket(template, id).catch(() => undefined);
   }, TICKET_RENEW_MS);
   try {
-    return await deps.startTurns.next(template, context.yieldWorker, context.stopping);
+    return await deps.tracer.span('turn', () => deps.startTurns.next(template, context.yieldWorker, context.stopping));
   } finally {
     clearInterval(keepRoom);
   }
@@ -93,6 +93,7 @@ async function attemptInTurn(
   if (instance === undefined) return true;
 
   await using lease = holdLease(deps, instance, context.signal);
+  deps.tracer.note(() => ({ 'try_it_now.visit': visitName(instance.id), 'try_it_now.node': instance.node }));
   const attempt: Attempt = {
     deps,
     template,
@@ -136,12 +137,13 @@ async function attemptInTurn(
 }
 
 function tellReady(
-  { deps: { observer, log }, template: { name }, method, startedAt }: Attempt,
+  { deps: { observer, tracer, log }, template: { name }, method, startedAt }: Attempt,
   { id }: Instance,
   { attempt }: TaskContext,
 ): void {
   const durationMs = performance.now() - startedAt;
   observer.provision(name, method, 'success', durationMs);
+  tracer.note(() => ({ 'try_it_now.method': method }));
   log.info({ instance: id, template: name, method, durationMs: Math.round(durationMs), attempt }, 'Instance ready');
 }
 
@@ -269,7 +271,11 @@ function databaseName(
 }
 
 /** The ticket stays while the queue waits to try again, so that nobody plans a second instance in its place. */
-async function undo(deps: ProvisionDeps, instance: Instance): Promise<'undone' | 'superseded'> {
+function undo(deps: ProvisionDeps, instance: Instance): Promise<'undone' | 'superseded'> {
+  return deps.tracer.span('undo', () => takeBack(deps, instance));
+}
+
+async function takeBack(deps: ProvisionDeps, instance: Instance): Promise<'undone' | 'superseded'> {
   const { provisioningStore, cleanupStore, claimStore, observer, log, runtime, databases } = deps;
   try {
     await provisioningStore.renewTicket(instance.template, instance.id);

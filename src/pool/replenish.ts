@@ -1,6 +1,7 @@
 import type { Placement } from '../domain/place-tickets.ts';
 import { TASK_VERSION } from '../domain/task.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import { within, type Tracer } from '../domain/tracer.ts';
 import type { FleetPlanner } from './fleet-planner.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import type { TaskQueue } from './interfaces/task-queue.ts';
@@ -14,6 +15,9 @@ export interface ReplenishDeps {
   readonly leavingReady: (template: string) => readonly string[];
   /** Of a template: instances on lost nodes that are to be taken down there, and take no room elsewhere. */
   readonly stranded: (template: string) => number;
+  readonly tracer: Tracer;
+  /** The spans of what asked for a refill since there was one, as far as they are traced: what the next one is for. */
+  readonly askedBy: () => readonly string[];
 }
 
 /** Most rounds need one or two; the next call goes on where this one ends. */
@@ -38,11 +42,8 @@ export async function replenish(deps: ReplenishDeps, signal: AbortSignal): Promi
 }
 
 /** False when there is nothing more to reserve, or no node to make it. */
-async function refill(
-  { provisioningStore, queue, planner, leavingReady, stranded }: ReplenishDeps,
-  placement: Placement,
-  template: Template,
-): Promise<boolean> {
+async function refill(deps: ReplenishDeps, placement: Placement, template: Template): Promise<boolean> {
+  const { provisioningStore, leavingReady, stranded, tracer } = deps;
   const most = placement.room(template, BATCH);
   if (most === 0) return false;
   const { name } = template;
@@ -52,6 +53,22 @@ async function refill(
     stranded: stranded(name),
   });
   if (ids.length === 0) return false;
+  const span = tracer.begin({
+    name: 'refill',
+    links: deps.askedBy(),
+    attributes: { 'try_it_now.template': name, 'try_it_now.tickets': ids.length },
+  });
+  await within(span, () => queueTasks(deps, placement, template, ids));
+  return true;
+}
+
+async function queueTasks(
+  { provisioningStore, queue, planner }: ReplenishDeps,
+  placement: Placement,
+  template: Template,
+  ids: readonly string[],
+): Promise<void> {
+  const { name } = template;
   try {
     const placed = await planner.assign(placement, template, ids);
     await queue.publishProvision(
@@ -62,5 +79,4 @@ async function refill(
     await Promise.all(ids.map((id) => provisioningStore.cancelTicket(name, id)));
     throw error;
   }
-  return true;
 }

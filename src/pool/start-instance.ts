@@ -7,6 +7,7 @@ import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import { isOfDatabase, startPlaceholders } from '../domain/placeholders.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import type { Tracer } from '../domain/tracer.ts';
 import { activate, instanceValues, type Identity, type Reach } from './activate.ts';
 import { diagnose } from './diagnose.ts';
 import type { FrameFit } from './frame-fit.ts';
@@ -41,6 +42,7 @@ export interface StartInstanceDeps extends WhileRunningDeps {
   readonly address: PublicAddress;
   readonly node: { readonly name: string; readonly address: string };
   readonly proxies: Proxies;
+  readonly tracer: Tracer;
   readonly log: Log;
 }
 
@@ -128,7 +130,7 @@ async function hand(
   running: AbortSignal,
 ): Promise<FrameRefusal | undefined> {
   const { deps, template } = attempt;
-  const { provisioningStore, runtime, probe, frameFit } = deps;
+  const { provisioningStore, runtime, probe, frameFit, tracer } = deps;
   const landing = await recordCheckpointResult(attempt, checkpoint, () =>
     phase(attempt, 'activation', () => activate({ runtime, probe }, template, reach, identity, running)),
   );
@@ -140,8 +142,11 @@ async function hand(
     const { warmup, readiness } = template;
     const least = readiness.kind === 'http' ? readiness.path : '/';
     const paths = warmup.length > 0 ? warmup : [least];
-    for (const path of paths) await throughProxy({ ...attempt, signal: running }, reach, path);
-    return frameFit.refusal(template, instance.templateVersion, reach.visitor, running);
+    for (const path of paths)
+      await tracer.span('page through the proxy', () => throughProxy({ ...attempt, signal: running }, reach, path));
+    return tracer.span('frame check', () =>
+      frameFit.refusal(template, instance.templateVersion, reach.visitor, running),
+    );
   });
 }
 
@@ -295,7 +300,7 @@ async function createDatabase(attempt: Attempt, instance: Instance): Promise<Dat
   return credentials;
 }
 
-/** Counts how long it took, unless `counts` finds that nothing was done. */
+/** Traces it, and counts how long it took unless `counts` finds that nothing was done. */
 async function phase<T>(
   { deps, template }: Attempt,
   name: ProvisionPhase,
@@ -303,7 +308,7 @@ async function phase<T>(
   counts: (result: T) => boolean = () => true,
 ): Promise<T> {
   const startedAt = performance.now();
-  const result = await work();
+  const result = await deps.tracer.span(name, work);
   if (counts(result)) deps.observer.provisionPhase(template.name, name, performance.now() - startedAt);
   return result;
 }

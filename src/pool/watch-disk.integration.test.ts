@@ -6,6 +6,7 @@ import { click } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
+import { NO_TRACER } from '../domain/tracer.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import type { Consumption, DiskUse, StorageRoom } from './interfaces/consumption.ts';
 import { FleetPlanner } from './fleet-planner.ts';
@@ -174,6 +175,8 @@ it('has nothing more started while the disk is nearly full', async () => {
         planner,
         leavingReady: () => [],
         stranded: () => 0,
+        tracer: NO_TRACER,
+        askedBy: () => [],
         queue: {
           ...deps.queue,
           publishProvision: (tasks) => {

@@ -3,11 +3,13 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import { reportOf, type FailureReport } from '../domain/failure-report.ts';
 import type { Log } from '../domain/log.ts';
 import type { CleanupTask, ProvisionTask, Task } from '../domain/task.ts';
+import { within as withinSpan, type OpenSpan, type Tracer } from '../domain/tracer.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { TaskContext, TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import type { QueueConnection } from './connection.ts';
 import { storeDeadLetter, type DeadLetter } from './dead-letters.ts';
 import { PULL_EXPIRES_MS } from './puller.ts';
+import { TRACE_HEADER } from './names.ts';
 import type { DeliveryPolicy } from './stream-and-consumers.ts';
 import { decodeTask } from './task-payload.ts';
 import { within } from './within.ts';
@@ -29,6 +31,7 @@ export interface DeliveryContext {
   readonly handlers: TaskHandlers;
   readonly log: Log;
   readonly observer: QueueObserver | undefined;
+  readonly tracer: Tracer;
   /** Aborted when the grace of a stop is over. */
   readonly signal: AbortSignal;
   /** Aborted when the stop begins. */
@@ -126,11 +129,28 @@ async function attempt(context: DeliveryContext, message: JsMsg, yieldWorker: ()
   if (decoded.task === undefined) return afterUnreadable(context, message, decoded);
   const { task } = decoded;
   try {
-    await run(context.handlers, task, { attempt: message.info.deliveryCount, signal, stopping, yieldWorker });
+    await withinSpan(beginSpan(context, message, task), () =>
+      run(context.handlers, task, { attempt: message.info.deliveryCount, signal, stopping, yieldWorker }),
+    );
   } catch (error) {
     return afterFailure(context, message, task, error);
   }
   return 'done';
+}
+
+/** Part of the trace that the task was queued in; a trace of its own where there was none. */
+function beginSpan({ tracer }: DeliveryContext, message: JsMsg, task: Task): OpenSpan | undefined {
+  const { headers, info, time } = message;
+  return tracer.begin({
+    name: `${task.kind} task`,
+    kind: 'consumer',
+    parent: headers?.get(TRACE_HEADER) || undefined,
+    attributes: {
+      ...(task.kind === 'provision' ? { 'try_it_now.template': task.template } : {}),
+      'try_it_now.attempt': info.deliveryCount,
+      'try_it_now.queued_ms': Math.max(0, Date.now() - time.getTime()),
+    },
+  });
 }
 
 /** One of a later version is for the workers that have it, and dead only when none of them comes. */

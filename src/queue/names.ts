@@ -4,6 +4,8 @@ import { FIRST_NODE } from '../domain/node.ts';
 import type { Task } from '../domain/task.ts';
 
 export const STREAM = 'PROVISIONING';
+/** Of a task: which trace it belongs to, as W3C has it. */
+export const TRACE_HEADER = 'traceparent';
 export const DEAD_STREAM = 'PROVISIONING_DEAD';
 export const DEAD_SUBJECTS = 'provisioning.dead.>';
 

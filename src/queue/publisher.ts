@@ -1,12 +1,13 @@
-import { RequestError } from '@nats-io/transport-node';
+import { RequestError, headers, type MsgHdrs } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Task } from '../domain/task.ts';
+import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import type { QueueConnection } from './connection.ts';
 import { discardTasks, leftoverTasks } from './leftover-tasks.ts';
 import { missingPermission } from './missing-permission.ts';
-import { STREAM, isProvisionConsumer, subjectOf } from './names.ts';
+import { STREAM, TRACE_HEADER, isProvisionConsumer, subjectOf } from './names.ts';
 import { isMissing, putStreamsBack } from './stream-and-consumers.ts';
 import { encodeTask } from './task-payload.ts';
 import { within } from './within.ts';
@@ -20,6 +21,7 @@ export interface PublisherOptions {
   readonly log: Log;
   /** How long NATS may take to confirm the tasks under way; a large refill goes out in several batches of them. */
   readonly timeoutMs?: number;
+  readonly tracer?: Tracer;
 }
 
 /**
@@ -30,25 +32,23 @@ export interface PublisherOptions {
  * the duplicate window NATS would confirm that and drop it. A task doubled by a lost confirmation does no harm, since
  * handlers are idempotent.
  */
-export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_MS }: PublisherOptions): TaskQueue {
-  let repair: Promise<void> | undefined;
-
-  /** Many tasks notice the missing stream at once; one of them puts it back. */
-  const putBack = (): Promise<void> => {
-    repair ??= putStreamsBack(connection)
-      .then((made) => {
-        if (made.length > 0)
-          log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
-      })
-      .finally(() => {
-        repair = undefined;
-      });
-    return repair;
-  };
+export function createPublisher({
+  connection,
+  log,
+  timeoutMs = PUBLISH_TIMEOUT_MS,
+  tracer = NO_TRACER,
+}: PublisherOptions): TaskQueue {
+  const putBack = onceAtATime(async () => {
+    const made = await putStreamsBack(connection);
+    if (made.length > 0)
+      log.warn({ url: connection.url, made }, 'NATS lacked streams of ours; the publisher made them');
+  });
 
   const publishOne = async (task: Task): Promise<void> => {
     const send = () =>
-      within(timeoutMs, (options) => connection.jetstream.publish(subjectOf(task), encodeTask(task), options));
+      within(timeoutMs, (options) =>
+        connection.jetstream.publish(subjectOf(task), encodeTask(task), { ...options, ...traceOf(tracer) }),
+      );
     try {
       await send();
     } catch (error) {
@@ -94,6 +94,26 @@ export function createPublisher({ connection, log, timeoutMs = PUBLISH_TIMEOUT_M
     leftovers: () => ask(connection, 'which tasks are left over', () => leftoverTasks(connection)),
     discard: (leftovers) => ask(connection, 'that it discards tasks', () => discardTasks(connection, leftovers)),
   };
+}
+
+/** Many tasks notice the missing stream at once; one of them puts it back. */
+function onceAtATime(work: () => Promise<void>): () => Promise<void> {
+  let underway: Promise<void> | undefined;
+  return () => {
+    underway ??= work().finally(() => {
+      underway = undefined;
+    });
+    return underway;
+  };
+}
+
+/** Which trace the task belongs to. A worker that knows nothing of it does the task all the same. */
+function traceOf(tracer: Tracer): { readonly headers?: MsgHdrs } {
+  const traceparent = tracer.current();
+  if (traceparent === undefined) return {};
+  const carried = headers();
+  carried.set(TRACE_HEADER, traceparent);
+  return { headers: carried };
 }
 
 async function ask<T>({ url }: QueueConnection, what: string, question: () => Promise<T>): Promise<T> {

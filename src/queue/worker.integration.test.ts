@@ -11,6 +11,7 @@ import {
   provisionTask,
 } from '../../test/support/queue.ts';
 import type { Task } from '../domain/task.ts';
+import { NO_TRACER } from '../domain/tracer.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { listDead } from './dead-letters.ts';
 import { deliver, type DeliveryContext, type TaskOutcome } from './delivery.ts';
@@ -143,6 +144,7 @@ describe('a task', () => {
       handlers,
       log: nats.log,
       observer: undefined,
+      tracer: NO_TRACER,
       stopping: new AbortController().signal,
       signal: new AbortController().signal,
       inHand: new Set(),

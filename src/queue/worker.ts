@@ -3,6 +3,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import { deadline } from '@nats-io/transport-node';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -40,6 +41,7 @@ export interface WorkerOptions {
   readonly ready?: (() => Promise<void>) | undefined;
   readonly log: Log;
   readonly observer?: QueueObserver;
+  readonly tracer?: Tracer;
   readonly policy?: DeliveryPolicy;
 }
 
@@ -70,7 +72,7 @@ export async function readyQueue(connection: QueueConnection, log: Log): Promise
 
 /** Starts pulling tasks once streams and consumers are as they should be. Throws queue_unavailable, queue_conflict. */
 export async function startWorkers(options: WorkerOptions): Promise<Workers> {
-  const { connection, node, count, handlers, log, observer, policy = DELIVERY_POLICY } = options;
+  const { connection, node, count, handlers, log, observer, policy = DELIVERY_POLICY, tracer = NO_TRACER } = options;
   const keeper = new ConsumerKeeper({ connection, node, policy, log });
   await keeper.ensure();
   await matchReplicas(connection, log);
@@ -85,6 +87,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
     handlers,
     log,
     observer,
+    tracer,
     signal: graceOver.signal,
     stopping: stopping.signal,
     inHand: new Set(),

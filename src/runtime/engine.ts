@@ -4,6 +4,7 @@ import type { LookupOutcome } from '../domain/egress.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
+import type { Tracer } from '../domain/tracer.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
@@ -58,6 +59,7 @@ export interface OpenOptions {
   readonly deployment: string;
   readonly node: string;
   readonly log: Log;
+  readonly tracer?: Tracer;
   /** Where instances are published; on loopback without it. */
   readonly publishing?: Publishing;
   /** On offer; whose networks are in use. */

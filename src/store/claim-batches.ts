@@ -1,5 +1,6 @@
 import { ownersKey } from '../domain/ids.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
+import type { OpenSpan, Tracer } from '../domain/tracer.ts';
 import type { ClaimRequest } from '../pool/interfaces/claim-store.ts';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 import { thisHour } from './arrivals.ts';
@@ -29,6 +30,8 @@ const LARGEST_BATCH = 16;
 
 interface Pending {
   readonly request: ClaimRequest;
+  /** The span that it is a part of. */
+  readonly within: string | undefined;
   readonly resolve: (reply: ClaimReply) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -41,15 +44,17 @@ export class ClaimBatches {
   readonly #scripts: Scripts;
   readonly #guard: Pick<RollbackGuard, 'seen' | 'held'>;
   readonly #limits: RateLimits;
+  readonly #tracer: Tracer;
   /** By template, time and nodes that are avoided; those of this turn that are not sent so far. */
   readonly #collected = new Map<string, Pending[]>();
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
 
-  constructor(scripts: Scripts, guard: Pick<RollbackGuard, 'seen' | 'held'>, limits: RateLimits) {
+  constructor(scripts: Scripts, guard: Pick<RollbackGuard, 'seen' | 'held'>, limits: RateLimits, tracer: Tracer) {
     this.#scripts = scripts;
     this.#guard = guard;
     this.#limits = limits;
+    this.#tracer = tracer;
   }
 
   /** Throws store_unavailable. */
@@ -58,7 +63,7 @@ export class ClaimBatches {
       if (this.#collected.size === 0) setImmediate(() => this.#sendAll());
       const group = `${request.template.name} ${request.ttlMs} ${avoidedBy(request)}`;
       const pending = this.#collected.get(group) ?? [];
-      pending.push({ request, resolve, reject });
+      pending.push({ request, within: this.#tracer.current(), resolve, reject });
       if (pending.length < LARGEST_BATCH) {
         this.#collected.set(group, pending);
         return;
@@ -82,7 +87,7 @@ export class ClaimBatches {
     try {
       // Asked right before it is sent: the connection may have come back since it was asked for.
       for (let { held } = this.#guard; held !== undefined; { held } = this.#guard) await held;
-      const replies = await this.#runScript(batch.map(({ request }) => request));
+      const replies = await this.#traced(batch, () => this.#runScript(batch.map(({ request }) => request)));
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];
         if (reply === undefined) reject(storeError(new Error('claim.lua left a claim without an answer')));
@@ -91,6 +96,26 @@ export class ClaimBatches {
       }
     } catch (error) {
       for (const { reject } of batch) reject(error);
+    }
+  }
+
+  /** In each trace that a claim belongs to, one span for the run they share; the others link to the first one. */
+  async #traced<T>(batch: readonly Pending[], run: () => Promise<T>): Promise<T> {
+    const spans: OpenSpan[] = [];
+    for (const { within: parent } of batch) {
+      if (parent === undefined) continue;
+      const links = spans.slice(0, 1).map(({ traceparent }) => traceparent);
+      const attributes = { 'try_it_now.claims': batch.length };
+      const span = this.#tracer.begin({ name: 'valkey claim', parent, links, attributes });
+      if (span !== undefined) spans.push(span);
+    }
+    try {
+      const result = await run();
+      for (const span of spans) span.end();
+      return result;
+    } catch (error) {
+      for (const span of spans) span.end(error);
+      throw error;
     }
   }
 
@@ -103,7 +128,7 @@ export class ClaimBatches {
     const named: string[] = [];
     const told: (string | number)[] = [];
     for (const request of requests) addClaim(request, keyLifeMs, named, told);
-    return (await this.#scripts.run(
+    return (await this.#scripts.runForSeveral(
       'claim',
       [
         keys.ready(template.name),
@@ -137,7 +162,6 @@ export class ClaimBatches {
         avoidedBy(first),
         ...told,
       ],
-      { atOnce: true },
     )) as readonly ClaimReply[];
   }
 }

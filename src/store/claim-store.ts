@@ -2,6 +2,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
+import type { Tracer } from '../domain/tracer.ts';
 import type {
   ExtendCause,
   ExtendOutcome,
@@ -99,10 +100,10 @@ export class ValkeyClaimStore implements ClaimStore {
   readonly #batches: ClaimBatches;
   readonly #log: Log;
 
-  constructor(scripts: Scripts, guard: RollbackGuard, limits: RateLimits, log: Log) {
+  constructor(scripts: Scripts, guard: RollbackGuard, limits: RateLimits, tracer: Tracer, log: Log) {
     this.#scripts = scripts;
     this.#guard = guard;
-    this.#batches = new ClaimBatches(scripts, guard, limits);
+    this.#batches = new ClaimBatches(scripts, guard, limits, tracer);
     this.#log = log;
   }
 

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Redis as Valkey } from 'iovalkey';
+import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 
 const SCRIPT_NAMES = [
@@ -102,12 +103,14 @@ function withPrelude(paragraphs: readonly string[], script: string): string {
 /** The atomic operations of the store: one round trip each, also the first after Valkey forgot them. */
 export class Scripts {
   readonly #client: Valkey;
+  readonly #tracer: Tracer;
   readonly #scripts: ReadonlyMap<ScriptName, Script>;
   #batching: Valkey['stream'] | undefined;
   #unresponsive = false;
 
-  constructor(client: Valkey) {
+  constructor(client: Valkey, tracer = NO_TRACER) {
     this.#client = client;
+    this.#tracer = tracer;
     const prelude = readScript('prelude').split(/\n{2,}/);
     this.#scripts = new Map(
       SCRIPT_NAMES.map((name) => {
@@ -156,12 +159,21 @@ export class Scripts {
     this.#client.once('ready', heard);
   }
 
-  /** `atOnce`: whoever runs it has collected a turn already. Throws store_unavailable when Valkey does not answer. */
-  async run(
+  /** Throws store_unavailable when Valkey does not answer. */
+  run(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#tracer.span(`valkey ${name}`, () => this.#run(name, keys, args, false));
+  }
+
+  /** The same for who has collected a turn already, for several of which each has its own trace. */
+  runForSeveral(name: ScriptName, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#run(name, keys, args, true);
+  }
+
+  async #run(
     name: ScriptName,
     keys: readonly string[],
     args: readonly (string | number)[],
-    { atOnce = false } = {},
+    atOnce: boolean,
   ): Promise<unknown> {
     const script = this.#scripts.get(name);
     if (script === undefined) throw new Error(`no script named ${name}`);

@@ -9,6 +9,7 @@ import { ValkeyPoolSizes } from './pool-sizes.ts';
 import { ValkeyPoolControls } from './pool-controls.ts';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import type { CheckpointOffers } from '../pool/interfaces/checkpoint-offers.ts';
 import type { ClaimStore } from '../pool/interfaces/claim-store.ts';
 import type { CleanupStore } from '../pool/interfaces/cleanup-store.ts';
@@ -79,6 +80,7 @@ export interface StoreOptions {
   readonly leaseMs?: number;
   /** TASK_PATIENCE without it. */
   readonly patience?: TaskPatience | undefined;
+  readonly tracer?: Tracer;
   readonly log: Log;
 }
 
@@ -132,9 +134,9 @@ const HARM: HarmSettings = { rememberedMs: 3_600_000, pauseMs: 60_000 };
 /** All state, over one connection. Throws store_unavailable when Valkey does not answer. */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { valkey, node, limits, portRange, portCoolDownMs, log } = options;
-  const { leaseMs = LEASE_MS, patience = TASK_PATIENCE, harm = HARM } = options;
+  const { leaseMs = LEASE_MS, patience = TASK_PATIENCE, harm = HARM, tracer = NO_TRACER } = options;
   const client = await connectValkey({ ...valkey, log });
-  const scripts = new Scripts(client);
+  const scripts = new Scripts(client, tracer);
   await scripts.load();
   const templates = new TemplateIndex(client);
   const processId = randomUUID();
@@ -148,7 +150,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     log,
   );
   return {
-    claimStore: new ValkeyClaimStore(scripts, rollbackGuard, limits, log),
+    claimStore: new ValkeyClaimStore(scripts, rollbackGuard, limits, tracer, log),
     cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience, harm }, log),
     provisioningStore: new ValkeyProvisioningStore(
       scripts,

@@ -23,6 +23,7 @@ import {
 } from './metric-table.ts';
 import type { LogLosses } from './log-writer.ts';
 import { processRegistry } from './process-metrics.ts';
+import { NO_TRACING, type SpanCounts } from './tracing/tracing.ts';
 import { ScrapedGauges, type ScrapeSources } from './scraped-gauges.ts';
 
 type Outcome = Parameters<Observer['claimed']>[1];
@@ -41,6 +42,8 @@ export interface MetricsOptions {
   readonly webhooks?: readonly string[];
   readonly version: string;
   readonly logLosses?: LogLosses | undefined;
+  /** NO_TRACING's without it. */
+  readonly spans?: SpanCounts | undefined;
   readonly sources?: ScrapeSources;
   readonly sourceTimeoutMs?: number;
 }
@@ -63,8 +66,16 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
   readonly #stepSeries = new Map<string, Counter.Internal>();
   #scrape: Promise<string> | undefined;
 
-  constructor({ templates, webhooks = [], version, logLosses, sources = {}, sourceTimeoutMs }: MetricsOptions) {
-    this.registry = processRegistry(version, logLosses);
+  constructor({
+    templates,
+    webhooks = [],
+    version,
+    logLosses,
+    spans = NO_TRACING.counts,
+    sources = {},
+    sourceTimeoutMs,
+  }: MetricsOptions) {
+    this.registry = processRegistry(version, logLosses, spans);
     this.contentType = this.registry.contentType;
     this.#templates = new Set(templates);
     this.#gauges = new ScrapedGauges(this.registry, sources, sourceTimeoutMs);

@@ -1,5 +1,6 @@
 import { Counter, Gauge, Registry, collectDefaultMetrics } from 'prom-client';
 import type { LogLosses } from './log-writer.ts';
+import type { SpanCounts } from './tracing/tracing.ts';
 
 /** Gauges of prom-client whose names end like a counter's, which Prometheus' own lint refuses. */
 const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
@@ -8,7 +9,7 @@ const MISNAMED = ['nodejs_active_handles_total', 'nodejs_active_requests_total',
 const NOTHING_LOST: LogLosses = { dropped: 0, failing: false };
 
 /** A registry of its own, so that two servers in one process (as in tests) do not count into each other. */
-export function processRegistry(version: string, logLosses: LogLosses = NOTHING_LOST): Registry {
+export function processRegistry(version: string, logLosses: LogLosses = NOTHING_LOST, spans?: SpanCounts): Registry {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
@@ -35,5 +36,20 @@ export function processRegistry(version: string, logLosses: LogLosses = NOTHING_
       this.set(logLosses.failing ? 0 : 1);
     },
   });
+  if (spans !== undefined) countSpans(registry, spans);
   return registry;
+}
+
+function countSpans(registry: Registry, spans: SpanCounts): void {
+  new Counter({
+    name: 'try_it_now_spans_total',
+    help: 'Spans of traces of this process: exported to the collector, or lost because it did not take them in time.',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc({ outcome: 'exported' }, spans.exported);
+      this.inc({ outcome: 'lost' }, spans.lost);
+    },
+  });
 }

@@ -12,6 +12,7 @@ import { benchIdle } from './idle.ts';
 import { benchIdleStock } from './idle-stock.ts';
 import { benchProxy } from './proxy.ts';
 import { benchRestore } from './restore.ts';
+import { benchTraces } from './traces.ts';
 import { benchVisit } from './visit.ts';
 import { benchWaiting } from './waiting.ts';
 
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Figure[]>>> = {
   density: benchDensity,
   growth: benchGrowth,
   visit: benchVisit,
+  traces: benchTraces,
   autosize: benchAutosize,
 };
 

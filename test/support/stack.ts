@@ -8,6 +8,7 @@ import type { LaunchedNats } from '../../src/launcher/nats.ts';
 import type { LaunchedValkey } from '../../src/launcher/valkey.ts';
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { DNS_OUTCOMES } from '../../src/proxy/discovery/interfaces/hostname-source.ts';
+import type { Tracing } from '../../src/telemetry/tracing/tracing.ts';
 import { DiscoveryMetrics } from '../../src/telemetry/discovery-metrics.ts';
 import { greet } from '../../src/runtime/readiness/greet.ts';
 import { startHttpListener } from '../../src/proxy/discovery/http-listener.ts';
@@ -56,6 +57,7 @@ export interface StackOptions {
   /** For tests of tasks that are lost. */
   readonly taskPatience?: TaskPatience;
   readonly log?: Logger;
+  readonly tracing?: Tracing;
 }
 
 const PORTS_A_STACK = 300;
@@ -92,7 +94,7 @@ async function startParts(options: StackOptions, cleanups: Cleanups): Promise<St
   };
   await startOwnDiscovery(config, cleanups);
   cleanups.push(() => removeContainers(engine, config));
-  const { reconcileIntervalMs, taskPatience } = options;
+  const { reconcileIntervalMs, taskPatience, tracing } = options;
   const start = (offered: readonly Template[]): Promise<App> =>
     startApp({
       config: { ...config, templates: offered },
@@ -101,6 +103,7 @@ async function startParts(options: StackOptions, cleanups: Cleanups): Promise<St
       version: 'test',
       ...(reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs }),
       ...(taskPatience === undefined ? {} : { taskPatience }),
+      ...(tracing === undefined ? {} : { tracing }),
     });
   let app = await start(templates);
   cleanups.push(() => app.stop());

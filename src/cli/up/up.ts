@@ -14,6 +14,8 @@ import { untilStopped } from '../../lifecycle/signals.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { LogWriter, type LogLosses } from '../../telemetry/log-writer.ts';
 import { createLogger } from '../../telemetry/logger.ts';
+import { openTracing } from '../../telemetry/tracing/open-tracing.ts';
+import type { Tracing } from '../../telemetry/tracing/tracing.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine } from '../../runtime/engine.ts';
 import { CONTAINER_ENGINES, type Engine } from '../../runtime/engines.ts';
@@ -90,7 +92,13 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     // What is taken down fails, too.
     if (!stopped.signal.aborted) screen.tell(sentence);
   });
-  const log = createLogger(loaded.config.log.level, failedStarts);
+  const { config: given } = loaded;
+  const tracing = await openTracing({
+    settings: given.tracing,
+    from: { version: packageVersion(), role: 'server', node: given.node.name, deployment: given.deployment },
+    log: createLogger(given.log.level, failedStarts),
+  });
+  const log = createLogger(given.log.level, failedStarts, tracing.ids);
   const stopSignal = untilStopped(log).then((signal) => {
     stopped.abort();
     return signal;
@@ -104,6 +112,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
       log,
       logFile,
       logLosses: logWriter,
+      tracing,
       failedStarts,
       releasers,
       screen,
@@ -118,6 +127,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     }
   } finally {
     await releasers.releaseAll(log);
+    await tracing.close();
     if (stopped.signal.aborted) {
       screen.succeed('Everything is down; nothing was left behind.');
       await rm(logFolder, { recursive: true, force: true });
@@ -132,6 +142,7 @@ interface UpParts {
   readonly log: Logger;
   readonly logFile: string;
   readonly logLosses: LogLosses;
+  readonly tracing: Tracing;
   readonly failedStarts: FailedStarts;
   readonly releasers: Releasers;
   readonly screen: Screen;
@@ -145,6 +156,7 @@ async function startEverything({
   log,
   logFile,
   logLosses,
+  tracing,
   failedStarts,
   releasers,
   screen,
@@ -195,7 +207,7 @@ async function startEverything({
 
   // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
   releasers.push('containers', () => removeContainers(createRuntime(engine, config, log)));
-  const app = await startApp({ config, log, logLosses, role: 'server', version: packageVersion(), engine });
+  const app = await startApp({ config, log, logLosses, tracing, role: 'server', version: packageVersion(), engine });
   releasers.push('server', () => app.stop());
   await warmUp(app, screen, failedStarts, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);

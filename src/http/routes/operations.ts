@@ -24,6 +24,7 @@ export function operationsRoutes(app: App, operations: Operations): void {
   app.get(
     '/api/openapi.json',
     {
+      config: { untraced: true },
       schema: {
         tags: ['operations'],
         operationId: 'openapi',
@@ -47,6 +48,7 @@ export function watchedRoutes(app: App, { metrics, ready, leaving }: Operations)
   app.get(
     '/metrics',
     {
+      config: { untraced: true },
       schema: {
         tags: ['operations'],
         operationId: 'metrics',
@@ -68,6 +70,7 @@ function loadBalancerRoutes(app: App, ready: Operations['ready'], leaving: Opera
   app.get(
     '/health',
     {
+      config: { untraced: true },
       schema: {
         tags: ['operations'],
         operationId: 'health',
@@ -81,6 +84,7 @@ function loadBalancerRoutes(app: App, ready: Operations['ready'], leaving: Opera
   app.get(
     '/ready',
     {
+      config: { untraced: true },
       schema: {
         tags: ['operations'],
         operationId: 'ready',

@@ -3,6 +3,7 @@ import type { LookupOutcome } from '../../domain/egress.ts';
 import type { ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
+import type { Tracer } from '../../domain/tracer.ts';
 import type { EnginePatience } from '../engine-patience.ts';
 import type { Publishing } from '../isolation/publishing.ts';
 
@@ -29,6 +30,7 @@ export interface EngineOptions {
   readonly onFetched?: (status: 'success' | 'failure') => void;
   /** Told how each look-up ends of an instance that reaches named places alone. */
   readonly onLookup?: (template: string, outcome: LookupOutcome) => void;
+  readonly tracer?: Tracer;
   /** ENGINE_PATIENCE without it. */
   readonly patience?: EnginePatience;
 }

@@ -5,6 +5,7 @@ import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { registryOf } from '../../domain/image-name.ts';
 import { byDigest, type FoundImage } from '../../domain/image-pin.ts';
 import { containerTemplates, type Template } from '../../domain/template.ts';
+import { NO_TRACER, type Tracer } from '../../domain/tracer.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
 import type {
   CommandOutput,
@@ -78,6 +79,7 @@ export class EngineRuntime implements ContainerRuntime {
   readonly #ulimits = containerUlimits();
   readonly #ipv6 = hasIpv6();
   readonly #publishedAt: string;
+  readonly #tracer: Tracer;
 
   constructor(docker: Dockerode, dialect: Dialect, options: EngineOptions) {
     this.engine = dialect.engine.name;
@@ -86,6 +88,7 @@ export class EngineRuntime implements ContainerRuntime {
     this.#dialect = dialect;
     this.#options = options;
     this.#publishedAt = (options.publishing ?? LOOPBACK).address;
+    this.#tracer = options.tracer ?? NO_TRACER;
     this.#networks = new InstanceNetworks({
       docker,
       dialect,
@@ -424,7 +427,8 @@ export class EngineRuntime implements ContainerRuntime {
 
   async #call<T>(what: string, operation: () => Promise<T>, timeoutMs = this.#patience.callMs): Promise<T> {
     try {
-      return await this.#timed(operation(), timeoutMs);
+      const [verb] = what.split(' ', 1);
+      return await this.#tracer.span(`${this.engine} ${verb}`, () => this.#timed(operation(), timeoutMs));
     } catch (error) {
       throw engineFailure(error, this.#title, what);
     }

@@ -5,6 +5,7 @@ import Value from 'typebox/value';
 import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
 import type { DumpOptions, Template } from '../../../domain/template.ts';
+import { NO_TRACER, type Tracer } from '../../../domain/tracer.ts';
 import { sleep } from '../../../lifecycle/sleep.ts';
 import type {
   Checkpointing,
@@ -75,6 +76,7 @@ class PodmanCheckpointing implements Checkpointing {
   readonly #services: RuntimeServices;
   readonly #facts: HostFacts;
   readonly #publishedAt: string;
+  readonly #tracer: Tracer;
   #trial: Promise<CheckpointingAvailability> | undefined;
 
   constructor(options: EngineOptions) {
@@ -83,6 +85,7 @@ class PodmanCheckpointing implements Checkpointing {
     this.#runtime = createPodmanRuntime(options, this.#services);
     this.#facts = new HostFacts(options);
     this.#publishedAt = (options.publishing ?? LOOPBACK).address;
+    this.#tracer = options.tracer ?? NO_TRACER;
   }
 
   availability(withinMs?: number): Promise<CheckpointingAvailability> {
@@ -178,15 +181,21 @@ class PodmanCheckpointing implements Checkpointing {
 
   async restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await this.#makeRoom(spec);
+    const tracer = this.#tracer;
+    await tracer.span('make room', () => this.#makeRoom(spec));
     try {
-      await using images = await ofCheckpoint(from, () => cloneImages(resolve(from.folder), spec.name));
-      const archive = await ofCheckpoint(from, () => this.#archive(spec, from, images));
+      await using images = await tracer.span('clone images', () =>
+        ofCheckpoint(from, () => cloneImages(resolve(from.folder), spec.name)),
+      );
+      const archive = await tracer.span('archive', () => ofCheckpoint(from, () => this.#archive(spec, from, images)));
       // A request to the engine cannot be taken back, so the signal is heeded between requests and
       // what was made is unmade.
       signal.throwIfAborted();
-      await this.#import(spec, from, archive);
-      await Promise.all([this.#settle(spec), this.#runtime.secure(spec)]);
+      await tracer.span('podman restore', () => this.#import(spec, from, archive));
+      await Promise.all([
+        tracer.span('settle', () => this.#settle(spec)),
+        tracer.span('secure', () => this.#runtime.secure(spec)),
+      ]);
       signal.throwIfAborted();
     } catch (error) {
       const failure = await this.#undo(spec, from, error);
@@ -299,6 +308,7 @@ class PodmanCheckpointing implements Checkpointing {
       runtime_restore_duration: runtime,
       criu_statistics: { restore_time: criu },
     } = answer;
+    this.#tracer.note(() => ({ 'try_it_now.runtime_ms': runtime / 1000, 'try_it_now.criu_ms': criu / 1000 }));
     this.#options.log.debug(
       {
         container: name,
