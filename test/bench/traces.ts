@@ -9,7 +9,7 @@ import { startServerProcess, type ServerProcess } from './server-process.ts';
 const SAMPLES = ['off', '0', '0.01', '1'] as const;
 type Sample = (typeof SAMPLES)[number];
 const ROUNDS = 7;
-const REQUESTS = 4_000;
+const REQUESTS = 1_500;
 const CONNECTIONS = 64;
 const POOL = 20;
 
@@ -45,7 +45,7 @@ export async function benchTraces(): Promise<Figure[]> {
 
 async function measured(servers: ReadonlyMap<Sample, ServerProcess>): Promise<ReadonlyMap<Sample, Measured>> {
   const found = new Map(SAMPLES.map((sample): [Sample, Measured] => [sample, { perSecond: [], serverUs: [] }]));
-  for (const server of servers.values()) await load(server, 3 * REQUESTS);
+  for (const server of servers.values()) await load(server, 2 * REQUESTS);
   // In turns, so that the machine's moods fall on all alike.
   for (let round = 0; round < ROUNDS; round += 1) {
     for (const [sample, server] of servers) {
