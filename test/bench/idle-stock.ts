@@ -1,6 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { Client } from 'undici';
 import { findProgram } from '../../src/launcher/child-server.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
@@ -16,16 +18,23 @@ const VISITS = 10;
 const IDLE_MINUTES = (process.env['IDLE_MINUTES'] ?? '0,10').split(',').map(Number);
 /** Restores are over, and so is merging. */
 const SETTLED_MS = 60_000;
-const TOUCHES = { 'looked at every 15 s': '15s', 'left alone': '1h' } as const;
+const SWAP_BYTES = 4 * 2 ** 30;
+const POOLS = {
+  'looked at every 15 s': { memory: 'share', interval: '15s' },
+  'left alone': { memory: 'share', interval: '1h' },
+  'in swap': { memory: 'swap', interval: '15s' },
+} as const;
 
-type Touch = keyof typeof TOUCHES;
+type Pool = keyof typeof POOLS;
+
+const run = promisify(execFile);
 
 interface Pages {
   readonly first: number[];
   readonly second: number[];
 }
 
-/** Whether stock that nobody touches answers its first visitor later: two pools, visited in turns after each time. */
+/** Whether stock that nobody touches, or that lies in swap, answers its first visitor later: pools visited in turns. */
 export async function benchIdleStock(): Promise<Figure[]> {
   if (findProgram('podman') === undefined) {
     console.log('Idle stock is not measured: Podman is not installed (make setup installs it).');
@@ -34,9 +43,10 @@ export async function benchIdleStock(): Promise<Figure[]> {
   await buildHello();
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-bench-'));
   await using podman = await launchPodman({ socketPath: join(dir, 'podman.sock') });
+  const swapOff = await swapFile(join(dir, 'swap'));
   try {
     const file = await helloArchive(dir, podman.socketPath);
-    const pool = (touch: Touch, firstPort: number): Promise<ServerProcess> =>
+    const pool = (name: Pool, firstPort: number): Promise<ServerProcess> =>
       startServerProcess({
         engine: 'podman',
         socketPath: podman.socketPath,
@@ -44,43 +54,70 @@ export async function benchIdleStock(): Promise<Figure[]> {
         workers: 2,
         portRange: [firstPort, firstPort + 199],
         threshold: 1,
-        app: { ...HELLO, memory: 'share', checkpoint: { ...HELLO.checkpoint, file } },
-        env: { CHECKPOINT_DIR: join(dir, 'checkpoints'), POOL_HEALTH_INTERVAL: TOUCHES[touch] },
+        app: { ...HELLO, memory: POOLS[name].memory, checkpoint: { ...HELLO.checkpoint, file } },
+        env: { CHECKPOINT_DIR: join(dir, 'checkpoints'), POOL_HEALTH_INTERVAL: POOLS[name].interval },
       });
     await using touched = await pool('looked at every 15 s', 25_000);
     await using untouched = await pool('left alone', 25_200);
+    await using swapped = await pool('in swap', 25_400);
+    const pools = { 'looked at every 15 s': touched, 'left alone': untouched, 'in swap': swapped };
     await sleep(SETTLED_MS);
     const figures: Figure[] = [];
     for (const minutes of IDLE_MINUTES) {
       await sleep(minutes * 60_000);
-      figures.push(...(await visits({ 'looked at every 15 s': touched, 'left alone': untouched }, minutes)));
+      figures.push(...(await visits(pools, minutes)));
     }
     return figures;
   } finally {
+    await swapOff();
     await rm(dir, { recursive: true, force: true });
   }
 }
 
-async function visits(pools: Readonly<Record<Touch, ServerProcess>>, minutes: number): Promise<Figure[]> {
+async function visits(pools: Readonly<Record<Pool, ServerProcess>>, minutes: number): Promise<Figure[]> {
+  const memory = await Promise.all(Object.entries(pools).map(([name, pool]) => memoryOf(pool, name, minutes)));
   const seen = new Map<string, Pages>();
   for (let at = 0; at < VISITS; at += 1)
-    for (const [touch, pool] of Object.entries(pools)) {
-      const pages = seen.get(touch) ?? { first: [], second: [] };
-      seen.set(touch, pages);
+    for (const [name, pool] of Object.entries(pools)) {
+      const pages = seen.get(name) ?? { first: [], second: [] };
+      seen.set(name, pages);
       const { acquired } = await acquireInSequence(pool.api, 1);
       for (const { url } of acquired) {
         pages.first.push(await page(pool, url));
         pages.second.push(await page(pool, url));
       }
     }
-  return [...seen].flatMap(([touch, { first, second }]) => {
-    const what = `hello after ${minutes} idle minutes, ${touch}`;
+  const pages = [...seen].flatMap(([name, { first, second }]) => {
+    const what = whatOf(name, minutes);
     return [
       { ...figure(`${what}: first page, median`, median(first), 'ms'), samples: first },
       figure(`${what}: first page, slowest`, percentile(first, 1), 'ms'),
       { ...figure(`${what}: second page, median`, median(second), 'ms'), samples: second },
     ];
   });
+  return [...memory, ...pages];
+}
+
+function whatOf(pool: string, minutes: number): string {
+  return `hello after ${minutes} idle minutes, ${pool}`;
+}
+
+/** On the average of some, as the server tells it. */
+async function memoryOf({ api }: ServerProcess, pool: string, minutes: number): Promise<Figure> {
+  const text = await (await fetch(`${api}/metrics`)).text();
+  const bytes = Number(/^try_it_now_instance_memory_bytes\{.*\} (\S+)$/m.exec(text)?.[1] ?? NaN);
+  return figure(`${whatOf(pool, minutes)}: memory of each (PSS)`, bytes / 2 ** 20, 'MiB');
+}
+
+/** On the disk, as most hosts have it. */
+async function swapFile(file: string): Promise<() => Promise<void>> {
+  await run('fallocate', ['--length', String(SWAP_BYTES), file]);
+  await chmod(file, 0o600);
+  await run('mkswap', [file]);
+  await run('swapon', [file]);
+  return async () => {
+    await run('swapoff', [file]);
+  };
 }
 
 /** By a connection of its own. */
