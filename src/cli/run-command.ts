@@ -1,5 +1,7 @@
 import { EXIT_CONFIG } from '../config/load.ts';
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+
+const WRONG_SETTINGS: readonly ErrorCode[] = ['invalid_config', 'invalid_templates'];
 
 /**
  * Runs a command; what it throws ends the process with one message a person can act on, and an exit code a script can.
@@ -10,7 +12,7 @@ export async function runCommand(command: () => Promise<void>): Promise<void> {
   } catch (error) {
     if (error instanceof TryItNowError) {
       console.error(error.message);
-      process.exitCode = error.code === 'invalid_config' ? EXIT_CONFIG : 1;
+      process.exitCode = WRONG_SETTINGS.includes(error.code) ? EXIT_CONFIG : 1;
     } else {
       console.error(error instanceof Error && error.stack !== undefined ? error.stack : describeError(error));
       process.exitCode = 1;

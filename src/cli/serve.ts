@@ -3,10 +3,12 @@ import type { Role } from '../composition/app-parts.ts';
 import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import { rereadTemplates } from '../config/reread-templates.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { NO_NODE } from '../domain/node.ts';
 import { comeFirst } from '../lifecycle/priority.ts';
-import { untilStopped } from '../lifecycle/signals.ts';
+import { Trigger } from '../lifecycle/trigger.ts';
+import { onHangUp, untilStopped } from '../lifecycle/signals.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { openTracing } from '../telemetry/tracing/open-tracing.ts';
@@ -34,12 +36,17 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   await comeFirst();
   const stopping = new AbortController();
   const stopSignal = untilStopped(log).finally(() => stopping.abort());
+  const hangUps = new Trigger();
+  const early = { hungUp: false };
+  hangUps.subscribe(() => (early.hungUp = true));
+  onHangUp(() => hangUps.fire());
   const starting = startApp({
     config,
     log,
     logLosses: logWriter,
     tracing,
     role,
+    readTemplates: () => rereadTemplates(env, config, { serves: role === 'server' }),
     version,
     stopping: stopping.signal,
   });
@@ -47,6 +54,10 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   const app = await starting.catch((error: unknown) => {
     if (!(error instanceof TryItNowError && error.code === 'shutting_down')) throw error;
   });
+  if (app !== undefined) {
+    if (early.hungUp) void app.reloadTemplates();
+    hangUps.subscribe(() => void app.reloadTemplates());
+  }
   const signal = await stopSignal;
   log.info({ signal }, 'Shutting down');
   await app?.stop();

@@ -4,6 +4,7 @@ import { createConsumption, createNetworks, engineVersion } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
+import { announceAll, createReload } from './template-reload.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
@@ -19,7 +20,6 @@ import { ShareWatch } from '../pool/share-watch.ts';
 import { KernelPageMerging } from '../runtime/page-merging/page-merging.ts';
 import { Gate } from '../pool/gate.ts';
 import { ProofOfWork } from '../pool/proof-of-work.ts';
-import { promoteConfigured } from '../pool/checkpoints.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import { FrameFit } from '../pool/frame-fit.ts';
@@ -36,6 +36,7 @@ import { StorageReserve } from '../pool/storage-reserve.ts';
 import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
 import type { ImageUpdater } from '../pool/update-images.ts';
 import { StartTurns } from '../pool/start-turns.ts';
+import { ReloadProgress, type ReadTemplates, type TemplateReload } from '../pool/reload-templates.ts';
 import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
 import { TemplateFitness } from '../pool/template-fitness.ts';
 import type { Restorer } from '../pool/restore.ts';
@@ -72,6 +73,8 @@ export interface PartsOptions {
   readonly tracing?: Tracing;
   /** Undefined: as the configuration says. `up` has chosen already. */
   readonly engine?: Engine;
+  /** What the files that the templates are read from say now, without which they cannot be reloaded. */
+  readonly readTemplates?: (() => ReadTemplates) | undefined;
   /** TASK_PATIENCE without it. */
   readonly taskPatience?: TaskPatience;
   /** Aborted when it is to stop, also before it has started. */
@@ -95,6 +98,7 @@ export interface AppParts {
   readonly metrics: Metrics;
   readonly poster: Poster;
   readonly leadership: Leadership;
+  readonly reload: TemplateReload;
   readonly pool: PoolParts;
 }
 
@@ -160,7 +164,7 @@ export async function openAppParts(
   const { tracer } = tracing;
   const catalogue = new Catalogue(config.templates);
 
-  const infrastructure = new Infrastructure({ config, log, tracer, releasers });
+  const infrastructure = new Infrastructure({ config, catalogue, log, tracer, releasers });
   const store = await infrastructure.openStore({
     leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
     patience: options.taskPatience,
@@ -168,17 +172,17 @@ export async function openAppParts(
   const connection = await infrastructure.openQueue();
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
+  const progress = new ReloadProgress();
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
   const metrics = createMetrics({ ...options, ...sources, spans: tracing.counts });
   await awaitReplicas({ ...options, store, metrics });
-  const { engine, runtime, images, restoring } = await openEngine({
-    ...options,
-    ...{ infrastructure, catalogue, store, metrics, tracer, releasers },
-  });
+  const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, releasers };
+  const { engine, runtime, images, restoring } = await openEngine(forEngine);
   await requireRestores(config, restoring);
-  await announceTemplates(catalogue, store, restoring, log);
+  const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
+  await announceTemplates();
 
-  const leadership = await openLeadership({ store, config, role, version, releasers, log });
+  const leadership = await openLeadership({ ...options, store, catalogue, progress, releasers });
   const probe = new HttpProbe();
   const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
@@ -198,11 +202,11 @@ export async function openAppParts(
     proxies,
     queue: createPublisher({ connection, log, tracer }),
     nodeQueue: createNodeQueue(connection),
-    networks: createNetworks(engine, config, log),
+    networks: createNetworks(engine, config, log, { catalogue }),
     frameFit: new FrameFit({ probe, proxies, log }),
     deliveryCheck: new DeliveryCheck(probe, config.node.name),
     containerEnds: new ContainerEnds(),
-    startTurns: new StartTurns({ slots: config.queue.workers, templates: config.templates.length }),
+    startTurns: new StartTurns({ slots: config.queue.workers, templates: () => catalogue.all().length }),
     ...storedParts(store),
     // A further node looks after its own containers; the site is the server's business.
     proxy: role === 'server' ? caddy : undefined,
@@ -210,9 +214,10 @@ export async function openAppParts(
   };
   // After the loops, one of which it is.
   releasers.push('memory sharing', async () => pool.memorySharing?.stop());
+  const reload = createReload({ ...options, ...pool, ...leadership, progress, announceTemplates });
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
-  return { store, connection, caddy, metrics, poster, leadership, pool };
+  return { store, connection, caddy, metrics, poster, leadership, reload, pool };
 }
 
 /** What this host has and can, and how it says so. */
@@ -351,17 +356,4 @@ function storedParts({
     waitingList,
     visitSteps,
   };
-}
-
-/** From here on every node provides each template in this configuration's version, and from its checkpoint. */
-async function announceTemplates(
-  catalogue: Catalogue,
-  { promotions, provisioningStore }: Store,
-  { checkpointing, checkpointRepository }: RestoreParts,
-  log: Log,
-): Promise<void> {
-  await promoteConfigured({ catalogue, checkpointing, checkpointRepository, promotions, log });
-  await Promise.all(
-    catalogue.all().map(({ name }) => provisioningStore.announceVersion(name, catalogue.version(name) ?? '')),
-  );
 }

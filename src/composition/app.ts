@@ -41,6 +41,8 @@ export interface App {
   readonly runtime: ContainerRuntime;
   /** The HTTP port that is listened on; undefined for a worker. */
   readonly port: number | undefined;
+  /** Goes by what the templates' files say now; what is wrong with them is in the log. */
+  reloadTemplates(): Promise<void>;
   /** In the order of the operators' contract; everything is released, whatever fails on the way. */
   stop(): Promise<void>;
 }
@@ -85,6 +87,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   loops.heartbeat.start();
   const holdsInstances = config.node.name !== NO_NODE;
   const { unfinished } = await reconcileAtStart(parts, holdsInstances ? 'all' : 'pool');
+  await parts.reload.begin(parts.leadership.reloadsAsked());
   // Before the first refill is planned: it goes to nodes that are heard of.
   await pool.beat();
 
@@ -108,7 +111,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
       engine: pool.runtime.engine,
       node: holdsInstances ? config.node.name : undefined,
       port: http?.port,
-      templates: config.templates.map(({ name }) => name),
+      templates: pool.catalogue.all().map(({ name }) => name),
     },
     'Try It Now started',
   );
@@ -116,7 +119,10 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
     await http?.leave();
     await releasers.releaseAll(log);
   };
-  return { demos, runtime: pool.runtime, port: http?.port, stop };
+  return {
+    ...{ demos, runtime: pool.runtime, port: http?.port, stop },
+    reloadTemplates: () => parts.reload.reloadOnSignal(),
+  };
 }
 
 /** What waited for Valkey or NATS goes on as soon as they are back. */
@@ -207,7 +213,7 @@ interface Serving {
 
 /** Throws port_taken. */
 async function startServing(
-  { pool, store, connection, poster, metrics }: AppParts,
+  { pool, store, connection, poster, metrics, reload }: AppParts,
   demos: Demos,
   { reconciler }: AppLoops,
   config: Config,
@@ -241,7 +247,7 @@ async function startServing(
   const port = await http.listen(server);
   await startAdminServer({
     config,
-    parts: pool,
+    parts: { ...pool, reload },
     store,
     connection,
     poster,

@@ -40,6 +40,7 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
       extras: { pinnedImages, decidesImages: false },
     });
     const { checkpointing, checkpointRepository, databases } = await openRestoreParts({
+      catalogue,
       config,
       engine,
       use: 'command',

@@ -40,8 +40,8 @@ export function createDemos(deps: DemosDeps): Demos {
     extend: (id, minutes, trusted) => extend(deps, id, minutes, trusted),
     release: (id) => release(deps, id),
     recordUse: (id) => recordUse(deps, id),
-    unusedEndMs: (view) => unusedEndMs(view, catalogue.get(view.instance.template)),
-    url: (label, template, open) => instanceUrl(address, label, open ?? catalogue.get(template ?? '')?.open),
+    unusedEndMs: (view) => unusedEndMs(view, catalogue.known(view.instance.template)),
+    url: (label, template, open) => instanceUrl(address, label, open ?? catalogue.known(template ?? '')?.open),
     visit: (token) => findVisit(claimStore, token),
     enter: (view, open) => enter(deps, view, open),
     offersExport: (view) => offersExport(deps, view),
@@ -51,5 +51,6 @@ export function createDemos(deps: DemosDeps): Demos {
     stats: () => inventory.stats(catalogue.all()),
     controls: () => controls.read(catalogue.all().map(({ name }) => name)),
     templates: () => catalogue.all(),
+    template: (name) => catalogue.known(name),
   };
 }

@@ -64,7 +64,7 @@ export async function openEngine({
   });
   await prepareRuntime({ prepare: (templates) => images.settle().then(() => runtime.prepare(templates)) }, config, log);
   const restoring = await openRestoreParts({
-    ...{ config, engine, log, tracer, releasers, pinnedImages: pinned },
+    ...{ config, catalogue, engine, log, tracer, releasers, pinnedImages: pinned },
     promotions: store.promotions,
     use: 'server',
   });

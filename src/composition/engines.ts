@@ -4,7 +4,7 @@ import { NodeDatabases } from '../database/node-databases.ts';
 import { DATABASE_ENGINES, type DatabaseEngine, type DatabaseFolders } from '../domain/database.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import { DATABASE_MOUNT } from '../domain/template.ts';
+import { Catalogue, DATABASE_MOUNT } from '../domain/template.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
@@ -42,8 +42,11 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
   return containers.sockets[name] === undefined;
 }
 
-/** What not every process asks for. */
-export type EngineExtras = Pick<OpenOptions, 'onLookup' | 'onFetched' | 'pinnedImages' | 'decidesImages' | 'tracer'>;
+/** What not every process asks for. `catalogue`: where it changes; as configured without it. */
+export type EngineExtras = Pick<
+  OpenOptions,
+  'catalogue' | 'onLookup' | 'onFetched' | 'pinnedImages' | 'decidesImages' | 'tracer'
+>;
 
 /** `more`: what only a server that counts asks for. */
 export function createRuntime(engine: Engine, config: Config, log: Log, more: EngineExtras = {}): ContainerRuntime {
@@ -63,8 +66,13 @@ export function createCheckpointing(
 }
 
 /** Undefined for a stand-in, which has none. */
-export function createNetworks(engine: Engine, config: Config, log: Log): Networks | undefined {
-  return engine.runsContainers ? engine.createNetworks(openOptions(engine, config, log)) : undefined;
+export function createNetworks(
+  engine: Engine,
+  config: Config,
+  log: Log,
+  more: EngineExtras = {},
+): Networks | undefined {
+  return engine.runsContainers ? engine.createNetworks({ ...openOptions(engine, config, log), ...more }) : undefined;
 }
 
 /** Undefined for a stand-in, whose containers take nothing. */
@@ -105,7 +113,7 @@ function openOptions(
     deployment,
     node: node.name,
     publishing: publishing({ node, containers }),
-    templates,
+    catalogue: new Catalogue(templates),
     log,
     socketPath: containers.sockets[name],
     ...(containers.registryAuthFile === undefined ? {} : { registryAuthFile: containers.registryAuthFile }),
@@ -134,15 +142,16 @@ const CONNECT = {
   postgresql: async () => (await import('../database/postgresql/postgres-databases.ts')).connectPostgres,
 } as const;
 
-/** Undefined without a database server. */
+/** Undefined without a database server. `catalogue`: where it changes. */
 export async function connectDatabases(
   config: Config,
   use: 'server' | 'command',
   log: Log,
+  catalogue: Pick<Catalogue, 'all'> = new Catalogue(config.templates),
 ): Promise<Databases | undefined> {
   const servers = new Map<DatabaseEngine, Databases>();
   for (const engine of DATABASE_ENGINES) {
-    const server = await connectDatabase(engine, config, use, log);
+    const server = await connectDatabase(engine, config, use, log, catalogue);
     if (server !== undefined) servers.set(engine, server);
   }
   return servers.size === 0 ? undefined : new NodeDatabases(Object.fromEntries(servers));
@@ -154,6 +163,7 @@ export async function connectDatabase(
   { databases, deployment, templates }: Config,
   use: 'server' | 'command',
   log: Log,
+  catalogue: Pick<Catalogue, 'all'> = new Catalogue(templates),
 ): Promise<Databases | undefined> {
   const login = databases[engine];
   if (login === undefined) return undefined;
@@ -162,7 +172,7 @@ export async function connectDatabase(
     ...login,
     deployment,
     mountedAt: DATABASE_MOUNT,
-    catalogue: templates,
+    catalogue,
     tidiesSeeds: use === 'server',
     guards: use === 'server',
     log,

@@ -2,10 +2,12 @@ import type { Redis as Valkey } from 'iovalkey';
 import { chooseEngine, createRuntime, type EngineExtras } from './engines.ts';
 import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
+import { Catalogue } from '../domain/template.ts';
 import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import { Languages } from '../presentation/languages/languages.ts';
+import type { DemoServerOptions } from '../proxy/caddy-config.ts';
 import { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
@@ -15,6 +17,8 @@ import { openStore, type Store, type StoreOptions } from '../store/store.ts';
 
 export interface InfrastructureOptions {
   readonly config: Config;
+  /** Where it changes; as configured without it. */
+  readonly catalogue?: Catalogue;
   readonly log: Log;
   readonly tracer?: Tracer;
   /** Told how to close each part as soon as it is open, so parts are released in the reverse of the order asked for. */
@@ -40,12 +44,14 @@ export interface OpenEngine {
 /** What the server and the commands work with outside their process: each part is opened here and nowhere else. */
 export class Infrastructure {
   readonly #config: Config;
+  readonly #catalogue: Catalogue;
   readonly #log: Log;
   readonly #tracer: Tracer;
   readonly #releasers: Pick<Releasers, 'push'>;
 
-  constructor({ config, log, tracer = NO_TRACER, releasers }: InfrastructureOptions) {
+  constructor({ config, catalogue, log, tracer = NO_TRACER, releasers }: InfrastructureOptions) {
     this.#config = config;
+    this.#catalogue = catalogue ?? new Catalogue(config.templates);
     this.#log = log;
     this.#tracer = tracer;
     this.#releasers = releasers;
@@ -88,23 +94,23 @@ export class Infrastructure {
     const engine = chosen ?? (await chooseEngine(this.#config, this.#log));
     if (toDo !== undefined && engine.name === NO_ENGINE.name) throw noEngine(toDo);
     await require?.(engine);
-    const runtime = createRuntime(engine, this.#config, this.#log, extras);
+    const runtime = createRuntime(engine, this.#config, this.#log, { catalogue: this.#catalogue, ...extras });
     this.#releasers.push('runtime', () => runtime.close());
     return { engine, runtime };
   }
 
   /** Holds nothing open: it asks Caddy's admin API again each time. */
   createProxy(mayReplace?: () => Promise<boolean>): CaddyProxy {
-    const { presentation, proxy, server, templates } = this.#config;
+    const { presentation, proxy, server } = this.#config;
     return new CaddyProxy({
       adminUrl: proxy.adminUrl,
       listen: proxy.listen,
       address: proxy.address,
-      innerPorts: templates.map(({ port }) => port),
+      ...offeredThrough(this.#catalogue),
+      offered: () => offeredThrough(this.#catalogue),
       responseTimeoutMs: proxy.responseTimeoutMs,
       discovery: proxy.discovery,
       publicUrl: server.publicUrl,
-      allowedOrigins: [...new Set(templates.flatMap(({ allowedOrigins }) => allowedOrigins))].sort(),
       languages: new Languages(presentation.languages),
       branding: presentation.branding,
       trustedProxies: server.trustedProxies,
@@ -112,4 +118,13 @@ export class Infrastructure {
       log: this.#log,
     });
   }
+}
+
+/** What the proxy has to know of the templates, as long as somebody may be visiting. */
+function offeredThrough(catalogue: Catalogue): Pick<DemoServerOptions, 'innerPorts' | 'allowedOrigins'> {
+  const templates = catalogue.allKnown();
+  return {
+    innerPorts: templates.map(({ port }) => port),
+    allowedOrigins: [...new Set(templates.flatMap(({ allowedOrigins }) => allowedOrigins))].sort(),
+  };
 }

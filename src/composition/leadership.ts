@@ -4,10 +4,11 @@ import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { NO_NODE } from '../domain/node.ts';
 import { RUNNING_PROCESS_VERSION, type RunningProcess } from '../domain/running-process.ts';
-import { Catalogue } from '../domain/template.ts';
+import type { Catalogue } from '../domain/template.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
+import type { ReloadProgress } from '../pool/reload-templates.ts';
 import type { Store } from '../store/store.ts';
 
 /** For so long one that says nothing more is taken for alive. */
@@ -21,15 +22,24 @@ export interface Leadership {
   readonly pool: Pick<Turn, 'held' | 'confirm'> | undefined;
   /** Whether what another server wrote into the proxy is this one's to replace. */
   readonly mayReplaceProxy: () => Promise<boolean>;
-  /** Keeps it, and tells the others that this process runs. `onGained`: it looks after node or pool from now on. */
-  readonly keeper: (onGained: () => void) => Loop;
+  /** How often all processes were asked so far to read their templates again. */
+  readonly reloadsAsked: () => number;
+  /** Tells the others that this process runs, and what it offers. */
+  readonly announceProcess: () => Promise<void>;
+  /**
+   * Keeps it, and does that as well, all the time. `onGained`: it looks after node or pool from now on. `onTold`: each
+   * time.
+   */
+  readonly keeper: (onGained: () => void, onTold: () => void) => Loop;
 }
 
 export interface LeadershipOptions {
   readonly store: Pick<Store, 'turns' | 'processes'>;
   readonly config: Config;
+  readonly catalogue: Catalogue;
   readonly role: RunningProcess['role'];
   readonly version: string;
+  readonly progress: ReloadProgress;
   readonly releasers: Releasers;
   readonly log: Log;
 }
@@ -41,17 +51,33 @@ export interface LeadershipOptions {
 export async function openLeadership({
   store,
   config,
+  catalogue,
   role,
   version,
+  progress,
   releasers,
   log,
 }: LeadershipOptions): Promise<Leadership> {
-  const { node, templates } = config;
-  const catalogue = new Catalogue(templates);
+  const { node } = config;
   const startedAtMs = Date.now();
   const nodeTurn = node.name === NO_NODE ? undefined : store.turns.of(`node:${node.name}`, { newestFirst: true });
   const poolTurn = role === 'server' ? store.turns.of('pool', { newestFirst: true }) : undefined;
   const proxyTurn = role === 'server' ? store.turns.of(proxyTask(config), { newestFirst: true }) : undefined;
+  let reloadsAsked = 0;
+  const announceProcess = async (): Promise<void> => {
+    reloadsAsked = await store.processes.announce({
+      v: RUNNING_PROCESS_VERSION,
+      role,
+      version,
+      host: hostname(),
+      pid: process.pid,
+      node: node.name,
+      startedAtMs,
+      templates: Object.fromEntries(catalogue.all().map(({ name }) => [name, catalogue.version(name) ?? ''])),
+      catalogue: described(catalogue, progress),
+      leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
+    });
+  };
   /** True: it looks after the node, or the pool, and did not before. */
   const keep = async (): Promise<boolean> => {
     const led = [nodeTurn?.held, poolTurn?.held];
@@ -60,17 +86,7 @@ export async function openLeadership({
       poolTurn?.take(LEADS_FOR_MS),
       proxyTurn?.take(LEADS_FOR_MS),
     ]);
-    await store.processes.announce({
-      v: RUNNING_PROCESS_VERSION,
-      role,
-      version,
-      host: hostname(),
-      pid: process.pid,
-      node: node.name,
-      startedAtMs,
-      templates: Object.fromEntries(templates.map(({ name }) => [name, catalogue.version(name) ?? ''])),
-      leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
-    });
+    await announceProcess();
     return [leadsNode, leadsPool].some((leads, at) => leads === true && led[at] !== true);
   };
   await keep();
@@ -83,10 +99,26 @@ export async function openLeadership({
     node: nodeTurn ?? { held: false },
     pool: poolTurn,
     mayReplaceProxy: async () => (await proxyTurn?.confirm()) ?? true,
-    keeper: (onGained) =>
+    reloadsAsked: () => reloadsAsked,
+    announceProcess,
+    keeper: (onGained, onTold) =>
       new Loop({ name: 'leadership', intervalMs: KEEP_INTERVAL_MS, log }, async () => {
         if (await keep()) onGained();
+        onTold();
       }),
+  };
+}
+
+/** Of a message of many lines, as much as a person reads in a table. */
+const PROBLEM_CHARACTERS = 1_000;
+
+function described(
+  { revision }: Catalogue,
+  { sinceMs, requests: reloads, problem }: ReloadProgress,
+): NonNullable<RunningProcess['catalogue']> {
+  return {
+    ...{ revision, sinceMs, reloads },
+    ...(problem === undefined ? {} : { problem: problem.slice(0, PROBLEM_CHARACTERS) }),
   };
 }
 

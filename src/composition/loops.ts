@@ -88,7 +88,7 @@ export interface AppLoops {
 
 /** Nothing runs yet: each begins with a round, so what is asked for before its start is not missed. */
 export function createLoops(
-  { pool, store, connection, caddy, metrics, leadership }: AppParts,
+  { pool, store, connection, caddy, metrics, leadership, reload }: AppParts,
   { config, role, triggers, reconcileIntervalMs = RECONCILE_INTERVAL_MS }: LoopOptions,
 ): AppLoops {
   const { log } = pool;
@@ -128,7 +128,7 @@ export function createLoops(
     keepQueue(connection, store.turns.of('queue'), log),
   );
   triggers.refill.subscribe(() => replenisher.trigger());
-  const own = ownLoops({ pool, leadership }, config, heartbeat, reconciler);
+  const own = ownLoops({ pool, leadership, reload }, config, heartbeat, reconciler);
   const ofPool = [...entryLoops({ pool, store }), ...sizeLoops(pool, store, leadership), queueKeeper, proxyKeeper];
   const named = { replenisher, reaper, tickets, queueKeeper, reconciler, heartbeat };
   const all = role === 'server' ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...ofPool, ...own] : own;
@@ -137,13 +137,16 @@ export function createLoops(
 
 /** A further node looks after its own containers and ports; the pool itself is the server's business. */
 function ownLoops(
-  { pool, leadership }: Pick<AppParts, 'pool' | 'leadership'>,
+  { pool, leadership, reload }: Pick<AppParts, 'pool' | 'leadership' | 'reload'>,
   config: Config,
   heartbeat: Loop,
   reconciler: Loop,
 ): readonly Loop[] {
   const { log } = pool;
-  const keeper = leadership.keeper(() => reconciler.trigger());
+  const keeper = leadership.keeper(
+    () => reconciler.trigger(),
+    () => reload.heard(leadership.reloadsAsked()),
+  );
   if (config.node.name === NO_NODE) return [keeper, reconciler];
   const health = new HealthCheck(pool);
   return [

@@ -34,10 +34,10 @@ interface MetricsDeps {
 
 /** Of a server: what it counts, and how the system stands. Of a worker: what it counts, and what it depends on. */
 export function createMetrics(deps: MetricsDeps): Metrics {
-  const { config, role, version, logLosses, spans, store, runtime } = deps;
+  const { config, role, version, logLosses, spans, store, catalogue, runtime } = deps;
   const engine = config.node.name === NO_NODE ? {} : { engine: (): Promise<unknown> => runtime.list() };
-  return new Metrics({
-    templates: config.templates.map(({ name }) => name),
+  const metrics = new Metrics({
+    templates: namesOf(catalogue),
     webhooks: config.webhooks.map(({ name }) => name),
     version,
     logLosses,
@@ -49,6 +49,12 @@ export function createMetrics(deps: MetricsDeps): Metrics {
         : { dependencies: { valkey: () => store.ping(), nats: () => requireQueue(deps.connection), ...engine } }),
     },
   });
+  catalogue.subscribe(() => metrics.offer(namesOf(catalogue)));
+  return metrics;
+}
+
+function namesOf(catalogue: Catalogue): string[] {
+  return catalogue.all().map(({ name }) => name);
 }
 
 /** Throws queue_unavailable while NATS does not answer. */
@@ -60,11 +66,10 @@ export function requireQueue({ connected, url }: QueueConnection): Promise<void>
 
 /** Every server tells the same of it. */
 function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): ScrapeSources {
-  const templates = config.templates.map(({ name }) => name);
   const copies = new CopiesWatch(connection);
   return {
-    stats: () => store.inventory.stats(config.templates),
-    statuses: () => poolStatuses({ ...store, clock: systemClock }, templates),
+    stats: () => store.inventory.stats(catalogue.all()),
+    statuses: () => poolStatuses({ ...store, clock: systemClock }, namesOf(catalogue)),
     queue: () => depths(connection),
     events: eventDepths(config.webhooks, store.outbox, connection),
     replication: async () => ({
@@ -73,7 +78,7 @@ function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): Scr
     }),
     fleet: async () => ({
       nodes: await listNodes({ ...store, catalogue }),
-      templates,
+      templates: namesOf(catalogue),
       placement: config.placement,
     }),
     copies: () => copies.look(),
@@ -82,6 +87,10 @@ function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): Scr
         (await listImages({ ...store, catalogue, clock: systemClock }))
           .filter(({ state }) => state !== 'unchecked')
           .map(({ name, refused }) => [name, refused?.why === 'failed']),
+      ),
+    revisions: async () =>
+      new Set(
+        (await store.processes.running()).flatMap(({ catalogue: by }) => (by === undefined ? [] : [by.revision])),
       ),
   };
 }

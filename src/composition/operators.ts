@@ -53,6 +53,8 @@ import {
   testWebhook,
   type OperateWebhooksDeps,
 } from '../pool/operate-webhooks.ts';
+import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
+import type { TemplateReload } from '../pool/reload-templates.ts';
 import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from '../pool/operate-queue.ts';
 
 export type OperatorsDeps = OperatePoolsDeps &
@@ -62,7 +64,12 @@ export type OperatorsDeps = OperatePoolsDeps &
   OperateNetworksDeps &
   OperateNodesDeps &
   OperateImagesDeps &
-  OperateWebhooksDeps & { readonly funnel: FunnelCounts; readonly poolHistory: PoolHistory };
+  OperateWebhooksDeps & {
+    readonly reload: Pick<TemplateReload, 'plan' | 'reload'>;
+    readonly processes: Pick<ProcessRegistry, 'running'>;
+    readonly funnel: FunnelCounts;
+    readonly poolHistory: PoolHistory;
+  };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
 export function createOperators(deps: OperatorsDeps): Operators {
@@ -78,6 +85,12 @@ export function createOperators(deps: OperatorsDeps): Operators {
     poolEvents: (template) => listPoolEvents(deps, template),
     putPoolEvent: (template, event) => putPoolEvent(deps, template, event),
     removePoolEvent: (template, event) => removePoolEvent(deps, template, event),
+    catalogue: async () => ({
+      revision: deps.catalogue.revision,
+      templates: deps.catalogue.all().map(({ name }) => ({ name, version: deps.catalogue.version(name) ?? '' })),
+      processes: await deps.processes.running(),
+    }),
+    reloadTemplates: (dryRun) => (dryRun ? deps.reload.plan() : deps.reload.reload()),
     instances: (filter) => listInstances(deps, filter),
     instance: (id) => showInstance(deps, id),
     endInstance: (id) => endInstance(deps, id),

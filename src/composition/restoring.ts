@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
+import type { Catalogue } from '../domain/template.ts';
 import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
@@ -24,6 +25,7 @@ export interface RestoreParts {
 /** What makes an instance more than a started container, wired once for the server and for the operator's commands. */
 export async function openRestoreParts(options: {
   readonly config: Config;
+  readonly catalogue: Catalogue;
   readonly engine: Engine;
   readonly use: 'server' | 'command';
   readonly promotions: Promotions;
@@ -33,8 +35,8 @@ export async function openRestoreParts(options: {
   readonly log: Log;
   readonly releasers: Releasers;
 }): Promise<RestoreParts> {
-  const { config, engine, use, promotions, pinnedImages, tracer = NO_TRACER, log, releasers } = options;
-  const databases = await connectDatabases(config, use, log);
+  const { config, catalogue, engine, use, promotions, pinnedImages, tracer = NO_TRACER, log, releasers } = options;
+  const databases = await connectDatabases(config, use, log, catalogue);
   if (databases !== undefined) releasers.push('databases', () => databases.close());
   const checkpointing =
     config.checkpoints.mode === 'off' ? undefined : createCheckpointing(engine, config, log, { pinnedImages, tracer });

@@ -37,6 +37,8 @@ export const EXIT_CONFIG = 78;
 
 export interface LoadedConfig {
   readonly config: Config;
+  /** What the templates were read from. */
+  readonly templatesText: string;
   /** The variables that were given, for `up`, which launches the servers that were not. */
   readonly explicit: ReadonlySet<VariableName>;
   /** What will run, but probably not as meant; one sentence each, to be logged once. */
@@ -87,6 +89,7 @@ export function loadConfig(
       ...tracing(values),
       presentation: { languages: languages.languages, branding: branding.branding },
     }),
+    templatesText: catalogue.text,
     explicit,
     warnings: [
       ...unknown,
@@ -138,7 +141,7 @@ function readCatalogue(
   { values, broken, explicit }: ParsedEnvironment,
   env: Environment,
   readFile: FileReader,
-): { templates: readonly Template[]; problems: readonly string[] } {
+): { templates: readonly Template[]; text: string; problems: readonly string[] } {
   const setting = (
     name:
       | 'POOL_TARGET_SIZE'
@@ -169,18 +172,19 @@ function readCatalogue(
   const problems = poolProblems(defaults);
   const { TEMPLATES_FILE: file } = values;
   if (file === undefined)
-    return { templates: [templateOfImage(values.CONTAINER_IMAGE, values.CONTAINER_PORT, defaults)], problems };
+    return {
+      templates: [templateOfImage(values.CONTAINER_IMAGE, values.CONTAINER_PORT, defaults)],
+      text: `${values.CONTAINER_IMAGE} ${values.CONTAINER_PORT}`,
+      problems,
+    };
   let text: string;
   try {
     text = readFile(file);
   } catch (error) {
     return {
       templates: [],
-      problems: [
-        ...problems,
-        `TEMPLATES_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); ` +
-          "fix the path or the file's permissions",
-      ],
+      text: '',
+      problems: [...problems, unreadable('TEMPLATES_FILE', file, error)],
     };
   }
   const parsed = parseTemplates(text, file, defaults, {
@@ -191,7 +195,14 @@ function readCatalogue(
     }),
     usesCheckpoints: values.CRIU_ENABLED !== 'off' && !broken.has('CRIU_ENABLED'),
   });
-  return { templates: parsed.templates, problems: [...problems, ...parsed.problems] };
+  return { templates: parsed.templates, text, problems: [...problems, ...parsed.problems] };
+}
+
+function unreadable(variable: VariableName, file: string, error: unknown): string {
+  return (
+    `${variable} is ${quote(file)}, which cannot be read (${describeError(error)}); ` +
+    "fix the path or the file's permissions"
+  );
 }
 
 function readWebhooks(
@@ -204,10 +215,7 @@ function readWebhooks(
   try {
     text = readFile(file);
   } catch (error) {
-    const problem =
-      `WEBHOOKS_FILE is ${quote(file)}, which cannot be read (${describeError(error)}); ` +
-      "fix the path or the file's permissions";
-    return { webhooks: [], problems: [problem] };
+    return { webhooks: [], problems: [unreadable('WEBHOOKS_FILE', file, error)] };
   }
   return parseWebhooks(text, file, env, readFile);
 }

@@ -3,7 +3,7 @@ import { DATABASE_SERVERS, type DatabaseEngine, type DatabaseSeed } from '../dom
 import { TryItNowError } from '../domain/errors.ts';
 import type { Entropy } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
-import type { Template } from '../domain/template.ts';
+import type { Catalogue, Template } from '../domain/template.ts';
 
 export interface ServerLogin {
   readonly socketPath: string;
@@ -65,7 +65,7 @@ export interface DatabaseOptions extends ServerLogin {
   /** Where instances see the folder of the socket: DATABASE_MOUNT. */
   readonly mountedAt: string;
   /** All that are offered: their seeds stay, whichever of them is prepared. */
-  readonly catalogue: readonly Template[];
+  readonly catalogue: Pick<Catalogue, 'all'>;
   /**
    * Drop seeds that no template uses any more: for the server alone, since a command may read
    * a newer catalogue than it.

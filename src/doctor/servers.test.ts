@@ -32,6 +32,23 @@ it.each<[string, RunningProcess[], string, string]>([
     'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); worker b/8 (1.0.0, node node1); ' +
       'they do not have the same hello, so visitors get one version or the other',
   ],
+  [
+    'two with different files',
+    [
+      { ...first, catalogue: { revision: 'aaa', sinceMs: 1, reloads: 0 } },
+      { ...second, catalogue: { revision: 'bbb', sinceMs: 1, reloads: 0 } },
+    ],
+    'warning',
+    'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); worker b/8 (1.0.0, node node1); ' +
+      'they were given different files of templates: server a/7 goes by aaa, worker b/8 goes by bbb',
+  ],
+  [
+    'one that refused to reload',
+    [{ ...first, catalogue: { revision: 'aaa', sinceMs: 1, reloads: 2, problem: 'a.yaml:3 is wrong' } }],
+    'warning',
+    'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); the templates were not reloaded everywhere: ' +
+      'server a/7 goes by older ones, since a.yaml:3 is wrong',
+  ],
 ])('judges %s', async (_, running, verdict, seen) => {
   const processes = new Shared(() => Promise.resolve({ running: () => Promise.resolve(running) }), 'never');
   const [diagnosis] = await runChecks([serversCheck(processes)]);

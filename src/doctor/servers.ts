@@ -18,12 +18,35 @@ function judge(running: readonly RunningProcess[]): Observation {
       'Start one (`systemctl start try-it-now`). A server of a version before this one says nothing; restart it.',
     );
   const seen = running.map(describeProcess).join('; ');
+  const refused = running.flatMap(({ role, host, pid, catalogue }) =>
+    catalogue?.problem === undefined ? [] : [`${role} ${host}/${pid} goes by older ones, since ${catalogue.problem}`],
+  );
+  if (refused.length > 0)
+    return warning(
+      WHAT,
+      `${seen}; the templates were not reloaded everywhere: ${refused.join('; ')}`,
+      'Fix the file there (`try-it-now templates check FILE`), then `try-it-now templates reload`.',
+    );
   const mixed = templatesInTwoVersions(running);
-  if (mixed.length === 0) return ok(WHAT, seen);
+  if (mixed.length === 0) return revisions(running, seen);
   return warning(
     WHAT,
     `${seen}; they do not have the same ${mixed.join(', ')}, so visitors get one version or the other`,
-    'Give all of them the same templates, and restart those that started first (`systemctl restart try-it-now`).',
+    'Give all of them the same templates, then `try-it-now templates reload`.',
+  );
+}
+
+/** Titles and sizes of pools make no other version, but another file. */
+function revisions(running: readonly RunningProcess[], seen: string): Observation {
+  const said = running.flatMap(({ role, host, pid, catalogue }) =>
+    catalogue === undefined ? [] : [{ who: `${role} ${host}/${pid}`, revision: catalogue.revision }],
+  );
+  if (new Set(said.map(({ revision }) => revision)).size < 2) return ok(WHAT, seen);
+  return warning(
+    WHAT,
+    `${seen}; they were given different files of templates: ` +
+      said.map(({ who, revision }) => `${who} goes by ${revision}`).join(', '),
+    'Give all of them the same file, then `try-it-now templates reload`.',
   );
 }
 

@@ -222,6 +222,12 @@ export const ERROR_CATALOGUE = {
     remedy: 'Send less than the limit named in the detail.',
   },
   uri_too_long: { status: 414, retryable: false, title: 'The address is too long', remedy: 'Shorten it.' },
+  invalid_templates: {
+    status: 422,
+    retryable: false,
+    title: 'The templates cannot be reloaded',
+    remedy: 'Fix what the detail names; `try-it-now templates check FILE` says the same. Those before still hold.',
+  },
   unsupported_media_type: {
     status: 415,
     retryable: false,

@@ -13,6 +13,7 @@ export const ACTION_ROLES = {
   'pool.scale': 'operator',
   'pool.event.add': 'operator',
   'pool.event.remove': 'operator',
+  'templates.reload': 'operator',
   'instance.release': 'operator',
   'queue.retry': 'operator',
   'queue.drop': 'operator',

@@ -16,6 +16,17 @@ export const RunningProcess = Type.Object({
   startedAtMs: Type.Integer({ minimum: 0 }),
   /** Version of each template that it offers or makes instances of, by name. */
   templates: Type.Record(Type.String(), Type.String()),
+  /** What it read them from. Of a version before this one: not said. */
+  catalogue: Type.Optional(
+    Type.Object({
+      revision: Type.String(),
+      sinceMs: Type.Integer({ minimum: 0 }),
+      /** Requests to read it again that it has carried out, or refused. */
+      reloads: Type.Integer({ minimum: 0 }),
+      /** Why it refused the last one. */
+      problem: Type.Optional(Type.String()),
+    }),
+  ),
   /** What it does for all others. */
   leads: Type.Array(Type.String()),
 });

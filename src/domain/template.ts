@@ -202,33 +202,88 @@ export function templateVersion(template: Template): string {
     ...(services.length === 0 ? [] : [services]),
     ...(runtime === undefined ? [] : [runtime]),
   ]);
-  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+  return shortDigest(text);
 }
 
-/** The templates on offer, in the order of the catalogue file; the first is the default. Never empty. */
-export class Catalogue {
-  readonly #byName: ReadonlyMap<string, Template>;
-  readonly #versions: ReadonlyMap<string, string>;
+interface Offer {
+  readonly byName: ReadonlyMap<string, Template>;
+  readonly versions: ReadonlyMap<string, string>;
   readonly default: Template;
+  readonly revision: string;
+}
 
-  constructor(templates: readonly Template[]) {
-    const [first] = templates;
-    if (first === undefined) throw new Error('a catalogue needs at least one template');
-    this.default = first;
-    this.#byName = new Map(templates.map((template) => [template.name, template]));
-    this.#versions = new Map(templates.map((template) => [template.name, templateVersion(template)]));
+/**
+ * The templates on offer, in the order of the catalogue file; the first is the default. Never empty. What is on offer
+ * may be replaced while the process runs: whoever keeps something for each template asks again, or subscribes.
+ */
+export class Catalogue {
+  #offer: Offer;
+  readonly #withdrawn = new Map<string, Template>();
+  readonly #subscribers: (() => void)[] = [];
+
+  /** `text`: what the templates were read from. */
+  constructor(templates: readonly Template[], text = '') {
+    this.#offer = offerOf(templates, text);
+  }
+
+  get default(): Template {
+    return this.#offer.default;
+  }
+
+  /** The same for all processes that offer the same templates, read from the same text. */
+  get revision(): string {
+    return this.#offer.revision;
   }
 
   get(name: string): Template | undefined {
-    return this.#byName.get(name);
+    return this.#offer.byName.get(name);
+  }
+
+  /** One that is offered, or was since the process started: what a visit goes by that outlives its template. */
+  known(name: string): Template | undefined {
+    return this.get(name) ?? this.#withdrawn.get(name);
   }
 
   /** The current version of a template, undefined for one that is no longer offered. */
   version(name: string): string | undefined {
-    return this.#versions.get(name);
+    return this.#offer.versions.get(name);
   }
 
   all(): readonly Template[] {
-    return [...this.#byName.values()];
+    return [...this.#offer.byName.values()];
   }
+
+  /** With those that visits may outlive. */
+  allKnown(): readonly Template[] {
+    return [...this.all(), ...this.#withdrawn.values()];
+  }
+
+  /** All at once: nobody sees a part of it. */
+  replace(templates: readonly Template[], text = ''): void {
+    const before = this.all();
+    this.#offer = offerOf(templates, text);
+    for (const template of before) this.#withdrawn.set(template.name, template);
+    for (const name of this.#offer.byName.keys()) this.#withdrawn.delete(name);
+    for (const onReplaced of this.#subscribers) onReplaced();
+  }
+
+  subscribe(onReplaced: () => void): void {
+    this.#subscribers.push(onReplaced);
+  }
+}
+
+function offerOf(templates: readonly Template[], text: string): Offer {
+  const [first] = templates;
+  if (first === undefined) throw new Error('a catalogue needs at least one template');
+  const versions = new Map(templates.map((template) => [template.name, templateVersion(template)]));
+  return {
+    byName: new Map(templates.map((template) => [template.name, template])),
+    versions,
+    default: first,
+    revision: shortDigest(JSON.stringify([text, ...versions])),
+  };
+}
+
+function shortDigest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

@@ -80,4 +80,6 @@ export interface Demos {
   /** What operators decided, per template name. */
   controls(): Promise<ReadonlyMap<string, PoolControl>>;
   templates(): readonly Template[];
+  /** Also one that is no longer offered, for those who still visit it. */
+  template(name: string): Template | undefined;
 }

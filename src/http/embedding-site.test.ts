@@ -2,11 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import { describe, expect, it } from 'vitest';
 import { embeddingSites } from './embedding-site.ts';
 
-const siteOf = embeddingSites(
-  'https://try.example.org',
-  ['docs.example.org', 'localhost:3000'],
-  [{ allowedOrigins: ['https://shop.example.net:8443', 'http://[::1]:3000'] }],
-);
+const siteOf = embeddingSites('https://try.example.org', ['docs.example.org', 'localhost:3000'], () => [
+  { allowedOrigins: ['https://shop.example.net:8443', 'http://[::1]:3000'] },
+]);
 const from = (headers: Record<string, string>, told?: string): string =>
   siteOf({ headers, host: '127.0.0.1:8080' } as unknown as FastifyRequest, told);
 

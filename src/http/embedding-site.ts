@@ -18,17 +18,19 @@ const NAME = /^[a-z0-9.:-]{1,260}$/;
 export function embeddingSites(
   publicUrl: string,
   sites: readonly string[],
-  templates: readonly Pick<Template, 'allowedOrigins'>[] = [],
+  templates: () => readonly Pick<Template, 'allowedOrigins'>[] = () => [],
 ): SiteOf {
-  const offering = templates.flatMap(({ allowedOrigins }) => allowedOrigins.map((origin) => new URL(origin).host));
-  const known = new Set([...sites, ...offering.filter((host) => NAME.test(host))]);
+  const isKnown = (host: string): boolean =>
+    sites.includes(host) ||
+    (NAME.test(host) &&
+      templates().some(({ allowedOrigins }) => allowedOrigins.some((origin) => new URL(origin).host === host)));
   const own = new URL(publicUrl).host;
   return (request, told) => {
     const from = request.headers.origin ?? request.headers.referer;
     if (from === undefined) return DIRECT_SITE;
     const host = URL.canParse(from) ? new URL(from).host : '';
     if (host === own || host === request.host)
-      return told !== undefined && (known.has(told) || told === OTHER_SITE) ? told : DIRECT_SITE;
-    return known.has(host) ? host : OTHER_SITE;
+      return told !== undefined && (isKnown(told) || told === OTHER_SITE) ? told : DIRECT_SITE;
+    return isKnown(host) ? host : OTHER_SITE;
   };
 }

@@ -44,4 +44,5 @@ const NO_DEMOS: Demos = {
   controls: nothing,
   url: (label) => `http://${label}.localhost/`,
   templates: () => [],
+  template: () => undefined,
 };

@@ -103,7 +103,7 @@ async function addRoutes(
   const { demos, log, publicUrl } = options;
   const check = keyCheck(options.apiKeys);
   const origins = new Origins(publicUrl, () => demos.templates());
-  const siteOf = embeddingSites(publicUrl, options.funnelSites ?? [], demos.templates());
+  const siteOf = embeddingSites(publicUrl, options.funnelSites ?? [], () => demos.templates());
   const tokens = new CountdownTokens(options.apiKeys);
   const context: RouteContext = {
     demos,
@@ -144,7 +144,7 @@ async function addRoutes(
 /** A token holds for the longest that the visit may last: an EventSource comes back with the address it has. */
 function countdownUrls(demos: Demos, publicUrl: string, tokens: CountdownTokens): RouteContext['countdownUrl'] {
   return ({ id, template, expiresAtMs, ttlMs }) => {
-    const longestMs = demos.templates().find(({ name }) => name === template)?.ttl.maxMs ?? ttlMs;
+    const longestMs = demos.template(template)?.ttl.maxMs ?? ttlMs;
     const token = tokens.issue(id, expiresAtMs - ttlMs + longestMs);
     return `${publicUrl}/api/v1/demo/${id}/status${token === undefined ? '' : `?token=${token}`}`;
   };

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import type { Log } from '../domain/log.ts';
 
 /**
@@ -20,4 +21,25 @@ export function untilStopped(log: Log): Promise<NodeJS.Signals> {
       });
     }
   });
+}
+
+/**
+ * Calls back at each SIGHUP, which would end the process otherwise. One that the kernel sends because the terminal is
+ * gone ends it as SIGTERM does.
+ */
+export function onHangUp(reload: () => void): void {
+  const hadTerminal = process.stdin.isTTY || process.stdout.isTTY;
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) process.kill(process.pid, 'SIGTERM');
+    else reload();
+  });
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,7 +1,7 @@
 import { isByDigest, type ImagePin } from '../domain/image-pin.ts';
 import { isTriedFirst, watchedImages } from '../domain/image-update.ts';
 import type { Log } from '../domain/log.ts';
-import { containerTemplates, type Catalogue } from '../domain/template.ts';
+import { containerTemplates, type Catalogue, type Template } from '../domain/template.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
 
@@ -32,19 +32,16 @@ export class ImageAgreement {
     return this.#deps.decides();
   }
 
-  /** Throws store_unavailable, engine_unavailable. */
-  async settle(): Promise<void> {
-    const { catalogue, runtime, pins, pinned } = this.#deps;
-    const images = catalogue
-      .all()
-      .flatMap(containerTemplates)
-      .map(({ image }) => image);
+  /** For the templates on offer, without others. Throws store_unavailable, engine_unavailable. */
+  async settle(templates: readonly Template[] = this.#deps.catalogue.all()): Promise<void> {
+    const { runtime, pins, pinned } = this.#deps;
+    const images = templates.flatMap(containerTemplates).map(({ image }) => image);
     const names = [...new Set(images)].filter((name) => !isByDigest(name));
     const found = (await runtime.foundImages?.(names)) ?? [];
     const agreed = new Map(await pins.of(names));
     const decides = await this.#deps.decides();
     const triedFirst = new Set(
-      watchedImages(catalogue.all())
+      watchedImages(templates)
         .filter(isTriedFirst)
         .map(({ name }) => name),
     );

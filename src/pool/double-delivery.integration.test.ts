@@ -102,7 +102,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       containerEnds: new ContainerEnds(),
       consumption: undefined,
       controls: store.controls,
-      startTurns: new StartTurns({ slots: 20, templates: 1 }),
+      startTurns: new StartTurns({ slots: 20, templates: () => 1 }),
       promotions,
       queue,
       runtime: new SimulatedRuntime(engine),

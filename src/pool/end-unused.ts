@@ -20,7 +20,7 @@ export interface EndUnusedDeps extends ReleaseDeps {
  * template gives it. Whatever cannot be known counts as used. Throws store_unavailable.
  */
 export async function endUnused(deps: EndUnusedDeps): Promise<void> {
-  for (const template of deps.catalogue.all()) {
+  for (const template of deps.catalogue.allKnown()) {
     const { idle, renewOnUse, ttl } = template;
     if (idle === undefined && !renewOnUse) continue;
     const { complete, unused, toRenew } = await deps.usageStore.ask({

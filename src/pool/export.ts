@@ -41,7 +41,7 @@ export function offersExport(
   { catalogue, node }: Pick<ExportDeps, 'catalogue' | 'node'>,
   { instance }: InstanceView,
 ): boolean {
-  const wanted = catalogue.get(instance.template)?.export;
+  const wanted = catalogue.known(instance.template)?.export;
   return wanted?.kind === 'http' || (wanted?.kind === 'exec' && instance.node === node.name);
 }
 
@@ -78,7 +78,7 @@ export async function exportWork(deps: ExportDeps, { instance }: InstanceView): 
 function offered({ catalogue, node }: ExportDeps, instance: Instance): Offered {
   if (instance.state !== 'assigned')
     throw new TryItNowError('not_assigned', `instance ${instance.id} has ended or is ending`);
-  const template = catalogue.get(instance.template);
+  const template = catalogue.known(instance.template);
   if (template?.export === undefined)
     throw new TryItNowError('no_export', `"${instance.template}" has nothing to download: it has no \`export\``);
   if (template.export.kind === 'exec' && instance.node !== node.name)

@@ -31,7 +31,7 @@ export async function extend(
   for (let attempt = 1; attempt <= 2; attempt += 1) {
     const { instance } = await find(deps.claimStore, id);
     if (instance.client !== undefined) deps.admission.requireNotBanned(instance.client);
-    const template = deps.catalogue.get(instance.template) ?? deps.catalogue.default;
+    const template = deps.catalogue.known(instance.template) ?? deps.catalogue.default;
     const givesWay = deps.admission.givesWay(instance.client, trusted);
     const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs, 'visitor', givesWay);
     switch (outcome.kind) {

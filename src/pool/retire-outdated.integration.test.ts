@@ -44,8 +44,8 @@ async function retire(offered: readonly Template[], of?: readonly Instance[]): P
 }
 
 /** Another server runs, with these. */
-function announce(offered: readonly Template[]): Promise<void> {
-  return store.processes.announce({
+async function announce(offered: readonly Template[]): Promise<void> {
+  await store.processes.announce({
     v: RUNNING_PROCESS_VERSION,
     role: 'server',
     version: '1.0.0',

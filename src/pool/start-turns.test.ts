@@ -9,7 +9,7 @@ const forever = 3_600_000;
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 it('gives the slots to templates in turn, and never all of them to one', async () => {
-  const turns = new StartTurns({ slots: 3, templates: 2, bootMs: forever });
+  const turns = new StartTurns({ slots: 3, templates: () => 2, bootMs: forever });
   const begun: string[] = [];
   const yielded: string[] = [];
   const start = async (name: string) => {
@@ -32,7 +32,7 @@ it('gives the slots to templates in turn, and never all of them to one', async (
 });
 
 it('has a template with as many attempts under way as there are slots, the rest without a worker', async () => {
-  const turns = new StartTurns({ slots: 2, templates: 1, bootMs: forever });
+  const turns = new StartTurns({ slots: 2, templates: () => 1, bootMs: forever });
   const [one] = [await turns.next('a', nobody, never), await turns.next('a', nobody, never)];
   let parked = 0;
   const third = turns.next('a', () => (parked += 1), never);
@@ -44,14 +44,14 @@ it('has a template with as many attempts under way as there are slots, the rest 
 });
 
 it('takes no slot for an app that boots long, and none at all where the last one failed', async () => {
-  const turns = new StartTurns({ slots: 1, templates: 1, bootMs: 0 });
+  const turns = new StartTurns({ slots: 1, templates: () => 1, bootMs: 0 });
   const [slow, next] = [await turns.next('slow', nobody, never), await turns.next('next', nobody, never)];
   let yielded = 0;
   await slow.work(never);
   slow.boot();
   await next.work(never);
   next.end('failed');
-  const late = new StartTurns({ slots: 1, templates: 2, bootMs: forever });
+  const late = new StartTurns({ slots: 1, templates: () => 2, bootMs: forever });
   const broken = await late.next('broken', nobody, never);
   await broken.work(never);
   broken.end('failed');
@@ -64,7 +64,7 @@ it('takes no slot for an app that boots long, and none at all where the last one
 });
 
 it('forgets whoever gives up waiting', async () => {
-  const turns = new StartTurns({ slots: 1, templates: 1, bootMs: forever });
+  const turns = new StartTurns({ slots: 1, templates: () => 1, bootMs: forever });
   const one = await turns.next('a', nobody, never);
   const stop = new AbortController();
   const waiting = turns.next('a', nobody, stop.signal);

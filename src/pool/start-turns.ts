@@ -24,7 +24,7 @@ interface StartTurnsOptions {
   /** Slots in this process: attempts that keep the engine busy at once. */
   readonly slots: number;
   /** With more than one template, none of them may hold all the slots. */
-  readonly templates: number;
+  readonly templates: () => number;
   readonly bootMs?: number;
 }
 
@@ -35,7 +35,6 @@ interface StartTurnsOptions {
  */
 export class StartTurns {
   readonly #options: StartTurnsOptions;
-  readonly #share: number;
   readonly #underWay = new Map<string, number>();
   readonly #working = new Map<string, number>();
   /** Templates whose last attempt failed: nothing is gained by watching them boot. */
@@ -45,7 +44,6 @@ export class StartTurns {
 
   constructor(options: StartTurnsOptions) {
     this.#options = options;
-    this.#share = options.templates > 1 ? Math.max(1, options.slots - 1) : options.slots;
   }
 
   /**
@@ -72,7 +70,7 @@ export class StartTurns {
       work: async (signal) => {
         if (state !== 'waits') return;
         if (!this.#mayWork(template)) {
-          if (count(this.#working, template) >= this.#share) yieldWorker();
+          if (count(this.#working, template) >= this.#share()) yieldWorker();
           await this.#wait(this.#work, template, signal);
         } else add(this.#working, template, 1);
         state = 'works';
@@ -99,9 +97,14 @@ export class StartTurns {
     };
   }
 
+  #share(): number {
+    const { slots, templates } = this.#options;
+    return templates() > 1 ? Math.max(1, slots - 1) : slots;
+  }
+
   #mayWork(template: string): boolean {
     const busy = [...this.#working.values()].reduce((sum, each) => sum + each, 0);
-    return busy < this.#options.slots && count(this.#working, template) < this.#share;
+    return busy < this.#options.slots && count(this.#working, template) < this.#share();
   }
 
   /** The template that holds the fewest is first; among its own, whoever came first. */

@@ -23,12 +23,12 @@ export class TemplateFitness {
     this.#deps = deps;
   }
 
-  /** Makes the engine ready for every template. Throws what the engine throws. */
-  async prepare(): Promise<void> {
-    const { runtime, catalogue, images } = this.#deps;
+  /** Makes the engine ready for every template, those on offer without others. Throws what the engine throws. */
+  async prepare(templates: readonly Template[] = this.#deps.catalogue.all()): Promise<void> {
+    const { runtime, images } = this.#deps;
     try {
-      await images.settle();
-      await runtime.prepare(catalogue.all());
+      await images.settle(templates);
+      await runtime.prepare(templates);
       this.#failure = undefined;
     } catch (error) {
       this.#failure = { reason: describeError(error), templates: templatesOf(error) };

@@ -57,7 +57,7 @@ export async function enter(
   open: string | undefined,
 ): Promise<string> {
   const { id, label, owner } = instance;
-  const template = deps.catalogue.get(instance.template);
+  const template = deps.catalogue.known(instance.template);
   const path = template === undefined ? '/' : landingFor(template, open);
   const landing = owner === null ? undefined : await deps.claimStore.takeLanding(id, owner);
   return instanceUrl(deps.address, label, landing === undefined ? path : fillLanding(landing, path));

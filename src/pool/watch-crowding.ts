@@ -157,7 +157,7 @@ export class CrowdingWatch {
   }
 
   #usual(template: string): number | undefined {
-    return this.#deps.catalogue.get(template)?.limits.cpus;
+    return this.#deps.catalogue.known(template)?.limits.cpus;
   }
 
   /** Those that may stay. */

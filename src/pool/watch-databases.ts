@@ -68,7 +68,7 @@ export class DatabaseWatch {
     const sizes = await databases.sizes(visits.map(({ database }) => database));
     for (const visit of visits) {
       const { id, template, container, database } = visit;
-      const [bytes, most] = [sizes.get(database), catalogue.get(template)?.databaseBytes];
+      const [bytes, most] = [sizes.get(database), catalogue.known(template)?.databaseBytes];
       if (bytes === undefined || most === undefined || bytes <= most) continue;
       log.warn(
         { instance: id, template, container, database, bytes, mostBytes: most },

@@ -98,7 +98,7 @@ export class DiskWatch {
   }
 
   async #look(visit: Instance, signal: AbortSignal): Promise<void> {
-    const most = this.#deps.catalogue.get(visit.template)?.disk;
+    const most = this.#deps.catalogue.known(visit.template)?.disk;
     if (most === undefined) return;
     const use = await this.#deps.consumption.diskUse(visit.container, most, signal);
     if (use === undefined || (use.bytes <= most.bytes && use.files <= most.files)) return;

@@ -67,7 +67,7 @@ export class ProcessorWatch {
     const visits = await inventory.visits(node.name);
     const seen: Seen[] = [];
     for (const visit of visits) {
-      const template = catalogue.get(visit.template);
+      const template = catalogue.known(visit.template);
       if (signal.aborted) return;
       // One that nobody can look into now is looked at in the next round.
       const one = template === undefined ? undefined : await this.#see(visit, template).catch(() => undefined);

@@ -16,6 +16,8 @@ export interface CaddyProxyOptions extends DemoServerOptions {
    * is.
    */
   readonly mayReplace?: (() => Promise<boolean>) | undefined;
+  /** What changes while the server runs, in place of what is above; asked at each look. */
+  readonly offered?: () => Pick<DemoServerOptions, 'innerPorts' | 'allowedOrigins'>;
   readonly log: Log;
 }
 
@@ -29,11 +31,10 @@ const RELOAD_PAUSE_MS = 100;
  */
 export class CaddyProxy implements Proxy {
   readonly #options: CaddyProxyOptions;
-  readonly #server: Json;
+  #made: { readonly key: string; readonly server: Json } | undefined;
 
   constructor(options: CaddyProxyOptions) {
     this.#options = options;
-    this.#server = demoServer(options);
   }
 
   /** Throws proxy_unavailable when Caddy's admin API does not answer. */
@@ -42,7 +43,7 @@ export class CaddyProxy implements Proxy {
   }
 
   async check(): Promise<'present' | 'missing' | 'different'> {
-    return insisting(async () => (await this.#look()).seen);
+    return insisting(async () => (await this.#look(this.#server())).seen);
   }
 
   /**
@@ -52,13 +53,14 @@ export class CaddyProxy implements Proxy {
   async ensure(): Promise<'unchanged' | 'written'> {
     const { adminUrl, listen, mayReplace, log } = this.#options;
     return insisting(async () => {
-      const { seen, etag } = await this.#look();
+      const server = this.#server();
+      const { seen, etag } = await this.#look(server);
       if (seen === 'present') return 'unchanged';
       if (seen === 'different' && mayReplace !== undefined && !(await mayReplace())) return 'unchanged';
       // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
       const written = await (seen === 'different'
-        ? askAdmin(adminUrl, 'PATCH', SERVER_PATH, this.#server, etag)
-        : askAdmin(adminUrl, 'PUT', SERVER_PATH, this.#server));
+        ? askAdmin(adminUrl, 'PATCH', SERVER_PATH, server, etag)
+        : askAdmin(adminUrl, 'PUT', SERVER_PATH, server));
       if (!written.ok) throw this.#refused(written.error);
       log.info({ adminUrl, listen, replaced: seen === 'different' }, 'Proxy configuration written');
       return 'written';
@@ -73,14 +75,22 @@ export class CaddyProxy implements Proxy {
     return new Set((body as readonly Upstream[]).flatMap(instanceOf));
   }
 
-  async #look(): Promise<{
+  /** Made again only when it is another one: its pages are in every language. */
+  #server(): Json {
+    const offered = this.#options.offered?.() ?? {};
+    const key = JSON.stringify(offered);
+    if (this.#made?.key !== key) this.#made = { key, server: demoServer({ ...this.#options, ...offered }) };
+    return this.#made.server;
+  }
+
+  async #look(server: Json): Promise<{
     readonly seen: 'present' | 'missing' | 'different';
     readonly etag: string | undefined;
   }> {
     const { ok, body, etag } = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
     // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
     if (!ok || body === null) return { seen: 'missing', etag };
-    return { seen: isDeepStrictEqual(body, this.#server) ? 'present' : 'different', etag };
+    return { seen: isDeepStrictEqual(body, server) ? 'present' : 'different', etag };
   }
 
   #refused(reason: string): TryItNowError {

@@ -3,7 +3,7 @@ import type { DatabaseFolders } from '../domain/database.ts';
 import type { LookupOutcome } from '../domain/egress.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
-import type { Template } from '../domain/template.ts';
+import type { Catalogue } from '../domain/template.ts';
 import type { Tracer } from '../domain/tracer.ts';
 import type { ChildServer } from '../launcher/child-server.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
@@ -62,8 +62,8 @@ export interface OpenOptions {
   readonly tracer?: Tracer;
   /** Where instances are published; on loopback without it. */
   readonly publishing?: Publishing;
-  /** On offer; whose networks are in use. */
-  readonly templates?: readonly Template[];
+  /** On offer as time goes by; whose networks are in use. */
+  readonly catalogue?: Pick<Catalogue, 'all'>;
   /** The credentials of registries, as `podman login` and `docker login` write them. */
   readonly registryAuthFile?: string;
   /** The folders of the database servers' sockets, which templates with a database need. */

@@ -116,6 +116,8 @@ export const keys = {
   processes: 'processes',
   /** zset: process by when it last said so (ms) */
   processesSeen: 'processes_seen',
+  /** string: how often all processes were asked to read their templates again */
+  templateReloads: 'template_reloads',
   /** string: the record of a visit that ended, for what its visitor does next; ends by itself */
   endedVisit: (label: string) => `ended_visit:${label}`,
   /** string: what somebody told who waits for an instance (JSON); ends by itself */

@@ -83,6 +83,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.turnTerms, 'hash'],
   [keys.processes, 'hash'],
   [keys.processesSeen, 'zset'],
+  [keys.templateReloads, 'string'],
 ];
 
 /** The first node's, and those of others. */

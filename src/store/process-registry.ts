@@ -18,12 +18,16 @@ export class ValkeyProcessRegistry implements ProcessRegistry {
     this.#process = process;
   }
 
-  announce(self: RunningProcess): Promise<void> {
+  announce(self: RunningProcess): Promise<number> {
     return this.#say(JSON.stringify(self));
   }
 
-  leave(): Promise<void> {
-    return this.#say('');
+  async requestReload(): Promise<number> {
+    return Number(await this.#scripts.run('request-reload', [keys.templateReloads], []));
+  }
+
+  async leave(): Promise<void> {
+    await this.#say('');
   }
 
   async running(): Promise<readonly RunningProcess[]> {
@@ -38,11 +42,13 @@ export class ValkeyProcessRegistry implements ProcessRegistry {
     });
   }
 
-  async #say(entry: string): Promise<void> {
-    await this.#scripts.run(
-      'announce-process',
-      [keys.processes, keys.processesSeen],
-      [this.#process, entry, SILENCE_MS],
+  async #say(entry: string): Promise<number> {
+    return Number(
+      await this.#scripts.run(
+        'announce-process',
+        [keys.processes, keys.processesSeen, keys.templateReloads],
+        [this.#process, entry, SILENCE_MS],
+      ),
     );
   }
 }

@@ -59,6 +59,7 @@ const SCRIPT_NAMES = [
   'take-turn',
   'check-turn',
   'announce-process',
+  'request-reload',
   'running-processes',
   'size-pool',
   'take-landing',

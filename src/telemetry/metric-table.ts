@@ -7,6 +7,7 @@ import {
   CHECKPOINT_CARRIAGES,
   IMAGE_OUTCOMES,
   PROVISION_PHASES,
+  RELOAD_OUTCOMES,
   REPAIR_KINDS,
   type Observer,
 } from '../pool/interfaces/observer.ts';
@@ -68,8 +69,10 @@ export type MetricTable = ReturnType<typeof registerMetrics>;
 /** Everything that is counted as it happens: a new metric is one more entry. Its series start at zero, if they can. */
 export function registerMetrics(registry: Registry, templates: readonly string[], webhooks: readonly string[]) {
   const registers = [registry];
+  const perTemplate: ((template: string) => void)[] = [];
   const counter = <Name extends string>(name: string, help: string, labels: Labels<Name>): Counter<Name> => {
     const made = new Counter({ name, help, labelNames: namesOf(labels), registers });
+    perTemplate.push((template) => ofTemplate(labels, template).forEach((series) => made.inc(series, 0)));
     for (const series of knownSeries(labels)) made.inc(series, 0);
     return made;
   };
@@ -80,6 +83,7 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     buckets: number[],
   ): Histogram<Name> => {
     const made = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers });
+    perTemplate.push((template) => ofTemplate(labels, template).forEach((series) => made.zero(series)));
     for (const series of knownSeries(labels)) made.zero(series);
     return made;
   };
@@ -87,6 +91,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
   const gauge = <Name extends string>(name: string, help: string, labelNames: Name[]): Gauge<Name> =>
     new Gauge({ name, help, labelNames, registers });
   return {
+    /** The series of one that is offered from now on start at zero as well. */
+    begin: (template: string) => perTemplate.forEach((begin) => begin(template)),
     claims: counter('try_it_now_takes_total', 'Requests for an instance, by what became of them.', {
       template: templates,
       outcome: OUTCOMES,
@@ -274,6 +280,13 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
         'started here: 1 yes, 0 no.',
       [],
     ),
+    reloads: counter(
+      'try_it_now_template_reloads_total',
+      'Reloads of the templates by this process, by what came of them.',
+      {
+        outcome: RELOAD_OUTCOMES,
+      },
+    ),
     repairs: counter('try_it_now_reconcile_repairs_total', 'Drift that was found and repaired, by kind.', {
       kind: REPAIR_KINDS,
     }),
@@ -342,4 +355,9 @@ function knownSeries<Name extends string>(labels: Labels<Name>): LabelValues<Nam
   for (const name of namesOf(labels))
     known = known.flatMap((series) => (labels[name] ?? []).map((value) => ({ ...series, [name]: value })));
   return known;
+}
+
+/** Those of one template; none of what does not tell templates apart. */
+function ofTemplate<Name extends string>(labels: Labels<Name>, template: string): LabelValues<Name>[] {
+  return 'template' in labels ? knownSeries({ ...labels, template: [template] }) : [];
 }

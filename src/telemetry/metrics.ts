@@ -60,7 +60,7 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
   readonly registry: Registry;
   readonly contentType: string;
   readonly #gauges: ScrapedGauges;
-  readonly #templates: ReadonlySet<string>;
+  #templates: ReadonlySet<string>;
   readonly #metrics: MetricTable;
   readonly #takeSeries = new Map<string, TakeSeries>();
   readonly #stepSeries = new Map<string, Counter.Internal>();
@@ -81,6 +81,16 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#gauges = new ScrapedGauges(this.registry, sources, sourceTimeoutMs);
     this.#metrics = registerMetrics(this.registry, templates, webhooks);
     for (const template of templates) this.#takesOf(template);
+  }
+
+  /** These are in the catalogue from now on, and count under their own names. */
+  offer(templates: readonly string[]): void {
+    for (const template of templates)
+      if (!this.#templates.has(template)) {
+        this.#metrics.begin(template);
+        this.#takesOf(template);
+      }
+    this.#templates = new Set(templates);
   }
 
   /** What /metrics answers. Scrapes at the same time share one reading of the sources. */
@@ -237,6 +247,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#metrics.expiryLag.observe(ms / 1000);
   }
 
+  reloaded(outcome: Parameters<Observer['reloaded']>[0]): void {
+    this.#metrics.reloads.inc({ outcome });
+  }
+
   repaired(kind: Repair, count: number): void {
     this.#metrics.repairs.inc({ kind }, count);
   }
@@ -284,7 +298,7 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
   }
 
   #seriesOf(template: string): TakeSeries {
-    return this.#takeSeries.get(template) ?? this.#takesOf(FORMER_TEMPLATE);
+    return this.#takesOf(this.#known(template));
   }
 
   #takesOf(template: string): TakeSeries {

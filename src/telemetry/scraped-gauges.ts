@@ -3,6 +3,7 @@ import { SIZE_BOUNDS, SIZE_REASONS, type PoolSize } from '../domain/pool-size.ts
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { POOL_MODES } from '../pool/interfaces/pool-controls.ts';
 import type { PoolStats } from '../pool/interfaces/inventory.ts';
+import { CatalogueGauge } from './catalogue-gauge.ts';
 import { CopyGauges, type StreamCopies } from './copy-gauges.ts';
 import { EventGauges, type EventDepths } from './event-gauges.ts';
 import { ImageGauges } from './image-gauges.ts';
@@ -38,6 +39,8 @@ export interface ScrapeSources {
   readonly fleet?: () => Promise<FleetFigures>;
   /** By image that is tried first: whether the newest one is refused. Rejecting means that Valkey is down. */
   readonly images?: () => Promise<ReadonlyMap<string, boolean>>;
+  /** What the processes that run go by. Rejecting means that Valkey is down. */
+  readonly revisions?: () => Promise<ReadonlySet<string>>;
   /** How a cluster of NATS keeps the streams; empty where it is none. */
   readonly copies?: () => Promise<readonly StreamCopies[]>;
   /** By what one process does for all: whether this one does. */
@@ -170,6 +173,7 @@ export class ScrapedGauges {
   readonly #nodeGauges: NodeGauges;
   readonly #copyGauges: CopyGauges;
   readonly #imageGauges: ImageGauges;
+  readonly #catalogueGauge: CatalogueGauge;
   readonly #pending: Gauge<'consumer'>;
   readonly #inFlight: Gauge<'consumer'>;
   readonly #redelivered: Gauge<'consumer'>;
@@ -180,8 +184,7 @@ export class ScrapedGauges {
 
   constructor(registry: Registry, sources: ScrapeSources, timeoutMs = SOURCE_TIMEOUT_MS) {
     const registers = [registry];
-    this.#sources = sources;
-    this.#timeoutMs = timeoutMs;
+    [this.#sources, this.#timeoutMs] = [sources, timeoutMs];
     this.#pool = POOL_FIGURES.map((figure) => ({ figure, gauge: poolGauge(registry, figure) }));
     this.#statusGauges = new StatusGauges(registry);
     this.#eventGauges = new EventGauges(registry);
@@ -189,6 +192,7 @@ export class ScrapedGauges {
     this.#nodeGauges = new NodeGauges(registry);
     this.#copyGauges = new CopyGauges(registry);
     this.#imageGauges = new ImageGauges(registry);
+    this.#catalogueGauge = new CatalogueGauge(registry);
     this.#pending = new Gauge({
       name: 'try_it_now_queue_pending',
       help: 'Tasks that no worker has in hand yet.',
@@ -256,7 +260,7 @@ export class ScrapedGauges {
 
   /** What costs its own gauges alone where it cannot be read. */
   #apart(): readonly Promise<void>[] {
-    const { events, replication, fleet, copies, images } = this.#sources;
+    const { events, replication, fleet, copies, images, revisions } = this.#sources;
     const show = async <T>(
       read: (() => Promise<T>) | undefined,
       gauges: { set(found: T | undefined): void },
@@ -269,6 +273,7 @@ export class ScrapedGauges {
       show(fleet, this.#nodeGauges),
       show(copies, this.#copyGauges),
       show(images, this.#imageGauges),
+      show(revisions, this.#catalogueGauge),
     ];
   }
 

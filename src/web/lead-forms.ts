@@ -125,7 +125,7 @@ export class LeadForms {
     const known = cookies.known(request);
     if (isOfBrowser(visit.owner) && known !== undefined && known.owner !== visit.owner)
       throw new TryItNowError('unknown_instance', "this visit is another visitor's");
-    const template = demos.templates().find(({ name }) => name === visit.template);
+    const template = demos.template(visit.template);
     if (template?.lead?.ask !== 'during')
       throw new TryItNowError('unknown_route', `"${visit.template}" asks its visitors for nothing`);
     return { template, form: template.lead };

@@ -121,7 +121,7 @@ async function frame(
   const view = await demos.visit(token);
   const { instance } = view;
   const wish = field(request.query, 'open');
-  const template = demos.templates().find(({ name }) => name === instance.template);
+  const template = demos.template(instance.template);
   const { origin } = new URL(demos.url(instance.label));
   const known = cookies.known(request);
   // Whoever was given the address in place of the app's gets the app, without the bar that governs it.
@@ -172,7 +172,7 @@ async function next(
   request: FastifyRequest<ForNext>,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const template = demos.templates().find(({ name }) => name === request.params.template);
+  const template = demos.template(request.params.template);
   const wanted = template && callToActionOf(template, presentations.for(request));
   if (wanted === undefined) return reply.redirect('/', 303);
   reply.header('cache-control', 'no-store');

@@ -151,7 +151,7 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
       password: 'not-the-one',
       deployment: 'contract',
       mountedAt: DATABASE_MOUNT,
-      catalogue: [],
+      catalogue: { all: () => [] },
       tidiesSeeds: true,
       log: silent,
     });
@@ -166,7 +166,7 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
       password: 'x',
       deployment: 'contract',
       mountedAt: DATABASE_MOUNT,
-      catalogue: [],
+      catalogue: { all: () => [] },
       tidiesSeeds: true,
       log: silent,
     });
@@ -220,7 +220,7 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
           password: unsafe.password,
           deployment: 'contract',
           mountedAt: DATABASE_MOUNT,
-          catalogue: [template],
+          catalogue: { all: () => [template] },
           tidiesSeeds: true,
           log: silent,
         }).prepare([template]),

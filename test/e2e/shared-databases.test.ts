@@ -82,7 +82,7 @@ describe.skipIf(skip).each(ENGINES)('a shared server of %s', (engine) => {
   const connect = (node: Node, log: LogBook | typeof silent = silent, guards = false): Databases => {
     const databases = nodes[node][engine].connect({
       deployment: 'contract',
-      catalogue: [templates[engine]],
+      catalogue: { all: () => [templates[engine]] },
       guards,
       sessionBounds: { longestStatementMs: 200 },
       log,
@@ -142,7 +142,7 @@ describe.skipIf(skip).each(ENGINES)('a shared server of %s', (engine) => {
       ...nowhere,
       deployment: 'contract',
       mountedAt: '/',
-      catalogue: [],
+      catalogue: { all: () => [] },
       tidiesSeeds: false,
       log: silent,
     });
@@ -212,7 +212,11 @@ describe.skipIf(skip)('two nodes that share database servers', () => {
   };
   /** What is abandoned is dropped in the next round of whichever node is first. */
   const severalRounds = async (): Promise<void> => {
-    const here = nodes.node0.mariadb.connect({ deployment: stack.config.deployment, catalogue: [], log: silent });
+    const here = nodes.node0.mariadb.connect({
+      deployment: stack.config.deployment,
+      catalogue: { all: () => [] },
+      log: silent,
+    });
     for (let rounds = 0; rounds < 3; rounds += 1) {
       const name = here.nameFor(templates.mariadb, { instanceId: newInstanceId(), attempt: newAttempt() });
       await here.create(name, templates.mariadb);

@@ -73,7 +73,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
       ...server,
       deployment,
       mountedAt: DATABASE_MOUNT,
-      catalogue: [template],
+      catalogue: { all: () => [template] },
       tidiesSeeds: true,
       log: silent,
     });

@@ -333,6 +333,10 @@ export class FakeDemos implements Demos {
     return this.#templates;
   }
 
+  template(wanted: string): Template | undefined {
+    return this.#templates.find(({ name }) => name === wanted);
+  }
+
   #known(id: string): Instance {
     const instance = this.instances.get(id);
     if (instance === undefined) throw new TryItNowError('unknown_instance', `There is no instance ${id}`);

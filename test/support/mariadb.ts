@@ -63,7 +63,7 @@ export async function startMariadb(): Promise<TestMariadb> {
         password,
         deployment,
         mountedAt: DATABASE_MOUNT,
-        catalogue,
+        catalogue: { all: () => catalogue },
         tidiesSeeds: true,
         guards: sessionBounds !== undefined,
         sessionBounds,

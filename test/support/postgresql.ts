@@ -78,7 +78,7 @@ export async function startPostgres(): Promise<TestPostgres> {
         password,
         deployment,
         mountedAt: DATABASE_MOUNT,
-        catalogue,
+        catalogue: { all: () => catalogue },
         tidiesSeeds: true,
         guards,
         sessionBounds,

@@ -85,6 +85,11 @@ export class ServerProcess implements AsyncDisposable {
     return pid;
   }
 
+  /** What it was started with. */
+  get env(): Readonly<Record<string, string>> {
+    return this.#env;
+  }
+
   get alive(): boolean {
     return this.#server?.alive === true;
   }

@@ -2,14 +2,15 @@ import { InvalidArgumentError, type Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
 import { runCommand } from '../run-command.ts';
 import type { FromComposeOptions } from './from-compose.ts';
+import type { ReloadOptions } from './reload.ts';
 import type { TryOptions } from './try-image.ts';
 
-/** What needs no server: they make and check the file that TEMPLATES_FILE names. */
+/** What makes and checks the file that TEMPLATES_FILE names, and has a running server go by it. */
 export function registerTemplateCommands(cli: Command, env: Environment): void {
   const templates = cli
     .command('templates')
     .alias('template')
-    .description('make and check the file of the templates; no server is needed');
+    .description('make and check the file of the templates, and have what runs go by it');
   templates
     .command('check')
     .description('say everything that is wrong in a file of templates, with the line')
@@ -26,6 +27,7 @@ Example:
   try-it-now templates check templates.yaml`,
     )
     .action((file: string) => runCommand(async () => (await import('./check.ts')).checkTemplates(env, file)));
+  registerReload(templates, env);
   templates
     .command('from-compose')
     .description('print the template of a Compose file: its app, with its other services beside it')
@@ -61,6 +63,34 @@ Examples:
     .addHelpText('after', TRIAL_HELP + FROM_IMAGE_EXAMPLES)
     .action((image: string, args: string[], options: TryOptions) =>
       runCommand(async () => (await import('./try-image.ts')).fromImage(env, image, { ...options, args })),
+    );
+}
+
+function registerReload(templates: Command, env: Environment): void {
+  templates
+    .command('reload')
+    .description('have every server and worker read the templates again, without a restart')
+    .option('--dry-run', 'only say what would change')
+    .option('--json', 'print JSON')
+    .addHelpText(
+      'after',
+      `
+Each process reads the file that it was started with. Visits go on; ready
+instances that would not do any more are replaced, a part at a time. A file with
+a problem changes nothing. The server's admin API is asked: ADMIN_URL (http and
+ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY. SIGHUP to any of
+the processes does the same (\`systemctl reload try-it-now\`).
+
+Exit code: 0 when all go by the same templates, 1 when one did not follow, the
+reload was refused or the server does not answer, 78 when the templates have a
+problem.
+
+Examples:
+  try-it-now templates reload --dry-run
+  try-it-now templates reload`,
+    )
+    .action((options: ReloadOptions) =>
+      runCommand(async () => (await import('./reload.ts')).reloadTemplates(env, options)),
     );
 }
 

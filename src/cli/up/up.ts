@@ -3,14 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { chooseEngine, createRuntime, isLastResort } from '../../composition/engines.ts';
-import { startApp, type App } from '../../composition/app.ts';
+import { startApp, type App, type AppOptions } from '../../composition/app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig, type LoadedConfig } from '../../config/load.ts';
+import { rereadTemplates } from '../../config/reread-templates.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS, type DatabaseEngine } from '../../domain/database.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
-import { untilStopped } from '../../lifecycle/signals.ts';
+import { onHangUp, untilStopped } from '../../lifecycle/signals.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import { LogWriter, type LogLosses } from '../../telemetry/log-writer.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -207,12 +208,23 @@ async function startEverything({
 
   // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
   releasers.push('containers', () => removeContainers(createRuntime(engine, config, log)));
-  const app = await startApp({ config, log, logLosses, tracing, role: 'server', version: packageVersion(), engine });
+  const app = await startServer({ config, log, logLosses, tracing, engine }, settings);
   releasers.push('server', () => app.stop());
   await warmUp(app, screen, failedStarts, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
   if (stopped.aborted) return;
   tellWhereToClick(commands, config, settings, logFile);
+}
+
+async function startServer(parts: Omit<AppOptions, 'role' | 'version'>, settings: Environment): Promise<App> {
+  const app = await startApp({
+    ...parts,
+    role: 'server',
+    version: packageVersion(),
+    readTemplates: () => rereadTemplates(settings, parts.config, { serves: false }),
+  });
+  onHangUp(() => void app.reloadTemplates());
+  return app;
 }
 
 function tellWhereToClick(commands: string, config: Config, settings: Environment, logFile: string): void {

@@ -47,7 +47,7 @@ class MariadbDatabases implements Databases {
 
   async prepare(templates: readonly Template[]): Promise<void> {
     const wanted = seedsFor('mariadb', templates);
-    const offered = [...templates, ...this.#options.catalogue];
+    const offered = [...templates, ...this.#options.catalogue.all()];
     await withSession(this.#login, async (session) => {
       await requireMariadb(session);
       await requireSafe(session, this.#login);

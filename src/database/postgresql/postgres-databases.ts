@@ -38,7 +38,7 @@ class PostgresDatabases implements Databases {
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
-    const offered = [...templates, ...this.#options.catalogue];
+    const offered = [...templates, ...this.#options.catalogue.all()];
     await withSession(this.#login, async (session) => {
       await requirePostgres(session);
       await requireSafe(session, this.#login);

@@ -34,6 +34,7 @@ import type { AdminPages } from './pages.ts';
 import { queueRoutes } from './queue-routes.ts';
 import { RefusedCalls, type RefusalObserver } from './refused-calls.ts';
 import { sessionRoutes } from './session-routes.ts';
+import { templateRoutes } from './template-routes.ts';
 import { webhookRoutes } from './webhook-routes.ts';
 
 export interface AdminServerOptions {
@@ -94,6 +95,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   app.addSchema(ProblemBody);
   await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
   poolRoutes(app, operators);
+  templateRoutes(app, operators);
   poolEventRoutes(app, operators);
   failureRoutes(app, operators);
   instanceRoutes(app, operators);

@@ -29,6 +29,8 @@ function nothing(): Promise<never> {
 }
 
 const NOBODY: Operators = {
+  catalogue: nothing,
+  reloadTemplates: nothing,
   pools: nothing,
   history: nothing,
   failures: nothing,

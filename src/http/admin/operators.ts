@@ -7,6 +7,7 @@ import type { RememberedHarm } from '../../domain/harm.ts';
 import type { PoolSample } from '../../domain/pool-sample.ts';
 import type { NamedPoolEvent } from '../../domain/pool-event.ts';
 import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
+import type { RunningProcess } from '../../domain/running-process.ts';
 import type { Suspect } from '../../domain/suspect.ts';
 import type { WantedRule } from '../../pool/operate-networks.ts';
 import type { DeadEvent } from '../../pool/interfaces/webhook-admin.ts';
@@ -17,6 +18,7 @@ import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instan
 import type { NodeSnapshot } from '../../pool/operate-nodes.ts';
 import type { WantedEvent } from '../../pool/operate-pool-events.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
+import type { Reloaded, ReloadPlan } from '../../pool/reload-templates.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
 
 export type {
@@ -55,6 +57,21 @@ export interface PoolOperators {
   putPoolEvent(template: string, event: WantedEvent): Promise<NamedPoolEvent>;
   /** Throws unknown_event too. */
   removePoolEvent(template: string, event: string): Promise<void>;
+}
+
+/** A server or worker, and what it goes by. */
+export type CatalogueProcess = Pick<RunningProcess, 'role' | 'host' | 'pid' | 'node' | 'catalogue'>;
+
+interface CatalogueState {
+  readonly revision: string;
+  readonly templates: readonly { readonly name: string; readonly version: string }[];
+  readonly processes: readonly CatalogueProcess[];
+}
+
+export interface TemplateOperators {
+  catalogue(): Promise<CatalogueState>;
+  /** `dryRun`: only says what would change. Throws invalid_templates too. */
+  reloadTemplates(dryRun: boolean): Promise<ReloadPlan & Partial<Reloaded>>;
 }
 
 export interface InstanceOperators {
@@ -129,6 +146,7 @@ export interface NetworkOperators {
 }
 
 export type Operators = PoolOperators &
+  TemplateOperators &
   InstanceOperators &
   QueueOperators &
   FunnelOperators &

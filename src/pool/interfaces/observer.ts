@@ -30,6 +30,9 @@ export const REPAIR_KINDS = [
 
 export type RepairKind = (typeof REPAIR_KINDS)[number];
 
+/** What comes of a reload of the templates. */
+export const RELOAD_OUTCOMES = ['changed', 'unchanged', 'refused'] as const;
+
 /** How a node comes to restore a promoted checkpoint. */
 export const CHECKPOINT_CARRIAGES = ['left', 'fetched', 'made'] as const;
 
@@ -88,6 +91,7 @@ export interface Observer {
   /** The disk that containers lie on. `low`: nothing more is started. */
   storage(freeBytes: number, totalBytes: number, low: boolean): void;
   repaired(kind: RepairKind, count: number): void;
+  reloaded(outcome: (typeof RELOAD_OUTCOMES)[number]): void;
   /**
    * How many things were out of order when the recorded and the actual state were compared; undefined for kinds that
    * could not be checked.

@@ -2,8 +2,13 @@ import type { RunningProcess } from '../../domain/running-process.ts';
 
 /** Which servers and workers run. */
 export interface ProcessRegistry {
-  /** To be said every few seconds; after 15 s of silence a process counts as gone. Throws store_unavailable. */
-  announce(self: RunningProcess): Promise<void>;
+  /**
+   * To be said every few seconds; after 15 s of silence a process counts as gone. Returns how often all were asked so
+   * far to read their templates again. Throws store_unavailable.
+   */
+  announce(self: RunningProcess): Promise<number>;
+  /** Asks all to read their templates again; returns how often that was asked. Throws store_unavailable. */
+  requestReload(): Promise<number>;
   /** This process ends. Throws store_unavailable. */
   leave(): Promise<void>;
   /** Without those that another version wrote. Throws store_unavailable. */

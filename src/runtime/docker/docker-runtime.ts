@@ -10,7 +10,7 @@ const BRIDGE_NAME = 'com.docker.network.bridge.name';
 
 export function createDockerRuntime(options: EngineOptions): EngineRuntime {
   const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
-  for (const { name, memory } of options.templates ?? [])
+  for (const { name, memory } of options.catalogue?.all() ?? [])
     if (memory === 'share')
       options.log.warn({ template: name }, 'Docker starts all containers alike: none share memory');
   return new EngineRuntime(docker, dockerDialect(docker), options);

@@ -18,9 +18,8 @@ export type ReconnectContainer = (container: string) => Promise<void>;
 export class EngineNetworks implements Networks {
   readonly #docker: Dockerode;
   readonly #deployment: string;
-  readonly #plan: NetworkPlan;
+  readonly #plan: () => NetworkPlan;
   readonly #publishedAt: string;
-  readonly #planned: ReadonlySet<string>;
   readonly #title: { readonly title: string; readonly socketPath: string };
 
   readonly #reconnect: ReconnectContainer | undefined;
@@ -31,22 +30,22 @@ export class EngineNetworks implements Networks {
     {
       socketPath,
       deployment,
-      templates,
+      catalogue,
       publishing = LOOPBACK,
-    }: Pick<EngineOptions, 'socketPath' | 'deployment' | 'templates' | 'publishing'>,
+    }: Pick<EngineOptions, 'socketPath' | 'deployment' | 'catalogue' | 'publishing'>,
     reconnect?: ReconnectContainer,
   ) {
     this.#reconnect = reconnect;
     this.#docker = connectEngine(socketPath);
     this.#deployment = deployment;
     this.#publishedAt = publishing.address;
-    this.#plan = networkPlan(name, deployment, templates);
-    this.#planned = new Set(this.#plan.networks.map((network) => network.name));
+    this.#plan = () => networkPlan(name, deployment, catalogue?.all());
     this.#title = { title, socketPath };
   }
 
   async unused(): Promise<readonly string[]> {
-    return (await this.all()).filter((name) => !this.#planned.has(name));
+    const planned = new Set(this.#plan().networks.map(({ name }) => name));
+    return (await this.all()).filter((name) => !planned.has(name));
   }
 
   async all(): Promise<readonly string[]> {
@@ -66,7 +65,7 @@ export class EngineNetworks implements Networks {
     } catch (error) {
       if (statusOf(error) !== 404) throw engineFailure(error, this.#title, `remove the network ${name}`);
     }
-    const network = networkNamed(this.#plan, name);
+    const network = networkNamed(this.#plan(), name);
     if (network !== undefined) await removeNetworkRules(network);
   }
 

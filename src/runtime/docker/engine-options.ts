@@ -2,7 +2,7 @@ import type { DatabaseFolders } from '../../domain/database.ts';
 import type { LookupOutcome } from '../../domain/egress.ts';
 import type { ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
-import type { Template } from '../../domain/template.ts';
+import type { Catalogue } from '../../domain/template.ts';
 import type { Tracer } from '../../domain/tracer.ts';
 import type { EnginePatience } from '../engine-patience.ts';
 import type { Publishing } from '../isolation/publishing.ts';
@@ -16,8 +16,8 @@ export interface EngineOptions {
   readonly publishing?: Publishing;
   /** Name servers for instances with egress; the host's own without it. */
   readonly resolvers?: readonly string[];
-  /** On offer; whose networks are in use. None without it. */
-  readonly templates?: readonly Template[];
+  /** On offer as time goes by; whose networks are in use. None without it. */
+  readonly catalogue?: Pick<Catalogue, 'all'>;
   /** The folders of the database servers' sockets, which templates with a database need. */
   readonly databaseFolders?: DatabaseFolders | undefined;
   /** The credentials of registries, as `podman login` and `docker login` write them. */

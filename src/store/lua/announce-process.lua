@@ -1,8 +1,9 @@
 -- Notes that a process runs and what it says of itself, or that it ends; whoever is silent for long is forgotten.
 -- KEYS[1] processes       hash, id → entry (JSON)
 -- KEYS[2] processes_seen  zset, id by when it last said so (ms)
+-- KEYS[3] template_reloads  how often all were asked to read their templates again
 -- ARGV[1] id  [2] entry, or '' when it ends  [3] silence after which a process counts as gone (ms)
--- Returns 1
+-- Returns that number
 local now = now_ms()
 for _, gone in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now - tonumber(ARGV[3]), 'BYSCORE')) do
   redis.call('HDEL', KEYS[1], gone)
@@ -15,4 +16,4 @@ else
   redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
   redis.call('ZADD', KEYS[2], now, ARGV[1])
 end
-return 1
+return tonumber(redis.call('GET', KEYS[3]) or 0)
