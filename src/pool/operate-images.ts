@@ -157,9 +157,9 @@ function stateOf(
 ): ImageState {
   if (!isTriedFirst(image)) return 'unchecked';
   if (held !== undefined) return 'held';
-  if (pin === undefined) return 'unknown';
   if (tried !== undefined) return 'trying';
   if (asked !== undefined) return 'asked';
+  if (pin === undefined) return 'unknown';
   return refused?.why === 'failed' ? 'refused' : 'current';
 }
 

@@ -75,6 +75,10 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
         /does not have .*tiny:1 .*It could not be fetched: .*(auth|denied|HTTP request to an HTTPS)/s,
       ) as string,
     });
+    await expect(engine.fetchImage(remote, () => undefined)).rejects.toMatchObject({
+      code: 'image_missing',
+      message: expect.stringMatching(/could not fetch .*tiny:1: .*(auth|denied|HTTP request to an HTTPS)/s) as string,
+    });
     const able = underTest().runtime(undefined, undefined, undefined, undefined, registry.credentialsFile);
     await expect(able.prepare([of({ pull: 'never' })])).rejects.toMatchObject({ code: 'image_missing' });
     expect(await able.list()).toEqual([]);
@@ -134,6 +138,10 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     const { id, digest } = agreed;
     const pins = new Map<string, ImagePin>([[remote, { v: 1, id, node: 'node-b', ...(digest ? { digest } : {}) }]]);
     const bound = runtime(undefined, undefined, undefined, undefined, registry.credentialsFile, pins);
+    // What is fetched under the name is there, and changes nothing by itself.
+    await docker.getImage(remote).remove({ force: true });
+    await bound.fetchImage(remote, () => undefined);
+    expect((await bound.foundImages([remote]))[0]?.id).toBe(moved?.id);
     const spec = await newSpec(of());
     await bound.start(spec, never);
     expect(await image(bound, spec)).toBe(id.replace(/^sha256:/, '').slice(0, 12));

@@ -32,6 +32,7 @@ const PAGES = [
   '/webhooks',
   '/audit',
 ];
+const SHOP = 'registry.example.org/shop:1';
 /** Whatever can be written by others, in one text. */
 const HOSTILE = `<img src=x onerror="document.title='taken'">'"&\u001b[31m\u202etxt.exe`;
 const SHOWN = `&lt;img src=x onerror=&quot;document.title=&#39;taken&#39;&quot;&gt;&#39;&quot;&amp;·[31m·txt.exe`;
@@ -50,7 +51,10 @@ beforeAll(async () => {
     },
     templates: [
       template({ pool: { target: 2, max: 8, replenishThreshold: 0 } }),
-      template({ name: 'failing', pool: { target: 0, max: 2, replenishThreshold: 0 } }),
+      template({
+        ...{ name: 'failing', pool: { target: 0, max: 2, replenishThreshold: 0 } },
+        ...{ image: SHOP, imageCheck: { kind: 'manual' } },
+      }),
     ],
   });
   base = `http://127.0.0.1:${stack.config.admin.port}`;
@@ -84,6 +88,13 @@ async function fillWithHostileText(): Promise<void> {
   await valkey.hset('refill_pause:failing', 'failures', 4, 'until_ms', Date.now() + 600_000);
   await operator.ask('POST', '/pools/failing/pause', { reason: HOSTILE.replace(/\p{C}/gu, '') });
   await operator.ask('POST', `/pools/${encodeURIComponent(HOSTILE)}/pause`, {});
+  const found = { v: 1, id: 'sha256:02', node: 'node0' };
+  await valkey.hset(`image_update:${SHOP}`, {
+    refused: JSON.stringify({ ...found, why: 'failed', reason: HOSTILE, atMs: Date.now() }),
+    former: JSON.stringify({ v: 1, pin: { ...found, id: 'sha256:00' }, untilMs: Date.now(), promoted: {} }),
+    checked: JSON.stringify({ v: 1, atMs: Date.now(), problem: { reason: HOSTILE, sinceMs: Date.now() } }),
+  });
+  await valkey.hset('image_pins', SHOP, JSON.stringify({ ...found, id: 'sha256:01' }));
   await operator.ask('PUT', '/bans/203.0.113.9', { for_seconds: 3_600, reason: HOSTILE.replace(/\p{C}/gu, '') });
 }
 
@@ -221,6 +232,23 @@ describe('roles', () => {
 });
 
 describe('acting', () => {
+  it('on an image shows what is refused and why, goes back, and says what visitors get then', async () => {
+    const login = await loggedIn('operator');
+    const before = await login.page('/images');
+    expect(before).toContain('A new image is refused, and reaches nobody.');
+    expect(before).toContain('sha256:01');
+    expect(await login.page('/')).toContain(`A new ${SHOP} is refused`);
+    const asked = await login.act('image.rollback', { on: SHOP, sure: '' });
+    expect(await asked.text()).toContain('by the image before?');
+    const done = await login.act('image.rollback', { on: SHOP });
+    expect(done.status).toBe(303);
+    const [pin] = await valkey.hmget('image_pins', SHOP);
+    expect(JSON.parse(pin ?? '')).toMatchObject({ id: 'sha256:00' });
+    expect(await newestAudit()).toMatchObject({ action: 'image.rollback', on: SHOP, outcome: 'done' });
+    await login.act('image.hold', { on: SHOP, reason: 'until Monday' });
+    expect(await login.page('/images')).toContain('until Monday');
+  });
+
   it('asks what the command asks, does it, says so, and is kept under the name of who did it', async () => {
     const login = await loggedIn('operator');
     const id = String((await operator.list('/instances?state=ready', 'instances'))[0]?.['id']);

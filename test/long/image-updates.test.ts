@@ -6,6 +6,7 @@ import Dockerode from 'dockerode';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { sleep } from '../../src/lifecycle/sleep.ts';
 import { launchEngine, titleFor, whyWithout } from '../support/container-engine.ts';
 import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
@@ -19,6 +20,8 @@ const SHELL = ['/bin/sh', '-c'];
 const SERVE = ['/bin/busybox', 'httpd', '-f', '-p', '80', '-h', '/www'];
 const BROKEN_ANSWER = String.raw`printf 'HTTP/1.0 500 Internal Server Error\r\n\r\nbad shop'`;
 const TARGET = 3;
+/** Of one visitor after another: the pool can follow. */
+const BETWEEN_VISITS_MS = 1_000;
 
 /** What the shop says at `/`, and what starts it. */
 interface Release {
@@ -136,8 +139,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
       Names.filter((name) => name.includes('demo-canary-')),
     );
 
-  /** Somebody comes, looks, and goes, again and again. All that they read, until it is stopped. */
-  function visiting(): { readonly stop: () => Promise<ReadonlySet<string>> } {
+  /** Somebody comes, looks, and goes, again and again. All that they read, until they are stopped. */
+  function visiting(): AsyncDisposable & { readonly seen: ReadonlySet<string> } {
     const seen = new Set<string>();
     const over = new AbortController();
     const going = (async () => {
@@ -146,34 +149,45 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
         // None ready at this moment: the pool is small.
         if (answer.status !== 201) {
           await answer.text();
+          await sleep(BETWEEN_VISITS_MS);
           continue;
         }
         const { id, url } = (await answer.json()) as { readonly id: string; readonly url: string };
         seen.add(await read(url));
         await fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+        await sleep(BETWEEN_VISITS_MS);
       }
     })();
     return {
-      stop: async () => {
+      seen,
+      [Symbol.asyncDispose]: async () => {
         over.abort();
         await going;
-        return seen;
       },
     };
   }
 
   it('are everywhere once they have passed, while visits go on', async () => {
-    const before = await image();
+    // Decided on when the server looks for the first time after it has it.
+    const before = await eventually(async () => {
+      const found = await image();
+      expect(found['serves']).not.toBeNull();
+      return found;
+    });
     const stays = await fetch(`${server.api}/api/v1/demo/acquire`, { method: 'POST' });
     const { id, url } = (await stays.json()) as { readonly id: string; readonly url: string };
-    const visits = visiting();
-    await push({ says: 'shop v2' });
-    await check();
-    const now = await settled();
-    expect(now).toMatchObject({ state: 'current', former: { digest: (before['serves'] as Json)['digest'] } });
+    {
+      await using visits = visiting();
+      await eventually(() => expect([...visits.seen]).toEqual(['shop v1']));
+      await push({ says: 'shop v2' });
+      await check();
+      expect(await settled()).toMatchObject({
+        state: 'current',
+        former: { digest: (before['serves'] as Json)['digest'] },
+      });
+      await eventually(() => expect([...visits.seen]).toEqual(['shop v1', 'shop v2']));
+    }
     await eventually(async () => expect(await readySays()).toEqual(Array(TARGET).fill('shop v2')));
-    const seen = await visits.stop();
-    expect([...seen].filter((text) => text !== 'shop v1' && text !== 'shop v2')).toEqual([]);
     // Who had one keeps it.
     expect(await read(url)).toBe('shop v1');
     await fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' });
@@ -186,13 +200,15 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
     ['lack the text of a smoke step', LACKS_THE_TEXT, /smoke step/],
   ])('that %s reach nobody', async (_, release, reason) => {
     const serves = (await image())['serves'];
-    const visits = visiting();
-    await push(release);
-    await check();
-    const now = await settled();
-    expect(now).toMatchObject({ state: 'refused', serves, refused: { why: 'failed' } });
-    expect((now['refused'] as Json)['reason']).toMatch(reason);
-    expect([...(await visits.stop())].filter((text) => text !== 'shop v2')).toEqual([]);
+    {
+      await using visits = visiting();
+      await push(release);
+      await check();
+      const now = await settled();
+      expect(now).toMatchObject({ state: 'refused', serves, refused: { why: 'failed' } });
+      expect((now['refused'] as Json)['reason']).toMatch(reason);
+      await eventually(() => expect([...visits.seen]).toEqual(['shop v2']));
+    }
     expect(await canaries()).toEqual([]);
     const metrics = await (await fetch(`${server.api}/metrics`)).text();
     expect(metrics).toContain(`try_it_now_image_refused{image="${remote}"} 1`);

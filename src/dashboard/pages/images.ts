@@ -52,7 +52,7 @@ function forms(view: View, { name, held, former }: ImageSnapshot): readonly Html
   return [
     ...(held === undefined
       ? [
-          actForm(view, 'image.check', { on: name, label: `Look for a new ${name} now` }),
+          actForm(view, 'image.check', { on: name, label: `Look for a new one now: ${name}` }),
           actForm(view, 'image.hold', { on: name, inputs: input('reason', 'Why'), label: `Hold ${name}` }),
         ]
       : [actForm(view, 'image.release', { on: name, label: `Let go of ${name}` })]),
