@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../config/config.ts';
+import { systemClock } from '../domain/clock.ts';
 import type { Log } from '../domain/log.ts';
 import { loadDashboard } from '../dashboard/dashboard.ts';
 import { createAdminServer } from '../http/admin/admin-server.ts';
@@ -16,6 +17,7 @@ import { testMessage } from '../webhooks/message.ts';
 import type { Poster } from '../webhooks/post.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Store } from '../store/store.ts';
+import { createHostOperators } from './host-operators.ts';
 import { createOperators, type OperatorsDeps } from './operators.ts';
 
 type OwnDep =
@@ -30,6 +32,7 @@ type OwnDep =
   | 'poolHistory'
   | 'imagePins'
   | 'imageUpdates'
+  | 'host'
   | Exclude<keyof OperateWebhooksDeps, 'clock'>;
 
 export interface AdminServerDeps {
@@ -44,6 +47,7 @@ export interface AdminServerDeps {
     | 'poolSizes'
     | 'breakers'
     | 'audit'
+    | 'promotions'
     | 'operatorSessions'
     | 'funnel'
     | 'poolHistory'
@@ -71,6 +75,15 @@ export async function startAdminServer({
   log,
 }: AdminServerDeps): Promise<void> {
   const { admin, server } = config;
+  const host = createHostOperators({
+    config,
+    catalogue: parts.catalogue,
+    promotions: store.promotions,
+    audit: store.audit,
+    clock: systemClock,
+    log,
+  });
+  releasers.push('operators’ jobs', host.stop);
   const operators = createOperators({
     ...parts,
     networkRules: store.networkRules,
@@ -89,6 +102,7 @@ export async function startAdminServer({
     webhookStatuses: store.webhookStatuses,
     sendTest: (webhook) => sendTest(poster, webhook),
     queueAdmin: new JetStreamQueueAdmin(connection),
+    host: host.operators,
   });
   const http = await createAdminServer({
     operators,

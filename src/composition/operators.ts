@@ -1,4 +1,4 @@
-import type { Operators } from '../http/admin/operators.ts';
+import type { CheckpointOperators, DoctorOperators, Operators } from '../http/admin/operators.ts';
 import { funnelOf } from '../pool/funnel.ts';
 import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
@@ -69,12 +69,15 @@ export type OperatorsDeps = OperatePoolsDeps &
     readonly processes: Pick<ProcessRegistry, 'running'>;
     readonly funnel: FunnelCounts;
     readonly poolHistory: PoolHistory;
+    /** On this server's host. */
+    readonly host: CheckpointOperators & DoctorOperators;
   };
 
 /** What the admin API asks of pool and queue, each answered by its use case. */
 export function createOperators(deps: OperatorsDeps): Operators {
   const { queueAdmin } = deps;
   return {
+    ...deps.host,
     pools: () => listPools(deps),
     history: (template) => deps.poolHistory.recent(template),
     failures: (template) => listFailures(deps, template),

@@ -31,6 +31,8 @@ const poolPath = (template: string): string => `/pools/${encodeURIComponent(temp
 const nodePath = (node: string): string => `/nodes/${encodeURIComponent(node)}`;
 const imagePath = (image: string): string => `/images/${encodeURIComponent(image)}`;
 const toImages = (): string => '/images';
+const checkpointPath = (id: string): string => `/checkpoints/${encodeURIComponent(id)}`;
+const toCheckpoints = (): string => '/checkpoints';
 const toQueue = (): string => '/queue';
 const toNetworks = (): string => '/networks';
 const toWebhooks = (): string => '/webhooks';
@@ -291,8 +293,69 @@ const OTHERS = {
   },
 } as const satisfies Record<string, Act>;
 
+const HOST = {
+  'checkpoint.create': {
+    action: 'checkpoint.create',
+    button: 'Make a checkpoint',
+    call: (_, { template = '', promote }) => ({
+      method: 'POST',
+      path: `${poolPath(template)}/checkpoints`,
+      body: promote === 'true' ? { promote: true } : {},
+    }),
+    done: (_, { on }) => `A checkpoint of ${String(on)} is being made; below is how far it is.`,
+    back: toCheckpoints,
+  },
+  'checkpoint.verify': {
+    action: 'checkpoint.verify',
+    button: 'Verify',
+    call: (on) => ({ method: 'POST', path: `${checkpointPath(on)}/verify`, body: {} }),
+    done: (on) => `Two clones of ${on} are being restored; below is how far that is.`,
+    back: toCheckpoints,
+  },
+  'checkpoint.promote': {
+    action: 'checkpoint.promote',
+    button: 'Promote',
+    call: (on) => ({ method: 'POST', path: `${checkpointPath(on)}/promote`, body: {} }),
+    done: (on) => `${on} is being verified, and promoted if it is sound; below is how far that is.`,
+    back: toCheckpoints,
+  },
+  'checkpoint.rollback': {
+    action: 'checkpoint.rollback',
+    button: 'Roll back',
+    danger: true,
+    question: (on, { to = '' }) =>
+      `Have ${on} ${to === '' ? 'start cold' : `restored from ${to} again`}, and its idle instances replaced?`,
+    call: (on) => ({ method: 'POST', path: `${poolPath(on)}/checkpoint/rollback`, body: {} }),
+    done: (on, { to }) =>
+      `${on} ${typeof to === 'string' ? `is restored from ${to} again` : 'starts cold'}; its pool follows gradually.`,
+    back: toCheckpoints,
+  },
+  'checkpoint.prune': {
+    action: 'checkpoint.prune',
+    button: 'Delete old ones',
+    danger: true,
+    question: (_, { keep = '' }) =>
+      `Delete all checkpoints on this host that nothing is restored from, but the newest ${keep} of each template?`,
+    call: (_, { keep = '' }) => ({
+      method: 'POST',
+      path: '/checkpoints/prune',
+      body: { keep: wholeNumber('How many to keep', keep) },
+    }),
+    done: (_, { deleted }) =>
+      Array.isArray(deleted) && deleted.length > 0 ? `Deleted: ${deleted.join(', ')}.` : 'There was nothing to delete.',
+    back: toCheckpoints,
+  },
+  'doctor.run': {
+    action: 'doctor.run',
+    button: 'Run doctor',
+    call: () => ({ method: 'POST', path: '/doctor', body: {} }),
+    done: () => 'It looks at every part now; what it finds shows below by itself.',
+    back: () => '/doctor',
+  },
+} as const satisfies Record<string, Act>;
+
 /** Every action that the commands have, as a call of the API that they use: what it checks and keeps holds here too. */
-export const ACTS = { ...POOLS, ...INSTANCES, ...QUEUE, ...NODES, ...IMAGES, ...NETWORKS, ...OTHERS };
+export const ACTS = { ...POOLS, ...INSTANCES, ...QUEUE, ...NODES, ...IMAGES, ...NETWORKS, ...HOST, ...OTHERS };
 export type ActName = keyof typeof ACTS;
 
 export function actNamed(name: string): Act | undefined {

@@ -32,6 +32,11 @@ export function live(key: string, content: Cell): Html {
   return html`<span data-live="${key}">${content}</span>`;
 }
 
+/** The same, of whole paragraphs. */
+export function liveBlock(key: string, content: Html): Html {
+  return html`<div data-live="${key}">${content}</div>`;
+}
+
 /** What is wrong with a part, where its figures would be. */
 function troubleNotice({ message, remedy }: Trouble): Html {
   return notice('bad', html`<p><strong>This cannot be shown right now.</strong> ${said(message)}.</p><p>${remedy}</p>`);

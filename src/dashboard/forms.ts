@@ -50,6 +50,10 @@ export function choice(name: string, label: string, values: readonly (readonly [
   )}</select></label>`;
 }
 
+export function checkbox(name: string, label: string): Html {
+  return html`<label class="check"><input type="checkbox" name="${name}" value="true">${label}</label>`;
+}
+
 /** Several forms side by side; what to say to who may use none of them. */
 export function actions(view: View, forms: readonly Html[]): Html {
   if (forms.every(({ text }) => text === ''))

@@ -3,6 +3,8 @@ import { html, type Html } from '../presentation/html.ts';
 import { badge, counted, said } from './elements.ts';
 import { demandOf } from '../domain/pool-sample.ts';
 import { sparkline } from './sparkline.ts';
+import { jobList } from './pages/checkpoints.ts';
+import { doctorProgress, findingList } from './pages/doctor.ts';
 import { problemsOf } from './problems.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -15,6 +17,9 @@ export function fragmentsOf(snapshot: Snapshot): Fragments {
   return new Map<string, Html>([
     ['clock', clockOf(snapshot)],
     ['problems', problemList(snapshot)],
+    ['jobs.checkpoint', jobList(snapshot.jobs, 'checkpoint.')],
+    ['doctor.progress', doctorProgress(snapshot.jobs)],
+    ['doctor.findings', findingList(snapshot.diagnosed)],
     ...('value' in pools ? pools.value.flatMap((pool) => [...ofPool(pool), ...ofHistory(pool, snapshot)]) : []),
     ...('value' in queue ? ofQueue(queue.value) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),

@@ -9,9 +9,11 @@ const NAVIGATION = [
   ['/queue', 'Queue'],
   ['/nodes', 'Nodes'],
   ['/images', 'Images'],
+  ['/checkpoints', 'Checkpoints'],
   ['/networks', 'Networks'],
   ['/webhooks', 'Webhooks'],
   ['/audit', 'Audit'],
+  ['/doctor', 'Doctor'],
 ] as const;
 const ADMIN_NAVIGATION = [['/sessions', 'Logins']] as const;
 

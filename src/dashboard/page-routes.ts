@@ -6,6 +6,8 @@ import type { Dashboard } from './context.ts';
 import { html } from '../presentation/html.ts';
 import { live, said } from './elements.ts';
 import { imagesPage } from './pages/images.ts';
+import { checkpointsPage } from './pages/checkpoints.ts';
+import { doctorPage } from './pages/doctor.ts';
 import { instancePage, instancesPage } from './pages/instances.ts';
 import { networksPage } from './pages/networks.ts';
 import { nodePage, nodesPage } from './pages/nodes.ts';
@@ -149,6 +151,23 @@ function listRoutes(app: App, { operators, audit, sessions, send }: Dashboard): 
       body: webhooksPage(view, overview, dead),
     }));
   });
+  app.get('/checkpoints', async (request, reply) => {
+    const overview = await part(operators.checkpoints());
+    return send(request, reply, (view) => ({
+      title: 'Checkpoints',
+      place: '/checkpoints',
+      body: checkpointsPage(view, overview, operators.jobs()),
+      live: true,
+    }));
+  });
+  app.get('/doctor', (request, reply) =>
+    send(request, reply, (view) => ({
+      title: 'Doctor',
+      place: '/doctor',
+      body: doctorPage(view, operators.diagnosed(), operators.jobs()),
+      live: true,
+    })),
+  );
   app.get('/audit', async (request, reply) => {
     const wanted = Number(field(request.query, 'limit') ?? LISTED);
     const limit = Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, 10_000) : LISTED;

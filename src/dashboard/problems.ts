@@ -14,7 +14,8 @@ const OLD_TASK_MS = 120_000;
 const WEIGHT: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, busy: 2, quiet: 3, good: 4 };
 
 /** What an operator should know of first, the worst first. */
-export function problemsOf({ pools, queue, nodes, images, atMs }: Snapshot): readonly Problem[] {
+export function problemsOf(snapshot: Snapshot): readonly Problem[] {
+  const { pools, queue, nodes, images, quarantined, atMs, diagnosed } = snapshot;
   const troubles = new Map(
     [pools, nodes, queue, images].flatMap((part: Part<unknown>) =>
       'trouble' in part ? [[part.trouble.message, part.trouble] as const] : [],
@@ -30,13 +31,45 @@ export function problemsOf({ pools, queue, nodes, images, atMs }: Snapshot): rea
     ...('value' in queue ? ofQueue(queue.value, atMs) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
     ...('value' in images ? images.value.flatMap(ofImage) : []),
+    ...ofQuarantine(quarantined),
+    ...ofDoctor(diagnosed),
   ].sort((a, b) => WEIGHT[a.tone] - WEIGHT[b.tone]);
+}
+
+const NAMED = 5;
+
+function ofQuarantine(quarantined: Snapshot['quarantined']): readonly Problem[] {
+  const named = quarantined.slice(0, NAMED).map(({ id, template, reason }): Problem => ({
+    tone: 'bad',
+    text: `Instance ${id} of ${template} cannot be taken down`,
+    path: `/instances/${id}`,
+    remedy: `${said(reason ?? 'Its cleanup keeps failing').slice(0, 200)}. It is tried again; end it to try at once.`,
+  }));
+  const more = quarantined.length - named.length;
+  if (more <= 0) return named;
+  const text = `${counted(more, 'more is', 'more are')} in quarantine`;
+  return [...named, { tone: 'bad', text, path: '/instances?state=quarantined' }];
+}
+
+function ofDoctor(diagnosed: Snapshot['diagnosed']): readonly Problem[] {
+  const failures = diagnosed?.findings.filter(({ verdict }) => verdict === 'failure') ?? [];
+  if (diagnosed === undefined || failures.length === 0) return [];
+  const at = new Date(diagnosed.atMs).toISOString().slice(11, 16);
+  return [
+    {
+      tone: 'bad',
+      text: `Doctor found ${counted(failures.length, 'failure', 'failures')} at ${at} UTC`,
+      path: '/doctor',
+      remedy: 'It says what to do about each; run it again when that is done.',
+    },
+  ];
 }
 
 function ofPool({ template, mode, breaker, stats, reason }: PoolSnapshot): readonly Problem[] {
   const path = `/pools/${encodeURIComponent(template)}`;
   const found: Problem[] = [];
-  if (breaker.open)
+  // Of a pool that is to have none, nothing is tried.
+  if (breaker.open && (stats.target > 0 || stats.waiting > 0))
     found.push({
       tone: 'bad',
       text: `${template}: ${counted(breaker.failures, 'start', 'starts')} in a row failed`,
@@ -60,13 +93,24 @@ function ofPool({ template, mode, breaker, stats, reason }: PoolSnapshot): reado
       path,
       remedy: `${stats.warming} are being prepared.`,
     });
-  if (stats.waiting > 0)
-    found.push({
-      tone: 'warn',
-      text: `${counted(stats.waiting, 'visitor waits', 'visitors wait')} for ${template}`,
-      path,
-    });
+  if (stats.waiting > 0) found.push(ofLine(template, stats));
   return found;
+}
+
+/** Visitors who wait, and for what. */
+function ofLine(template: string, stats: PoolSnapshot['stats']): Problem {
+  const { waiting, assigned, warming, leaving, capacity } = stats;
+  const text = `${counted(waiting, 'visitor waits', 'visitors wait')} for ${template}`;
+  const isFull = assigned + warming + leaving >= capacity;
+  if (!isFull) return { tone: 'warn', text, path: `/pools/${encodeURIComponent(template)}` };
+  return {
+    tone: 'warn',
+    text,
+    path: `/instances?${new URLSearchParams({ template, state: 'assigned' }).toString()}`,
+    remedy:
+      `It is at its most: ${assigned} of ${capacity} are with visitors. One comes free when a visit ends; end one, ` +
+      'or raise pool.max of the template.',
+  };
 }
 
 function ofQueue({ dead, oldestAtMs, consumers }: QueueInfo, now: number): readonly Problem[] {

@@ -1,6 +1,14 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import type { Diagnosed, OperatorJob } from '../domain/operator-job.ts';
 import type { PoolSample } from '../domain/pool-sample.ts';
-import type { ImageSnapshot, NodeSnapshot, Operators, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import type {
+  ImageSnapshot,
+  InstanceSnapshot,
+  NodeSnapshot,
+  Operators,
+  PoolSnapshot,
+  QueueInfo,
+} from '../http/admin/operators.ts';
 
 /** What could be read, or why not. */
 export type Part<T> = { readonly value: T } | { readonly trouble: Trouble };
@@ -20,6 +28,11 @@ export interface Snapshot {
   readonly images: Part<readonly ImageSnapshot[]>;
   /** By template, the oldest sample first; none of those that cannot be read. */
   readonly history: ReadonlyMap<string, readonly PoolSample[]>;
+  /** What could not be taken down; none where that cannot be read. */
+  readonly quarantined: readonly InstanceSnapshot[];
+  /** What operators began in this server, the newest first. */
+  readonly jobs: readonly OperatorJob[];
+  readonly diagnosed: Diagnosed | undefined;
 }
 
 const FRESH_MS = 1_000;
@@ -59,7 +72,17 @@ export class Snapshots {
     ]);
     const history =
       'value' in pools ? await this.#samples(pools.value.map(({ template }) => template)) : this.#history.of;
-    return { atMs: Date.now(), pools, queue, nodes, images, history };
+    const quarantined = await this.#quarantined(pools);
+    const [jobs, diagnosed] = [this.#operators.jobs(), this.#operators.diagnosed()];
+    return { atMs: Date.now(), pools, queue, nodes, images, history, quarantined, jobs, diagnosed };
+  }
+
+  /** Asked for only while something is leaving. */
+  async #quarantined(pools: Snapshot['pools']): Promise<Snapshot['quarantined']> {
+    if (!('value' in pools) || pools.value.every(({ stats }) => stats.leaving === 0)) return [];
+    const filter = { template: undefined, state: 'quarantined', node: undefined } as const;
+    const found = await part(this.#operators.instances(filter));
+    return 'value' in found ? found.value : [];
   }
 
   async #samples(templates: readonly string[]): Promise<Snapshot['history']> {

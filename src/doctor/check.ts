@@ -50,10 +50,19 @@ export function notChecked(what: string, seen: string): Observation {
   return { what, verdict: 'not_looked_at', seen };
 }
 
-/** All at once, each within its time; in the order of `checks`. Never throws. */
-export async function runChecks(checks: readonly Check[]): Promise<readonly Diagnosis[]> {
+/** All at once, each within its time; in the order of `checks`. `onSeen` is told as each has ended. Never throws. */
+export async function runChecks(
+  checks: readonly Check[],
+  onSeen: (ended: number) => void = () => undefined,
+): Promise<readonly Diagnosis[]> {
+  let ended = 0;
   const seen = await Promise.all(
-    checks.map(async (check) => (await runWithin(check)).map((observation) => ({ part: check.part, ...observation }))),
+    checks.map(async (check) => {
+      const found = await runWithin(check);
+      ended += 1;
+      onSeen(ended);
+      return found.map((observation) => ({ part: check.part, ...observation }));
+    }),
   );
   return seen.flat();
 }

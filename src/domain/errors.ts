@@ -349,6 +349,12 @@ export const ERROR_CATALOGUE = {
     title: 'No such login',
     remedy: 'It has ended; reload the list.',
   },
+  job_running: {
+    status: 409,
+    retryable: true,
+    title: 'Something of the kind is still going on',
+    remedy: 'Wait until it has ended; the dashboard shows how far it is.',
+  },
   operator_key_unset: {
     status: 503,
     retryable: false,

@@ -35,6 +35,12 @@ export const ACTION_ROLES = {
   'allowances.remove': 'operator',
   'harm.forgive': 'operator',
   'sessions.end': 'admin',
+  'checkpoint.create': 'operator',
+  'checkpoint.verify': 'operator',
+  'checkpoint.promote': 'operator',
+  'checkpoint.rollback': 'operator',
+  'checkpoint.prune': 'admin',
+  'doctor.run': 'operator',
 } as const satisfies Readonly<Record<string, OperatorRole>>;
 export type OperatorAction = keyof typeof ACTION_ROLES;
 

@@ -12,7 +12,7 @@ import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
 export interface OperateInstancesDeps extends ReleaseDeps {
-  readonly inventory: Pick<Inventory, 'list'>;
+  readonly inventory: Pick<Inventory, 'list' | 'leaving'>;
   readonly claimStore: ClaimStore;
   readonly failureLog: Pick<FailureLog, 'find'>;
   readonly catalogue: Catalogue;
@@ -36,7 +36,9 @@ export async function listInstances(
   deps: OperateInstancesDeps,
   { template, state, node }: InstanceFilter,
 ): Promise<readonly InstanceSnapshot[]> {
-  const all = await deps.inventory.list();
+  // Pages ask for those again and again, and there are few of them.
+  const isLeaving = state === 'releasing' || state === 'quarantined';
+  const all = await (isLeaving ? deps.inventory.leaving() : deps.inventory.list());
   return all
     .filter(
       (record) =>

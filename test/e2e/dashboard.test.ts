@@ -30,6 +30,8 @@ const PAGES = [
   '/images',
   '/networks',
   '/webhooks',
+  '/checkpoints',
+  '/doctor',
   '/audit',
 ];
 const SHOP = 'registry.example.org/shop:1';
@@ -284,6 +286,33 @@ describe('acting', () => {
       expect([answer.status >= 400, await answer.text()]).toEqual([true, expect.stringContaining(words)]);
     }
     expect(await operator.pool()).toMatchObject({ mode: 'open', target: 2 });
+  });
+
+  it('runs doctor, and says how far it is and what it found', async () => {
+    const login = await loggedIn('operator');
+    // The one that a role was tried with may still be going on.
+    await eventually(async () => expect((await login.act('doctor.run')).status).toBe(303));
+    await eventually(async () => {
+      const page = await login.page('/doctor');
+      expect(page).toContain('What it found');
+      expect(page).not.toContain('checks have ended');
+      expect(page).toMatch(/Pools, failing<\/strong>|Pools, pool failing<\/strong>/);
+    });
+    const [ended, begun] = (await operator.list('/audit?limit=50', 'entries')).filter(
+      ({ action }) => action === 'doctor.run',
+    );
+    expect([begun, ended].map((entry) => entry?.['outcome'])).toEqual(['begun', 'done']);
+  });
+
+  it('says of what goes on later how that failed', async () => {
+    const login = await loggedIn('operator');
+    expect((await login.act('checkpoint.create', { template: 'tiny', promote: 'true' })).status).toBe(303);
+    await eventually(async () => {
+      const [job] = await operator.list('/jobs', 'jobs');
+      expect(job).toMatchObject({ action: 'checkpoint.create', on: 'tiny', state: 'failed' });
+      expect(await login.page('/checkpoints')).toContain(String(job?.['said']).slice(0, 30));
+    });
+    expect((await login.act('checkpoint.create', { template: 'nothing-there' })).status).toBe(404);
   });
 
   it('logs others out, whose open pages end', async () => {

@@ -15,6 +15,8 @@ import { verifyCheckpoint } from '../../src/pool/verify-checkpoint.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { copyWithLibraries } from '../support/node-image.ts';
+import { DashboardLogin } from '../support/dashboard-login.ts';
+import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
@@ -75,7 +77,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
       engine: 'podman',
       socketPath: podman.socketPath,
       templates,
-      env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto' },
+      env: { CHECKPOINT_DIR: folder, CRIU_ENABLED: 'auto', OPERATOR_KEYS: OPERATOR_KEY },
       reconcileIntervalMs: 1_000,
     });
     const context = await openCheckpointContext(stack.config, silent);
@@ -89,6 +91,26 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
         await rm(folder, { recursive: true });
       },
     };
+  }
+
+  /** What the commands do, by an operator with a browser. */
+  async function byDashboard(stack: Stack, id: string): Promise<void> {
+    const login = await DashboardLogin.withKey(`http://127.0.0.1:${stack.config.admin.port}`, OPERATOR_KEY);
+    const newest = async (): Promise<unknown> => (await operatorOf(stack).list('/audit?limit=1', 'entries'))[0];
+    expect(await login.page('/checkpoints')).toContain(id);
+    expect((await login.act('checkpoint.promote', { on: id })).status).toBe(303);
+    await eventually(
+      async () => expect(await newest()).toMatchObject({ action: 'checkpoint.promote', on: id, outcome: 'done' }),
+      PATIENT,
+    );
+    expect(await login.page('/checkpoints')).toMatch(/It is promoted, and the pool of tiny is replaced gradually/);
+    expect(await (await login.act('checkpoint.rollback', { on: 'tiny', sure: '' })).text()).toContain(
+      'Have tiny start cold, and its idle instances replaced?',
+    );
+    expect((await login.act('checkpoint.rollback', { on: 'tiny' })).headers.get('location')).toContain('starts+cold');
+    const pruned = await login.act('checkpoint.prune', { keep: '0' });
+    expect(pruned.headers.get('location')).toContain(`Deleted%3A+${id}`);
+    expect(await login.page('/checkpoints')).toContain('There is no checkpoint on this host');
   }
 
   async function metric({ api }: Stack, series: string): Promise<number> {
@@ -151,6 +173,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     await eventually(async () => {
       expect(await versions(bench)).toEqual(cold);
     }, PATIENT);
+    await byDashboard(stack, id);
     // Nothing that only was tried is left.
     expect((await stack.app.runtime.list()).filter(({ keepUntilMs }) => keepUntilMs !== undefined)).toEqual([]);
   });

@@ -34,11 +34,18 @@ const LEAST: Readonly<Record<string, OperatorRole>> = {
   'put /admin/v1/allowances/{network}': 'operator',
   'delete /admin/v1/allowances/{network}': 'operator',
   'delete /admin/v1/harm/{who}': 'operator',
+  'post /admin/v1/pools/{template}/checkpoints': 'operator',
+  'post /admin/v1/pools/{template}/checkpoint/rollback': 'operator',
+  'post /admin/v1/checkpoints/{id}/verify': 'operator',
+  'post /admin/v1/checkpoints/{id}/promote': 'operator',
+  'post /admin/v1/checkpoints/prune': 'admin',
+  'post /admin/v1/doctor': 'operator',
   'get /admin/v1/sessions': 'admin',
   'delete /admin/v1/sessions/{session}': 'admin',
 };
 const LEAST_OF_ACTS: Readonly<Record<string, OperatorRole>> = {
   'queue.purge': 'admin',
+  'checkpoint.prune': 'admin',
   'node.remove': 'admin',
   'sessions.end': 'admin',
 };
@@ -73,7 +80,7 @@ export function triesEveryRole(holders: (role: OperatorRole) => RoleHolder): voi
     });
 
     it.each(Object.keys(ACTS))('the button of %s', async (name) => {
-      const fields = { on: 'nothing-there', network: 'nothing-there', held: '1', which: 'dead' };
+      const fields = { on: 'nothing-there', network: 'nothing-there', held: '1', keep: '1', which: 'dead' };
       const answer = await holders(role).act(name, fields);
       const refused = answer.status === 403 && (await answer.text()).includes('role_too_low');
       expect(refused).toBe(!may(role, LEAST_OF_ACTS[name] ?? 'operator'));

@@ -24,7 +24,17 @@ const NAME_LENGTH = 100;
  * What of a body tells one call of an action from another. Never the reason: visitors see that anyway,
  * and it may be long.
  */
-const PARTICULARS = ['target', 'for_seconds', 'from', 'to', 'within_seconds', 'which', 'force'] as const;
+const PARTICULARS = [
+  'target',
+  'promote',
+  'keep',
+  'for_seconds',
+  'from',
+  'to',
+  'within_seconds',
+  'which',
+  'force',
+] as const;
 
 /**
  * Keeps every call of a route with an `audit` name that an operator made, also the refused and the failed ones, and
@@ -52,19 +62,21 @@ export class AuditTrail {
 
   /** Call before any route is added. */
   watch(app: App): void {
-    app.addHook('onSend', async (request) => {
+    app.addHook('onSend', async (request, reply) => {
       const { audit } = request.routeOptions.config;
       const who = this.#admitted.get(request);
-      if (audit !== undefined && who !== undefined) await this.#keep(request, audit, who);
+      // What is accepted goes on, and has an entry of its own at its end.
+      const outcome = this.#failures.get(request)?.code ?? (reply.statusCode === 202 ? 'begun' : 'done');
+      if (audit !== undefined && who !== undefined) await this.#keep(request, audit, who, outcome);
     });
   }
 
-  async #keep(request: FastifyRequest, name: string, who: string): Promise<void> {
+  async #keep(request: FastifyRequest, name: string, who: string, outcome: string): Promise<void> {
     const entry = {
       who,
       action: [name, ...particulars(request.body)].join(' '),
       on: targetOf(request.params),
-      outcome: this.#failures.get(request)?.code ?? 'done',
+      outcome,
     };
     this.#log.info({ audit: true, requestId: request.id, from: request.ip, ...entry }, 'Operator action');
     try {

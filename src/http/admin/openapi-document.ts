@@ -28,6 +28,10 @@ function nothing(): Promise<never> {
   return Promise.reject(new TryItNowError('shutting_down', 'This server only describes itself'));
 }
 
+function never(): never {
+  throw new TryItNowError('shutting_down', 'This server only describes itself');
+}
+
 const NOBODY: Operators = {
   catalogue: nothing,
   reloadTemplates: nothing,
@@ -76,4 +80,13 @@ const NOBODY: Operators = {
   ban: nothing,
   allow: nothing,
   removeNetworkRule: nothing,
+  checkpoints: nothing,
+  createCheckpoint: never,
+  verifyCheckpoint: nothing,
+  promoteCheckpoint: nothing,
+  rollbackCheckpoint: nothing,
+  pruneCheckpoints: nothing,
+  diagnose: never,
+  diagnosed: never,
+  jobs: never,
 };

@@ -2,6 +2,9 @@
  * What the admin API needs of the pool. Everything may throw store_unavailable or, where it
  * is about the queue, queue_unavailable.
  */
+import type { Diagnosed, OperatorJob } from '../../domain/operator-job.ts';
+import type { StoredCheckpoint } from '../../pool/interfaces/checkpoint-repository.ts';
+import type { PromotionStatus } from '../../pool/interfaces/promotions.ts';
 import type { FailureReport } from '../../domain/failure-report.ts';
 import type { RememberedHarm } from '../../domain/harm.ts';
 import type { PoolSample } from '../../domain/pool-sample.ts';
@@ -145,7 +148,41 @@ export interface NetworkOperators {
   removeNetworkRule(kind: NetworkRuleKind, network: string): Promise<void>;
 }
 
+/** On the host of the server that is asked. */
+export interface CheckpointOperators {
+  checkpoints(): Promise<CheckpointOverview>;
+  /** Throws unknown_template and job_running; what fails after that is said of the job. */
+  createCheckpoint(template: string, promote: boolean, who: string): OperatorJob;
+  /** Both throw unknown_checkpoint and job_running. */
+  verifyCheckpoint(id: string, who: string): Promise<OperatorJob>;
+  promoteCheckpoint(id: string, who: string): Promise<OperatorJob>;
+  /** Throws unknown_template and no_earlier_checkpoint. */
+  rollbackCheckpoint(template: string): Promise<{ readonly from: string; readonly to: string | undefined }>;
+  /** Deletes all that nothing is restored from but the newest `keep` of each template, and returns their ids. */
+  pruneCheckpoints(keep: number): Promise<readonly string[]>;
+}
+
+export interface CheckpointOverview {
+  readonly node: string;
+  /** False: CRIU_ENABLED is false. */
+  readonly enabled: boolean;
+  /** The newest first. */
+  readonly checkpoints: readonly StoredCheckpoint[];
+  readonly promotions: readonly (PromotionStatus & { readonly template: string })[];
+}
+
+export interface DoctorOperators {
+  /** Throws job_running. */
+  diagnose(who: string): OperatorJob;
+  /** What it found the last time, since the server started. */
+  diagnosed(): Diagnosed | undefined;
+  /** What operators began here, the newest first. */
+  jobs(): readonly OperatorJob[];
+}
+
 export type Operators = PoolOperators &
+  CheckpointOperators &
+  DoctorOperators &
   TemplateOperators &
   InstanceOperators &
   QueueOperators &

@@ -1,0 +1,149 @@
+import type { Config } from '../config/config.ts';
+import { runChecks } from '../doctor/check.ts';
+import type { Diagnosed } from '../domain/operator-job.ts';
+import type { Clock } from '../domain/clock.ts';
+import type { Log } from '../domain/log.ts';
+import type { Catalogue } from '../domain/template.ts';
+import type { CheckpointOperators, DoctorOperators } from '../http/admin/operators.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
+import { openCheckpointRepository } from '../checkpoints/repository.ts';
+import { requireTemplate } from '../pool/checkpoint-command.ts';
+import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '../pool/checkpoints.ts';
+import type { AuditLog } from '../pool/interfaces/audit-log.ts';
+import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
+import type { Promotions } from '../pool/interfaces/promotions.ts';
+import { OperatorJobs } from '../pool/operator-jobs.ts';
+import { verifyCheckpoint, type Verification } from '../pool/verify-checkpoint.ts';
+import { openCheckpointContext, type CheckpointContext } from './checkpoint-context.ts';
+import { openDoctorContext } from './doctor-context.ts';
+
+/** For removing what a trial of checkpoints made; an engine that hangs is not waited for longer. */
+const TIDY_MS = 60_000;
+
+export interface HostOperatorsDeps {
+  readonly config: Config;
+  readonly catalogue: Catalogue;
+  readonly promotions: Promotions;
+  readonly audit: AuditLog;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the commands `checkpoint` and `doctor` do on this host, done by the server, each as a job. */
+export function createHostOperators(deps: HostOperatorsDeps): {
+  readonly operators: CheckpointOperators & DoctorOperators;
+  readonly stop: () => Promise<void>;
+} {
+  const jobs = new OperatorJobs(deps.audit, deps.log, deps.clock);
+  const repository = openCheckpointRepository({ dir: deps.config.checkpoints.dir, log: deps.log });
+  return {
+    operators: { ...checkpointOperators(deps, repository, jobs), ...doctorOperators(deps, jobs) },
+    stop: () => jobs.stop(),
+  };
+}
+
+function checkpointOperators(
+  deps: HostOperatorsDeps,
+  checkpointRepository: CheckpointRepository,
+  jobs: OperatorJobs,
+): CheckpointOperators {
+  const { config, catalogue, promotions } = deps;
+  return {
+    checkpoints: async () => ({
+      node: config.node.name,
+      enabled: config.checkpoints.mode !== 'off',
+      checkpoints: await checkpointRepository.list(),
+      promotions: await Promise.all(
+        catalogue.all().map(async ({ name }) => ({ template: name, ...(await promotions.status(name)) })),
+      ),
+    }),
+    createCheckpoint: (template, promote, who) => {
+      requireTemplate(catalogue, template);
+      return jobs.begin({ action: 'checkpoint.create', on: template, who }, (onStep, signal) =>
+        withCheckpoints(deps, async (context) => {
+          if (!promote) {
+            const { id } = await createCheckpoint(context, template, onStep, signal);
+            return `Checkpoint ${id} is made; promote it next`;
+          }
+          const promoted = await createPromoted(context, template, onStep, signal);
+          return `Checkpoint ${promoted.metadata.id} is made and promoted; ${restoreTimes(promoted)}`;
+        }),
+      );
+    },
+    verifyCheckpoint: async (id, who) => {
+      await checkpointRepository.metadata(id);
+      return jobs.begin({ action: 'checkpoint.verify', on: id, who }, (onStep, signal) =>
+        withCheckpoints(
+          deps,
+          async (context) => `It is sound; ${restoreTimes(await verifyCheckpoint(context, id, onStep, signal))}`,
+        ),
+      );
+    },
+    promoteCheckpoint: async (id, who) => {
+      await checkpointRepository.metadata(id);
+      return jobs.begin({ action: 'checkpoint.promote', on: id, who }, (onStep, signal) =>
+        withCheckpoints(deps, async (context) => {
+          const promotion = await promoteCheckpoint(context, id, onStep, signal);
+          return promotion.changed
+            ? `It is promoted, and the pool of ${promotion.metadata.template} is replaced gradually; ` +
+                restoreTimes(promotion)
+            : 'It was promoted already; it is sound, and nothing changed';
+        }),
+      );
+    },
+    rollbackCheckpoint: (template) => promotions.rollback(requireTemplate(catalogue, template).name),
+    pruneCheckpoints: async (keep) => {
+      const removable = await prunable({ checkpointRepository, promotions }, keep);
+      for (const id of removable) await checkpointRepository.remove(id);
+      return removable;
+    },
+  };
+}
+
+/** What a command opens beside the server, opened beside the server. */
+async function withCheckpoints(
+  { config, catalogue, log }: HostOperatorsDeps,
+  work: (context: CheckpointContext) => Promise<string>,
+): Promise<string> {
+  const context = await openCheckpointContext({ ...config, templates: catalogue.all() }, log);
+  try {
+    return await work(context);
+  } finally {
+    await context.close();
+  }
+}
+
+function doctorOperators({ config, catalogue, clock, log }: HostOperatorsDeps, jobs: OperatorJobs): DoctorOperators {
+  let latest: Diagnosed | undefined;
+  return {
+    jobs: () => jobs.list(),
+    diagnosed: () => latest,
+    diagnose: (who) =>
+      jobs.begin({ action: 'doctor.run', on: 'all', who }, async (onStep, signal) => {
+        const context = await openDoctorContext({ ...config, templates: catalogue.all() }, log);
+        try {
+          const total = context.checks.length;
+          const findings = await Promise.race([
+            runChecks(context.checks, (ended) => onStep(`${ended} of ${total} checks have ended`)),
+            aborted(signal),
+          ]);
+          latest = { atMs: clock.now(), findings };
+          const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
+          return `${count('failure')} failures, ${count('warning')} warnings, ${count('ok')} in order`;
+        } finally {
+          await withDeadline(TIDY_MS, context.tidied(), () => undefined);
+          context.close();
+        }
+      }),
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
+}
+
+function restoreTimes({ restoreMs }: Pick<Verification, 'restoreMs'>): string {
+  return `two restores side by side took ${restoreMs.map((ms) => (ms / 1_000).toFixed(2)).join(' and ')} s`;
+}

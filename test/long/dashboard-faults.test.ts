@@ -1,0 +1,185 @@
+import { Redis as Valkey } from 'iovalkey';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { eventually } from '../support/eventually.ts';
+import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { suspend } from '../support/suspend.ts';
+import { template } from '../support/templates.ts';
+
+const why = whyWithoutChromium();
+const PATIENT = { timeoutMs: 180_000 };
+
+/** An operator who has nothing but a browser: what a test knows, it has read on a page; what it does, it clicked. */
+describe.skipIf(why !== undefined)('by the dashboard alone', () => {
+  let stack: Stack;
+  let browser: Browser;
+  let page: Page;
+  let base: string;
+
+  beforeAll(async () => {
+    stack = await startStack({
+      env: { OPERATOR_KEYS: OPERATOR_KEY, GATE_MODE: 'off', HELD_LIMIT: '10' },
+      templates: [
+        template({ pool: { target: 1, max: 2, replenishThreshold: 0 } }),
+        template({
+          name: 'broken',
+          env: { SIMULATED_EXIT_CODE: '3', SIMULATED_SAYS: 'cannot open /data/app.db' },
+          pool: { target: 0, max: 2, replenishThreshold: 0 },
+        }),
+      ],
+    });
+    base = `http://127.0.0.1:${stack.config.admin.port}`;
+    browser = await launchChromium();
+    page = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
+    await page.goto(base);
+    await page.fill('[name=key]', OPERATOR_KEY);
+    await page.press('[name=key]', 'Enter');
+    await page.waitForSelector('text=Nothing needs you right now', { timeout: PATIENT.timeoutMs });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await stack[Symbol.asyncDispose]();
+  });
+
+  /** What the overview says of it, once it does. */
+  async function told(text: RegExp): Promise<string> {
+    if (new URL(page.url()).pathname !== '/') await page.click('nav >> text=Overview');
+    const line = page.locator('[data-live="problems"] li', { hasText: text });
+    await line.first().waitFor({ timeout: PATIENT.timeoutMs });
+    return (await line.first().textContent()) ?? '';
+  }
+  async function isInOrder(): Promise<void> {
+    if (new URL(page.url()).pathname !== '/') await page.click('nav >> text=Overview');
+    await page.waitForSelector('text=Nothing needs you right now', { timeout: PATIENT.timeoutMs });
+  }
+  const follow = (text: RegExp): Promise<void> => page.click(`[data-live="problems"] a >> text=${String(text)}`);
+  /** The page that asks is another one, so what it asks is waited for. */
+  async function confirm(question: RegExp, button: string): Promise<void> {
+    expect(await page.textContent('.question')).toMatch(question);
+    await page.click(`main button >> text=${button}`);
+  }
+
+  it('an image whose app ends at once: why, and what it leaves in the queue', async () => {
+    // Somebody raised the target of what never worked.
+    await page.goto(`${base}/pools/broken`);
+    await page.fill('[name=target]', '1');
+    await page.click('text=Set target');
+    expect(await told(/broken: \d+ starts? in a row failed/)).toContain('its page says why they fail');
+    await follow(/broken/);
+    const said = (await page.textContent('main')) ?? '';
+    expect(said).toContain('exit code 3');
+    await page.click('text=What the app wrote');
+    expect(await page.textContent('pre.output')).toContain('cannot open /data/app.db');
+    await page.fill('[name=target]', '0');
+    await page.click('text=Set target');
+    await told(/\d+ tasks? (is|are) dead/);
+    await follow(/dead/);
+    expect(await page.textContent('#dead')).toContain('exit code 3');
+    while ((await page.locator('#dead button >> text=Discard').count()) > 0) {
+      await page.locator('#dead button >> text=Discard').first().click();
+      await confirm(/Discard the dead task \d+\?/, 'Discard');
+      await page.waitForSelector('text=is gone');
+    }
+    await isInOrder();
+  });
+
+  /** Somebody who asks until they have an instance, as pages do. */
+  async function waitInLine(): Promise<void> {
+    let place: string | undefined;
+    await eventually(
+      async () => {
+        const answer = await fetch(`${stack.api}/api/v1/waiting`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ template: 'tiny', ...(place === undefined ? {} : { place }) }),
+        });
+        place = ((await answer.json()) as { place?: string }).place;
+        expect(answer.status).toBe(201);
+      },
+      { ...PATIENT, everyMs: 500 },
+    );
+  }
+
+  it('a pool at its limit with somebody in line: an instance ends, and they get theirs', async () => {
+    for (let visitor = 0; visitor < 2; visitor += 1)
+      await eventually(async () => expect((await operatorOf(stack).acquire()).status).toBe(201), PATIENT);
+    const served = waitInLine();
+    expect(await told(/1 visitor waits for tiny/)).toContain('2 of 2 are with visitors');
+    await follow(/visitor waits/);
+    await page.locator('table a.id').first().click();
+    await page.click('text=End instance');
+    await confirm(/End instance .* of tiny \(a visitor has it\)\?/, 'End instance');
+    await page.waitForSelector('text=its address has stopped working');
+    await served;
+    for (const { id } of await operatorOf(stack).list('/instances?state=assigned', 'instances'))
+      await operatorOf(stack).ask('DELETE', `/instances/${String(id)}`);
+    await isInOrder();
+  });
+
+  it('a node that has gone silent for good: it is removed', async () => {
+    const valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
+    await valkey.hset('nodes', 'node9', '10.9.9.9');
+    valkey.disconnect();
+    expect(await told(/Node node9 is silent/)).toContain('If its host is gone for good, remove it');
+    await follow(/node9/);
+    await page.click('main button >> text=Remove');
+    await confirm(/Forget node node9/, 'Remove');
+    await page.waitForSelector('text=Node node9 is forgotten');
+    await isInOrder();
+  });
+
+  it('an instance that cannot be taken down: why, and once more', async () => {
+    const operator = operatorOf(stack);
+    await eventually(async () => expect((await operator.list('/instances?state=ready', 'instances')).length).toBe(1));
+    const [ready] = await operator.list('/instances?state=ready', 'instances');
+    const id = String(ready?.['id']);
+    const valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
+    const record = JSON.parse((await valkey.hget('instances', id)) ?? '') as object;
+    const reason = 'the engine says: device or resource busy';
+    await valkey
+      .multi()
+      .hset('instances', id, JSON.stringify({ ...record, state: 'quarantined', reason, failures: 9 }))
+      .zrem('ready:tiny', id)
+      .zadd('leaving:tiny', Date.now() + 3_600_000, id)
+      .exec();
+    valkey.disconnect();
+    expect(await told(/cannot be taken down/)).toContain('device or resource busy');
+    await follow(/cannot be taken down/);
+    await page.waitForSelector('text=In quarantine');
+    await page.click('text=End instance');
+    await confirm(/it is quarantined/, 'End instance');
+    await isInOrder();
+  });
+
+  it('a NATS that hangs: which part it is, and when it is back', async () => {
+    await suspend(stack.nats.server);
+    try {
+      expect(await told(/NATS/)).toContain('Critical');
+    } finally {
+      process.kill(stack.nats.server.pid ?? 0, 'SIGCONT');
+    }
+    await isInOrder();
+  });
+
+  it('a proxy that hangs, which no pool tells of: doctor does, and takes it back', async () => {
+    await suspend(stack.caddy.server);
+    try {
+      await page.click('nav >> text=Doctor');
+      await page.click('text=Run doctor');
+      const finding = page.locator('[data-live="doctor.findings"] li', { hasText: /Proxy|Caddy/ }).first();
+      await finding.waitFor({ timeout: PATIENT.timeoutMs });
+      expect(await finding.textContent()).toContain('Failure');
+    } finally {
+      process.kill(stack.caddy.server.pid ?? 0, 'SIGCONT');
+    }
+    expect(await told(/Doctor found \d+ failures?/)).toContain('run it again when that is done');
+    await follow(/Doctor found/);
+    await page.click('text=Run doctor');
+    await eventually(async () => {
+      const said = (await page.textContent('[data-live="doctor.findings"]')) ?? '';
+      expect(said).not.toMatch(/(Proxy|Caddy)[^.]*does not answer/);
+    }, PATIENT);
+  });
+});
