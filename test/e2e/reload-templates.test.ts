@@ -45,6 +45,8 @@ let dir: string;
 let file: string;
 let copy: string;
 let engine: LaunchedSimulatedEngine;
+/** Of the other host. */
+let further: LaunchedSimulatedEngine;
 let server: ServerProcess;
 let worker: Program;
 let workerPorts: ClaimedPorts;
@@ -55,6 +57,7 @@ beforeAll(async () => {
   await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
   await write([HELLO, DOCS]);
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  further = await launchSimulatedEngine({ socketPath: join(dir, 'further.sock') });
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
   server = await ServerProcess.launch({
@@ -73,6 +76,7 @@ beforeAll(async () => {
   worker = new Program(['worker'], {
     ...server.env,
     NODE_NAME: 'node1',
+    SIMULATED_SOCKET: further.socketPath,
     TEMPLATES_FILE: copy,
     WORKER_METRICS_ADDR: `127.0.0.1:${await freePort()}`,
     CONTAINER_PORT_RANGE_START: String(workerPorts.start),
@@ -84,6 +88,7 @@ afterAll(async () => {
   await worker[Symbol.asyncDispose]();
   await server[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();
+  await further[Symbol.asyncDispose]();
   await workerPorts[Symbol.asyncDispose]();
   await rm(dir, { recursive: true });
 });
@@ -168,7 +173,8 @@ async function page({ url }: Visit): Promise<readonly [number, string]> {
 
 async function lookAt({ id }: Visit): Promise<Readonly<Record<string, unknown>>> {
   const answer = await fetch(`${server.api}/api/v1/demo/${id}`);
-  return (await answer.json()) as Record<string, unknown>;
+  // What is left of it goes down while one looks.
+  return { ...((await answer.json()) as Record<string, unknown>), ttl_seconds: undefined };
 }
 
 async function end({ id }: Visit): Promise<void> {
