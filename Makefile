@@ -32,8 +32,8 @@ test test-long: override SETUP_FLAGS += --with-tests
 test: setup $(INSTALLED) $(BUILT) ## the tests, on real servers (FILES=path for some of them, the long ones included)
 	@$(MORE_FILES); exec node_modules/.bin/vitest run $(or $(FILES),--project unit --project system)
 
-test-long: setup $(INSTALLED) $(BUILT) ## the tests that take a deployment through minutes of work or trouble, as CI does
-	@$(MORE_FILES); exec node_modules/.bin/vitest run --project long --maxWorkers 2
+test-long: setup $(INSTALLED) $(BUILT) ## the tests that take a deployment through minutes of work or trouble, as CI does nightly
+	@$(MORE_FILES); exec node_modules/.bin/vitest run $(FILES) --project long --maxWorkers 2
 
 bench: setup $(INSTALLED) ## measure, print a table and write JSON
 	@$(MORE_FILES); exec npm run --silent bench
