@@ -9,6 +9,9 @@ const SHARED = ['Valkey', 'NATS', 'server', 'discovery', 'Caddy'] as const satis
 /** Of the parts that are more than one process, which share the work. */
 const PROCESSES: Partial<Record<Part, number>> = { NATS: 3 };
 
+/** For what a part needed with visitors, where it used as much at rest: the machine had no more to give. */
+const UNSEEN = '–';
+
 /** In Markdown: a column a step. */
 export function stepTable(results: readonly StepResult[]): string {
   return table(results, [
@@ -50,7 +53,7 @@ export function costTable(results: readonly StepResult[]): string {
     ]),
     ...PARTS.map((part): Row => [
       `acquire, release, cleanup, refill: ${part}, ms each`,
-      ({ cycleMs }) => fixed(cycleMs[part], 2),
+      ({ cycleMs }) => (cycleMs[part] > 0 ? fixed(cycleMs[part], 2) : UNSEEN),
     ]),
   ]);
 }
@@ -68,9 +71,12 @@ export function bottlenecks(results: readonly StepResult[]): string {
     `With ${last.nodes} nodes, ${whole(last.instances)} instances and a processor for each process (the three NATS ` +
       'included), so many visits begun and ended a second would use each part up; the first one saturates first:',
     '',
-    ...[...SHARED]
+    ...SHARED.filter((part) => last.cycleMs[part] > 0)
       .sort((a, b) => ceiling(last, a) - ceiling(last, b))
       .map((part) => `- ${part}: ${whole(ceiling(last, part))}`),
+    ...SHARED.filter((part) => last.cycleMs[part] === 0).map(
+      (part) => `- ${part}: not known, it used no more with these visitors than at rest`,
+    ),
   ];
   return lines.join('\n');
 }
