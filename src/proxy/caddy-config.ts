@@ -61,7 +61,7 @@ export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
 export function demoServer(options: DemoServerOptions): JsonObject {
   const { address, publicUrl, languages = new Languages(), branding = NO_BRANDING } = options;
   const start = new URL(publicUrl);
-  const shared = { languages, branding, startUrl: publicUrl };
+  const shared = { languages, branding, startUrl: start.href };
   const embedders = [start.origin, ...(options.allowedOrigins ?? [])];
   const label = `{http.request.host.labels.${labelsOf(address)}}`;
   const pageOf = (page: ProxyPage): JsonObject[] => pageRoutes(page, { startOrigin: start.origin, embedders, label });

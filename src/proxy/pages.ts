@@ -26,7 +26,7 @@ export interface ProxyPage {
 export interface ProxyPageOptions {
   readonly languages: Languages;
   readonly branding: Brand;
-  /** The start page. */
+  /** The start page, with a slash at its end. */
   readonly startUrl: string;
 }
 

@@ -158,7 +158,7 @@ it('gives visitors of a lost host another instance in place of theirs, or theirs
     expect([statusCode, headers['retry-after'], await body.text()]).toEqual([
       503,
       '5',
-      expect.stringContaining(`href="${stack.config.server.publicUrl}again/${label}"`),
+      expect.stringContaining(`href="${new URL(stack.config.server.publicUrl).origin}/again/${label}"`),
     ]);
   });
 

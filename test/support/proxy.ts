@@ -144,7 +144,8 @@ export async function startProxyWorld(
     innerPorts: [INNER_PORT],
     responseTimeoutMs: 60_000,
     discovery: { ...responder.address, metrics },
-    publicUrl: START_URL,
+    // As configuration has it: without the slash at its end.
+    publicUrl: new URL(START_URL).origin,
     log: silent,
     ...overrides,
   };
