@@ -10,6 +10,17 @@ export function said(text: string): string {
   return stripControlCharacters(text);
 }
 
+/** A sentence of ours, in which `commands` stand as they do in the documentation. */
+export function withCode(text: string): Html {
+  const pieces = said(text).split('`');
+  return html`${pieces.map((piece, at) => (at % 2 === 1 ? html`<code>${piece}</code>` : html`${piece}`))}`;
+}
+
+/** What begins a sentence. */
+export function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
+}
+
 /** What others wrote, line by line. */
 export function output(text: string): Html {
   return html`<pre class="output" tabindex="0">${stripControlCharacters(text, 'lines')}</pre>`;

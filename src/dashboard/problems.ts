@@ -29,7 +29,7 @@ export function problemsOf(snapshot: Snapshot): readonly Problem[] {
     })),
     ...('value' in pools ? pools.value.flatMap(ofPool) : []),
     ...('value' in queue ? ofQueue(queue.value, atMs) : []),
-    ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
+    ...('value' in nodes ? ofNodes(nodes.value) : []),
     ...('value' in images ? images.value.flatMap(ofImage) : []),
     ...ofQuarantine(quarantined),
     ...ofDoctor(diagnosed),
@@ -139,23 +139,39 @@ function ofQueue({ dead, oldestAtMs, consumers }: QueueInfo, now: number): reado
   return found;
 }
 
-function ofNode({ name, state, heartbeat, obstacles, instances }: NodeSnapshot): readonly Problem[] {
+function ofNodes(nodes: readonly NodeSnapshot[]): readonly Problem[] {
+  const silent = nodes.filter(({ heartbeat }) => heartbeat === undefined);
+  const others = nodes.filter(({ heartbeat }) => heartbeat !== undefined).flatMap(ofNode);
+  if (silent.length <= NAMED) return [...silent.map(ofSilent), ...others];
+  const some = silent
+    .slice(0, NAMED)
+    .map(({ name }) => said(name))
+    .join(', ');
+  const text = `${silent.length} nodes are silent: ${some} and ${silent.length - NAMED} more`;
+  const remedy =
+    'Look at what they have in common: the network, Valkey, the worker. Remove those that are gone for good.';
+  return [{ tone: 'bad', text, path: '/nodes', remedy }, ...others];
+}
+
+function ofSilent({ name, instances }: NodeSnapshot): Problem {
+  return {
+    tone: 'bad',
+    text: `Node ${said(name)} is silent`,
+    path: `/nodes/${encodeURIComponent(name)}`,
+    remedy: `${instances.assigned} visits there go on if it comes back. If its host is gone for good, remove it.`,
+  };
+}
+
+function ofNode({ name, state, heartbeat, obstacles }: NodeSnapshot): readonly Problem[] {
   const path = `/nodes/${encodeURIComponent(name)}`;
   const node = said(name);
-  if (heartbeat === undefined)
-    return [
-      {
-        tone: 'bad',
-        text: `Node ${node} is silent`,
-        path,
-        remedy: `${instances.assigned} visits there go on if it comes back. If its host is gone for good, remove it.`,
-      },
-    ];
   if (state !== 'active') return [{ tone: 'warn', text: `Node ${node} is ${state}`, path }];
-  if (heartbeat.disk?.low === true) return [{ tone: 'bad', text: `The disk of node ${node} is nearly full`, path }];
-  return [...obstacles].map(([template, reason]) => ({
+  if (heartbeat?.disk?.low === true) return [{ tone: 'bad', text: `The disk of node ${node} is nearly full`, path }];
+  // Often one reason keeps all templates from it.
+  const kept = [...obstacles];
+  return [...new Set(obstacles.values())].map((reason) => ({
     tone: 'warn',
-    text: `Node ${node} gets no instances of ${template}`,
+    text: `Node ${node} gets no instances of ${kept.flatMap(([of, why]) => (why === reason ? [of] : [])).join(', ')}`,
     path,
     remedy: `${said(reason).slice(0, 200)}.`,
   }));

@@ -5,9 +5,14 @@ import type { Page } from 'playwright-core';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 
-/** What axe finds on the page as it is now, in shadow trees too: the rule, and where. */
-export async function axeViolations(page: Page): Promise<string[]> {
-  await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
-  const results: AxeResults = await page.evaluate(`axe.run({ runOnly: ${JSON.stringify(RULES)} })`);
+/**
+ * What axe finds on the page as it is now, in shadow trees too: the rule, and where. `colours`: contrast alone, for a
+ * page that was looked at whole before its colours changed.
+ */
+export async function axeViolations(page: Page, what: 'everything' | 'colours' = 'everything'): Promise<string[]> {
+  if (await page.evaluate("typeof axe === 'undefined'"))
+    await page.evaluate(await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'));
+  const rules = what === 'everything' ? RULES : ['color-contrast'];
+  const results: AxeResults = await page.evaluate(`axe.run({ runOnly: ${JSON.stringify(rules)} })`);
   return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
 }

@@ -1,6 +1,6 @@
 import type { Diagnosed, Finding, OperatorJob } from '../../domain/operator-job.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { badge, counted, empty, liveBlock, said, section, type Tone } from '../elements.ts';
+import { badge, counted, empty, liveBlock, said, section, withCode, type Tone } from '../elements.ts';
 import { actForm, actions } from '../forms.ts';
 import type { View } from '../layout.ts';
 
@@ -55,6 +55,6 @@ function list(findings: readonly Finding[]): Html {
   return html`<ul class="findings">${findings.map(({ part, what, verdict, seen, remedy }) => {
     const { word, tone } = VERDICTS[verdict];
     return html`<li>${badge(word, tone)}<div><p><strong>${said(part)}, ${said(what)}</strong>: ${said(seen)}</p>\
-${remedy !== undefined && html`<p class="hint">${said(remedy)}</p>`}</div></li>`;
+${remedy !== undefined && html`<p class="hint">${withCode(remedy)}</p>`}</div></li>`;
   })}</ul>`;
 }

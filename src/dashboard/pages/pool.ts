@@ -1,7 +1,20 @@
 import type { FailureReport } from '../../domain/failure-report.ts';
 import type { PoolSnapshot } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, ahead, empty, facts, link, notice, output, said, section, shown } from '../elements.ts';
+import {
+  ago,
+  ahead,
+  capital,
+  empty,
+  facts,
+  link,
+  notice,
+  output,
+  said,
+  section,
+  shown,
+  withCode,
+} from '../elements.ts';
 import { actForm, actions, input } from '../forms.ts';
 import { fragmentsOf } from '../fragments.ts';
 import type { View } from '../layout.ts';
@@ -81,8 +94,9 @@ export function failureReport(
   heading?: string,
 ): Html {
   const end = signal ?? (exitCode === null ? undefined : `exit code ${exitCode}`);
-  return html`<p><strong>${heading ?? `${said(reason)}.`}</strong>${heading !== undefined && ` ${said(reason)}.`}</p>
-<p>${said(remedy)}.</p>
+  const cause = `${capital(said(reason))}.`;
+  return html`<p><strong>${heading ?? cause}</strong>${heading !== undefined && ` ${cause}`}</p>
+<p>${withCode(remedy)}.</p>
 <p class="hint">${ago(atMs)} on ${said(node)} · ${said(instance)} · <code>${code}</code>\
 ${end !== undefined && ` · ${said(end)}`}</p>
 ${text !== '' && html`<details><summary>What the app wrote</summary>${output(text)}</details>`}`;

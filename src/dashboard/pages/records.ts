@@ -1,9 +1,12 @@
 import type { AuditEntry } from '../../pool/interfaces/audit-log.ts';
 import type { ListedSession } from '../../pool/interfaces/operator-sessions.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, ahead, badge, said, table } from '../elements.ts';
+import { ago, ahead, badge, said, table, type Tone } from '../elements.ts';
 import { actForm } from '../forms.ts';
 import type { View } from '../layout.ts';
+
+/** Every other one is a code of an error. */
+const TONES: Readonly<Record<string, Tone>> = { done: 'good', begun: 'busy' };
 
 export function auditPage(entries: readonly AuditEntry[], limit: number): Html {
   return html`${table(
@@ -14,7 +17,7 @@ export function auditPage(entries: readonly AuditEntry[], limit: number): Html {
       html`<span class="id">${said(who)}</span>`,
       said(action),
       html`<span class="id">${said(on)}</span>`,
-      badge(said(outcome), outcome === 'done' ? 'good' : 'bad'),
+      badge(said(outcome), TONES[outcome] ?? 'bad'),
     ]),
     'No operator has done anything yet.',
   )}${entries.length === limit && html`<p><a href="/audit?limit=${Math.min(10_000, limit * 5)}">Show more</a></p>`}`;
