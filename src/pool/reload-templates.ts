@@ -27,6 +27,8 @@ export interface TemplateReloadDeps {
   readonly announceTemplates: () => Promise<void>;
   /** Tells the other processes what this one offers. */
   readonly announceProcess: () => Promise<void>;
+  /** Says what this node makes instances of: it is given none of what it has not said. */
+  readonly beat: () => Promise<void>;
   readonly requestRefill: () => void;
   readonly requestReconcile: () => void;
   readonly observer: Pick<Observer, 'reloaded'>;
@@ -177,9 +179,10 @@ export class TemplateReload {
   }
 
   async #tell(): Promise<void> {
-    const { announceTemplates, announceProcess, requestReconcile, requestRefill } = this.#deps;
+    const { announceTemplates, announceProcess, beat, requestReconcile, requestRefill } = this.#deps;
     await this.#attempt('Other nodes hear of the templates later', announceTemplates);
     await this.#attempt('The others are told later what is on offer here', announceProcess);
+    await this.#attempt('This node gets instances of new templates with its next heartbeat', beat);
     requestReconcile();
     requestRefill();
   }

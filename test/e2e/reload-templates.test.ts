@@ -32,6 +32,7 @@ interface Process {
   readonly role: string;
   readonly node: string;
   readonly revision: string;
+  readonly reloads: number;
   readonly problem: string | null;
 }
 interface Visit {
@@ -184,7 +185,13 @@ async function end({ id }: Visit): Promise<void> {
 describe('a reload of the templates', () => {
   beforeEach(async () => {
     await write([HELLO, DOCS]);
-    expect((await reload()).status).toBe(200);
+    const { status, json } = await reload();
+    expect(status).toBe(200);
+    // Who follows later would read what the test writes.
+    await eventually(async () => {
+      const { processes } = await catalogue();
+      expect(processes.map(({ reloads }) => reloads)).toEqual([json['request'], json['request']]);
+    });
     await standing('docs', 1);
     await standing('hello', 2);
   });
