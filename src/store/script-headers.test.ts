@@ -127,7 +127,7 @@ function callsIn(source: ts.SourceFile): Call[] {
   const found: Call[] = [];
   const visit = (node: ts.Node): void => {
     ts.forEachChild(node, visit);
-    if (!ts.isCallExpression(node) || !/\bscripts\.run$/.test(node.expression.getText())) return;
+    if (!ts.isCallExpression(node) || !/\bscripts\.run(ForSeveral)?$/.test(node.expression.getText())) return;
     const [name, keys, args] = node.arguments;
     if (name === undefined || !ts.isStringLiteral(name)) throw new Error(`${source.fileName} runs a computed script`);
     const { line } = source.getLineAndCharacterOfPosition(node.getStart());

@@ -51,8 +51,13 @@ describe.skipIf(whyWithout('podman') !== undefined)(
       cleanups.push(() => image[Symbol.asyncDispose]());
       const file = join(await ownFolder(cleanups, 'without-engine-'), 'templates.yaml');
       await writeFile(file, catalogue(image.name));
-      const { templates } = loadConfig({ TEMPLATES_FILE: file }).config;
-      stack = await startStack({ templates, env: { CONTAINER_MODE: 'none' } });
+      const { config: read, templatesText: text } = loadConfig({ TEMPLATES_FILE: file });
+      const { templates } = read;
+      stack = await startStack({
+        templates,
+        readTemplates: () => ({ templates, text, warnings: [] }),
+        env: { CONTAINER_MODE: 'none' },
+      });
       cleanups.push(() => stack[Symbol.asyncDispose]());
       env = { ...environmentOf(stack), TEMPLATES_FILE: file, CRIU_ENABLED: 'false' };
       valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);

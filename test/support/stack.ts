@@ -8,6 +8,7 @@ import type { LaunchedNats } from '../../src/launcher/nats.ts';
 import type { LaunchedValkey } from '../../src/launcher/valkey.ts';
 import { startDiscovery } from '../../src/proxy/discovery/discovery.ts';
 import { DNS_OUTCOMES } from '../../src/proxy/discovery/interfaces/hostname-source.ts';
+import type { ReadTemplates } from '../../src/pool/reload-templates.ts';
 import type { Tracing } from '../../src/telemetry/tracing/tracing.ts';
 import { DiscoveryMetrics } from '../../src/telemetry/discovery-metrics.ts';
 import { greet } from '../../src/runtime/readiness/greet.ts';
@@ -58,6 +59,8 @@ export interface StackOptions {
   readonly taskPatience?: TaskPatience;
   readonly log?: Logger;
   readonly tracing?: Tracing;
+  /** What a reload reads; without it the templates stay as they are. */
+  readonly readTemplates?: () => ReadTemplates;
 }
 
 const PORTS_A_STACK = 300;
@@ -94,7 +97,7 @@ async function startParts(options: StackOptions, cleanups: Cleanups): Promise<St
   };
   await startOwnDiscovery(config, cleanups);
   cleanups.push(() => removeContainers(engine, config));
-  const { reconcileIntervalMs, taskPatience, tracing } = options;
+  const { reconcileIntervalMs, taskPatience, tracing, readTemplates } = options;
   const start = (offered: readonly Template[]): Promise<App> =>
     startApp({
       config: { ...config, templates: offered },
@@ -104,6 +107,7 @@ async function startParts(options: StackOptions, cleanups: Cleanups): Promise<St
       ...(reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs }),
       ...(taskPatience === undefined ? {} : { taskPatience }),
       ...(tracing === undefined ? {} : { tracing }),
+      ...(readTemplates === undefined ? {} : { readTemplates }),
     });
   let app = await start(templates);
   cleanups.push(() => app.stop());
