@@ -2,7 +2,7 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'undici';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
@@ -182,19 +182,22 @@ async function end({ id }: Visit): Promise<void> {
   expect((await fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' })).ok).toBe(true);
 }
 
-describe('a reload of the templates', () => {
-  beforeEach(async () => {
-    await write([HELLO, DOCS]);
-    const { status, json } = await reload();
-    expect(status).toBe(200);
-    // Who follows later would read what the test writes.
-    await eventually(async () => {
-      const { processes } = await catalogue();
-      expect(processes.map(({ reloads }) => reloads)).toEqual([json['request'], json['request']]);
-    });
-    await standing('docs', 1);
-    await standing('hello', 2);
+/** As before each test: both hosts go by the same file again, and stock is there. */
+async function reset(): Promise<void> {
+  await write([HELLO, DOCS]);
+  const { status, json } = await reload();
+  expect(status).toBe(200);
+  // Who follows later would read what the test writes.
+  await eventually(async () => {
+    const { processes } = await catalogue();
+    expect(processes.map(({ reloads }) => reloads)).toEqual([json['request'], json['request']]);
   });
+  await standing('docs', 1);
+  await standing('hello', 2);
+}
+
+describe('a reload of the templates', () => {
+  beforeEach(reset);
 
   it('says beforehand what it would change, and changes nothing by that', async () => {
     const before = await catalogue();
@@ -260,32 +263,6 @@ describe('a reload of the templates', () => {
     });
   });
 
-  it.each([
-    ['is no YAML', () => writeFile(file, 'templates: [{'), /not YAML as it should be/],
-    ['has an unknown key', () => write([{ ...HELLO, colour: 'red' }]), /templates\.yaml:\d+: .*colour/],
-    ['has a name twice', () => write([HELLO, HELLO]), /templates\.yaml:\d+: the name hello is taken/],
-    ['has a value that is wrong', () => write([{ ...HELLO, port: 70_000 }]), /templates\.yaml:\d+: .*port/],
-    [
-      'wants more ports than there are',
-      () => write([{ ...HELLO, pool: { target: 1, max: 900 } }]),
-      /CONTAINER_PORT_RANGE/,
-    ],
-    ['is gone', () => rm(file), /cannot be read/],
-  ])('changes nothing when the file %s', async (_, spoil, why) => {
-    const before = await catalogue();
-    await spoil();
-    for (const dryRun of [true, false]) {
-      const { status, json } = await reload(dryRun);
-      expect([status, json['code']]).toEqual([422, 'invalid_templates']);
-      expect(json['detail']).toMatch(why);
-    }
-    const { code, output } = await command();
-    expect([code, output]).toEqual([78, expect.stringMatching(why)]);
-    const after = await catalogue();
-    expect(after.revision).toBe(before.revision);
-    expect(Object.keys(await offered())).toEqual(['hello', 'docs']);
-  });
-
   it('is told of a process that goes by another file, or by one that is wrong', async () => {
     await writeFile(file, stringify({ templates: [HELLO, { ...DOCS, env: { EDITION: '3' } }] }));
     const differs = await command();
@@ -328,5 +305,39 @@ describe('a reload of the templates', () => {
       expect(new Set(processes.map(({ revision, problem }) => `${revision} ${problem ?? ''}`)).size).toBe(1);
       expect((await offered())['docs']).toBe('Papers');
     });
+  });
+});
+
+describe('a reload of a file that is wrong', () => {
+  beforeAll(reset);
+  afterEach(() => write([HELLO, DOCS]));
+
+  it.each([
+    ['is no YAML', () => writeFile(file, 'templates: [{'), /not YAML as it should be/],
+    ['has an unknown key', () => write([{ ...HELLO, colour: 'red' }]), /templates\.yaml:\d+: .*colour/],
+    ['has a name twice', () => write([HELLO, HELLO]), /templates\.yaml:\d+: the name hello is taken/],
+    ['has a value that is wrong', () => write([{ ...HELLO, port: 70_000 }]), /templates\.yaml:\d+: .*port/],
+    [
+      'wants more ports than there are',
+      () => write([{ ...HELLO, pool: { target: 1, max: 900 } }]),
+      /CONTAINER_PORT_RANGE/,
+    ],
+    ['is gone', () => rm(file), /cannot be read/],
+  ])('changes nothing when it %s', async (_, spoil, why) => {
+    const before = await catalogue();
+    await spoil();
+    for (const dryRun of [true, false]) {
+      const { status, json } = await reload(dryRun);
+      expect([status, json['code']]).toEqual([422, 'invalid_templates']);
+      expect(json['detail']).toMatch(why);
+    }
+    expect((await catalogue()).revision).toBe(before.revision);
+    expect(Object.keys(await offered())).toEqual(['hello', 'docs']);
+  });
+
+  it('ends the command with 78, and with the reason', async () => {
+    await rm(file);
+    const { code, output } = await command();
+    expect([code, output]).toEqual([78, expect.stringMatching(/cannot be read/) as string]);
   });
 });
