@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { temporaryFolder } from '../lifecycle/temporary-folder.ts';
 
 const run = promisify(execFile);
 
@@ -60,7 +60,7 @@ export function fits(cert: string, authority: string, address: string, nowMs: nu
 
 /** One that nobody else may look into: keys are written there. */
 async function withFolder<T>(work: (at: (name: string) => string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(join(tmpdir(), 'try-it-now-keys-'));
+  const folder = await temporaryFolder('try-it-now-keys-');
   try {
     return await work((name) => join(folder, name));
   } finally {

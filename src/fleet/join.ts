@@ -1,5 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { readTextFile } from '../config/environment.ts';
@@ -8,6 +8,7 @@ import { ParseError } from '../config/parsers.ts';
 import { valkeyUrl } from '../config/valkey-url.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { FIRST_NODE } from '../domain/node.ts';
+import { temporaryFolder } from '../lifecycle/temporary-folder.ts';
 import { ADDRESS_SETTINGS, CARRIED_FILES, CARRIED_SECRETS, CARRIED_SETTINGS } from './carried-settings.ts';
 import type { HostFiles } from './host-files.ts';
 import type { JoinToken } from './join-token.ts';
@@ -137,7 +138,7 @@ async function tryOut(
   const { config } = loadConfig(Object.fromEntries(parseSettings(settings)), (path) => {
     return carried.find((file) => file.path === path)?.text ?? readTextFile(path);
   });
-  const folder = await mkdtemp(join(tmpdir(), 'try-it-now-join-'));
+  const folder = await temporaryFolder('try-it-now-join-');
   try {
     const { seenAs, nodes } = await look({ ...config, nats: { ...config.nats, ...(await staged(carried, folder)) } });
     if (address === undefined && seenAs !== own.address)

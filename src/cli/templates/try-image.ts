@@ -1,6 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rm } from 'node:fs/promises';
 import ora from 'ora';
 import { openTrialContext, type TrialContext } from '../../composition/trial-context.ts';
 import type { Environment } from '../../config/environment.ts';
@@ -12,6 +10,7 @@ import { templateFile, type TemplateDraft } from '../../importers/template-yaml.
 import { tryImage, type TriedImage } from '../../importers/try-image.ts';
 import type { FailedTrial } from '../../pool/try-template.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
+import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { engineToTry } from './engine-to-try.ts';
@@ -66,7 +65,7 @@ async function withTried(
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
   const releasers = new Releasers();
   try {
-    const folder = await mkdtemp(join(tmpdir(), 'try-it-now-'));
+    const folder = await temporaryFolder('try-it-now-try-');
     releasers.push('files', () => rm(folder, { recursive: true, force: true }));
     const settings = { ...env, ...(await engineToTry(env, folder, log, releasers)) };
     const context = await openTrialContext(loadConfig(withoutTemplates(settings)).config, log);

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
@@ -8,6 +7,7 @@ import Value from 'typebox/value';
 import type { OciRuntime, Template } from '../../domain/template.ts';
 import { ChildServer } from '../../launcher/child-server.ts';
 import { engineAnswers } from '../../launcher/engine-socket.ts';
+import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import type { EngineOptions } from '../docker/engine-options.ts';
 import { connectEngine } from '../docker/engine-runtime.ts';
 import { libpod } from './libpod-api.ts';
@@ -95,8 +95,7 @@ export class RuntimeServices {
   async #start(kind: Kind): Promise<Service> {
     const { socketPath: main, patience } = this.#options;
     const { host } = Value.Parse(Info, await libpod(main, 'GET', '/info', undefined, patience));
-    await sweep();
-    const folder = await mkdtemp(join(tmpdir(), `${FOLDER}${process.pid}-`));
+    const folder = await temporaryFolder(FOLDER);
     const socketPath = join(folder, 'podman.sock');
     const runtime = kind === 'shared memory' ? host.ociRuntime.path : kind;
     const flags = ['--runtime', runtime, '--cgroup-manager', host.cgroupManager, '--events-backend', host.eventLogger];
@@ -119,13 +118,4 @@ export class RuntimeServices {
 async function end({ server, folder }: Service): Promise<void> {
   await server.stop();
   await rm(folder, { recursive: true, force: true });
-}
-
-/** What processes left that ended without a chance to remove it. */
-async function sweep(): Promise<void> {
-  for (const entry of await readdir(tmpdir())) {
-    const pid = new RegExp(`^${FOLDER}(\\d+)-`).exec(entry)?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`))
-      await rm(join(tmpdir(), entry), { recursive: true, force: true });
-  }
 }

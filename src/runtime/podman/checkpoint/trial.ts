@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import { extract } from 'tar';
@@ -10,6 +9,7 @@ import type { Log } from '../../../domain/log.ts';
 import { DEFAULT_PROCESS } from '../../../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../../../domain/readiness.ts';
 import { DEFAULT_DUMP, type Template } from '../../../domain/template.ts';
+import { temporaryFolder } from '../../../lifecycle/temporary-folder.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../../docker/engine-errors.ts';
@@ -73,7 +73,7 @@ async function trial(deps: TrialDeps): Promise<void> {
   const keepUntilMs = Date.now() + KEEP_MS;
   const signal = AbortSignal.timeout(withinMs);
   await using made = new Made(log);
-  const folder = await mkdtemp(join(tmpdir(), 'try-it-now-trial-'));
+  const folder = await temporaryFolder('try-it-now-trial-');
   made.push(folder, () => rm(folder, { recursive: true }));
   await removeImages(docker, (untilMs) => untilMs < Date.now()).catch((error: unknown) => {
     log.warn({ reason: describeError(error) }, 'An image of an earlier trial of checkpoints is still there');

@@ -1,0 +1,25 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { temporaryFolder } from './temporary-folder.ts';
+
+it('is a new one, and those of processes that are gone go with what is in them', async () => {
+  const prefix = `tin-temporary-${randomBytes(4).toString('hex')}-`;
+  const left = join(tmpdir(), `${prefix}${spawnSync('true').pid}-aaaaaa`);
+  const ofAnother = join(tmpdir(), `other-${prefix}${spawnSync('true').pid}-aaaaaa`);
+  await mkdir(join(left, 'unpacked'), { recursive: true });
+  await writeFile(join(left, 'unpacked', 'pages.img'), 'x');
+  await mkdir(ofAnother);
+  const first = await temporaryFolder(prefix);
+  const second = await temporaryFolder(prefix);
+  try {
+    expect([left, ofAnother, first, second].map((each) => existsSync(each))).toEqual([false, true, true, true]);
+    expect(second).not.toBe(first);
+  } finally {
+    for (const each of [ofAnother, first, second]) await rm(each, { recursive: true });
+  }
+});
