@@ -5,6 +5,7 @@ import { create, extract } from 'tar';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { removeUnpacked } from '../lifecycle/remove-unpacked.ts';
 import type { BackupContents } from '../pool/interfaces/backup-file.ts';
 
 /** Grows with what an earlier version would misread. */
@@ -98,7 +99,7 @@ export async function withBackup<T>(file: string, use: (contents: BackupContents
   try {
     return await use(await unpacked(file, folder));
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await removeUnpacked(folder);
   }
 }
 

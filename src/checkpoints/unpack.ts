@@ -1,6 +1,7 @@
 import { lstat, mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { extract } from 'tar';
+import { removeUnpacked } from '../lifecycle/remove-unpacked.ts';
 
 /**
  * Unpacks an archive that was checked and found safe into `target`, which appears whole or not at all: also after a
@@ -38,7 +39,7 @@ export async function unpack(
       await rm(aside, { recursive: true, force: true });
     }
   } finally {
-    await rm(draft, { recursive: true, force: true });
+    await removeUnpacked(draft);
   }
 }
 

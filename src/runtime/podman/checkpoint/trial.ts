@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type Dockerode from 'dockerode';
@@ -9,6 +9,7 @@ import type { Log } from '../../../domain/log.ts';
 import { DEFAULT_PROCESS } from '../../../domain/process-settings.ts';
 import { DEFAULT_READINESS } from '../../../domain/readiness.ts';
 import { DEFAULT_DUMP, type Template } from '../../../domain/template.ts';
+import { removeUnpacked } from '../../../lifecycle/remove-unpacked.ts';
 import { temporaryFolder } from '../../../lifecycle/temporary-folder.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
@@ -74,7 +75,7 @@ async function trial(deps: TrialDeps): Promise<void> {
   const signal = AbortSignal.timeout(withinMs);
   await using made = new Made(log);
   const folder = await temporaryFolder('try-it-now-trial-');
-  made.push(folder, () => rm(folder, { recursive: true }));
+  made.push(folder, () => removeUnpacked(folder));
   await removeImages(docker, (untilMs) => untilMs < Date.now()).catch((error: unknown) => {
     log.warn({ reason: describeError(error) }, 'An image of an earlier trial of checkpoints is still there');
   });
