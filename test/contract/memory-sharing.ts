@@ -60,6 +60,7 @@ export function memorySharingContract(underTest: () => CheckpointingUnderTest): 
   });
   afterEach(async () => {
     for (const { name } of await runtime.list()) await runtime.remove(name);
+    expect(await runtime.unprepare()).toBe(true);
     await checkpointing.close();
     await runtime.close();
     await image[Symbol.asyncDispose]();
