@@ -2,10 +2,11 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { chmod, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { RepositoryInFolder, about, asPodmanExports, fit, modeOf } from '../../test/support/checkpoint-files.ts';
+import { draftArchiveIn } from './folders.ts';
 
 const run = promisify(execFile);
 
@@ -70,6 +71,16 @@ describe('the folder', () => {
     await here.another().list();
     expect((await readdir(here.at('.drafts'))).sort()).toEqual([alive, 'in-the-making.tar']);
     expect((await readdir(here.at('.unpacked'))).sort()).toEqual([`.${alive}`, id].sort());
+  });
+
+  it('is cleared of what another process leaves while this one runs', async () => {
+    await here.added();
+    const own = basename(draftArchiveIn(here.dir).path);
+    expect(own).toMatch(new RegExp(`^${process.pid}-\\d+-[0-9a-f]{16}\\.tar$`));
+    for (const name of [own, own.replace(String(process.pid), '999999999')])
+      await writeFile(here.at('.drafts', name), 'memory');
+    await here.checkpointRepository.tidy();
+    expect(await readdir(here.at('.drafts'))).toEqual([own]);
   });
 
   it('says when its disk is full, and leaves nothing half done', async (context) => {

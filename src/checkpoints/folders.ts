@@ -11,12 +11,18 @@ const DRAFTS = '.drafts';
 /** Of a repository of its own, for what is on trial. */
 export const TRIAL = '.trial';
 const templateFolder = /^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$/;
-const draftName = /^\.?(\d+-\d+)-[0-9a-f]{16}$/;
+const draftName = /^\.?(\d+-\d+)-[0-9a-f]{16}(?:\.tar)?$/;
 /**
  * Drafts whose maker cannot be told from the name: an archive that nobody has written to for so
  * long is a killed command's.
  */
 const FORGOTTEN_AFTER_MS = 3_600_000;
+
+/** A free path below the folder of checkpoints for an archive that this process makes; it goes with the process. */
+export function draftArchiveIn(root: string): { readonly folder: string; readonly path: string } {
+  const folder = join(root, DRAFTS);
+  return { folder, path: join(folder, `${ownMark()}-${randomBytes(8).toString('hex')}.tar`) };
+}
 
 function isTemplateFolder(name: string): boolean {
   return templateFolder.test(name);
@@ -26,7 +32,7 @@ function isTemplateFolder(name: string): boolean {
 export class Folders {
   readonly root: string;
   readonly #log: Log;
-  readonly #mark = processMark('self') ?? `${process.pid}-0`;
+  readonly #mark = ownMark();
   #ready: Promise<void> | undefined;
 
   constructor(root: string, log: Log) {
@@ -69,6 +75,12 @@ export class Folders {
     return this.#ready;
   }
 
+  /** Removes what processes left that are gone. Throws invalid_config. */
+  async tidy(): Promise<void> {
+    await this.ready();
+    await this.#sweep();
+  }
+
   async makeTemplateFolder(template: string): Promise<void> {
     if (!isTemplateFolder(template))
       throw new TryItNowError(
@@ -94,9 +106,7 @@ export class Folders {
         const path = join(this.root, name);
         if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o700);
       }
-      await this.#sweepDrafts(DRAFTS);
-      await this.#sweepDrafts(UNPACKED);
-      await this.#sweepUnpacked();
+      await this.#sweep();
     } catch (error) {
       if (error instanceof TryItNowError) throw error;
       throw new TryItNowError(
@@ -137,6 +147,12 @@ export class Folders {
     );
   }
 
+  async #sweep(): Promise<void> {
+    await this.#sweepDrafts(DRAFTS);
+    await this.#sweepDrafts(UNPACKED);
+    await this.#sweepUnpacked();
+  }
+
   async #sweepDrafts(folder: string): Promise<void> {
     for (const name of await readdir(join(this.root, folder))) {
       if (folder === UNPACKED && !name.startsWith('.')) continue;
@@ -148,11 +164,13 @@ export class Folders {
 
   /** Of a checkpoint that was removed while somebody was unpacking it. */
   async #sweepUnpacked(): Promise<void> {
+    // Listed first: an archive is older than what is unpacked of it.
+    const unpacked = await readdir(join(this.root, UNPACKED));
     const ids = new Set<string>();
     for (const template of await this.templates()) {
       for (const name of await readdir(join(this.root, template))) ids.add(name.replace(/\.(?:tar|json)$/, ''));
     }
-    for (const name of await readdir(join(this.root, UNPACKED))) {
+    for (const name of unpacked) {
       if (isCheckpointId(name) && !ids.has(name)) await this.#clear(this.unpacked(name));
     }
   }
@@ -181,6 +199,10 @@ function processMark(pid: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+function ownMark(): string {
+  return processMark('self') ?? `${process.pid}-0`;
 }
 
 function isAlive(mark: string): boolean {

@@ -149,6 +149,10 @@ class DiskCheckpointRepository implements CheckpointRepository {
     await rm(this.#folders.unpacked(id), { recursive: true, force: true });
   }
 
+  tidy(): Promise<void> {
+    return this.#folders.tidy();
+  }
+
   /** The template under which there is anything of this checkpoint. */
   async #find(id: string): Promise<string | undefined> {
     if (!isCheckpointId(id)) return undefined;
@@ -184,10 +188,13 @@ class DiskCheckpointRepository implements CheckpointRepository {
     try {
       const metadata = await this.#read(template, id);
       const problem = file?.size === metadata.sizeBytes ? undefined : describeSize(archive, file?.size, metadata);
-      return { entry: { id, archive, metadata, problem }, madeAtMs: Date.parse(metadata.createdAt) };
+      return { entry: { id, template, archive, metadata, problem }, madeAtMs: Date.parse(metadata.createdAt) };
     } catch (error) {
+      const isLone = file !== undefined && (await isAbsent(this.#folders.metadata(template, id)));
+      // When it came there, whatever a copy says of when it was made.
+      const lone = isLone ? { loneSinceMs: file.ctimeMs } : {};
       return {
-        entry: { id, archive, metadata: undefined, problem: describeError(error) },
+        entry: { id, template, archive, metadata: undefined, problem: describeError(error), ...lone },
         madeAtMs: file?.mtimeMs ?? 0,
       };
     }
@@ -204,7 +211,10 @@ class DiskCheckpointRepository implements CheckpointRepository {
     }
   }
 
-  /** The metadata is written before and appears after the archive: a crash leaves an archive that nobody opens. */
+  /**
+   * The metadata is written before and appears after the archive: a crash leaves an archive that nobody opens, and that
+   * goes by itself.
+   */
   async #place(draft: string, metadata: CheckpointMetadata, read: ArchiveInspection): Promise<void> {
     const { id, template } = metadata;
     const metadataDraft = this.#folders.draft();
@@ -288,6 +298,13 @@ async function takeOver(
   const read = await inspectArchive(draft);
   await syncOne(draft);
   return { elsewhere: false, read };
+}
+
+function isAbsent(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => false,
+    (error: unknown) => hasCode(error, 'ENOENT'),
+  );
 }
 
 const DAMAGED_REMEDY = 'copy both files again from where they were made, or create the checkpoint again';

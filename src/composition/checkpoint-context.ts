@@ -1,7 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import { Infrastructure } from './infrastructure.ts';
+import { draftArchiveIn } from '../checkpoints/folders.ts';
 import type { Config } from '../config/config.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -18,9 +17,9 @@ export interface CheckpointContext extends CheckpointDeps {
 
 /** A path for an archive in progress, in the file system of the repository in `dir`. */
 export async function draftArchive(dir: string): Promise<string> {
-  const folder = join(dir, '.drafts');
+  const { folder, path } = draftArchiveIn(dir);
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  return join(folder, `${randomBytes(8).toString('hex')}.tar`);
+  return path;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
@@ -193,6 +193,61 @@ describe('a promoted checkpoint', () => {
     // What a rollback leads to is kept; what was made on a node is an operator's.
     expect((await other.has()).sort()).toEqual(ids.slice(1).sort());
     expect((await maker.has()).sort()).toEqual([...ids].sort());
+  });
+
+  it('that was to be, and was left by a kill before it was, is gone when its time is over', async () => {
+    const until = (ms: number): object => ({ keepUntil: new Date(ms).toISOString() });
+    const about = { template: tiny.name, templateVersion: templateVersion(tiny) };
+    const add = async (content: string, more: object): Promise<string> =>
+      (await maker.files.added({ ...about, ...more }, asPodmanExports(Buffer.from(content)))).id;
+    const left = await add('left', until(nowMs + 1_000));
+    const byHand = await add('by hand', {});
+    const used = await add('used', until(nowMs + 1_000));
+    await store.promotions.promote(tiny.name, used);
+    await maker.round();
+    expect((await maker.has()).sort()).toEqual([left, byHand, used].sort());
+    nowMs += 2_000;
+    await maker.round();
+    expect((await maker.has()).sort()).toEqual([byHand, used].sort());
+    // By a rollback that leads back to it, too.
+    await store.promotions.promote(tiny.name, byHand);
+    await maker.round();
+    expect((await maker.has()).sort()).toEqual([byHand, used].sort());
+  });
+
+  it('of an image goes once two of other images have taken its place', async () => {
+    const keepUntil = new Date(nowMs - 1).toISOString();
+    const about = { template: tiny.name, templateVersion: templateVersion(tiny), keepUntil, forImage: tiny.image };
+    const ids: string[] = [];
+    for (const content of ['first', 'second', 'third', 'fourth']) {
+      const { id } = await maker.files.added(about, asPodmanExports(Buffer.from(content)));
+      await store.promotions.promote(tiny.name, id);
+      ids.push(id);
+      await maker.round();
+    }
+    expect((await maker.has()).sort()).toEqual(ids.slice(2).sort());
+  });
+
+  it('of which a kill left the archive alone is gone after an hour, unless it is promoted', async () => {
+    const lone = async (content: string): Promise<string> => {
+      const { id } = await maker.files.added({}, asPodmanExports(Buffer.from(content)));
+      await rm(maker.files.at(tiny.name, `${id}.json`));
+      return id;
+    };
+    const [left, wanted] = [await lone('left'), await lone('wanted')];
+    await store.promotions.promote(tiny.name, wanted);
+    await maker.round();
+    expect((await maker.has()).sort()).toEqual([left, wanted].sort());
+    nowMs += 2 * 3_600_000;
+    await maker.round();
+    expect(await maker.has()).toEqual([wanted]);
+  });
+
+  it('is no more where it was left, when who left it was killed before it said so', async () => {
+    await mkdir(shared, { recursive: true });
+    await writeFile(join(shared, `${'d'.repeat(16)}.tar`), 'memory');
+    await maker.round();
+    expect(await readdir(shared)).toEqual([]);
   });
 
   it('is not kept when something else comes in its place, and comes when it is left again', async () => {

@@ -49,6 +49,10 @@ const TURN_MS = 30_000;
 const TURN_AGAIN_MS = 10_000;
 const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
 const DETAIL_LENGTH = 300;
+/** An archive whose metadata somebody still copies here; a kill left others. */
+const LONE_KEPT_MS = 3_600_000;
+/** What a node left for others that was killed before it said so goes so late. */
+const SHARE_LOOK_MS = 10 * 60_000;
 
 interface Wanted {
   readonly template: Template;
@@ -68,6 +72,7 @@ export class CheckpointCarrier {
   readonly #failed = new Map<string, { readonly times: number; readonly untilMs: number; readonly reason: string }>();
   /** Those that fit and did not restore here all the same. */
   readonly #unrestorable = new Set<string>();
+  #shareLookedAt = -Infinity;
 
   constructor(deps: CarrierDeps) {
     this.#deps = deps;
@@ -86,9 +91,10 @@ export class CheckpointCarrier {
       if (!wanted.some(({ template }) => template.name === name)) this.#arrivals.delete(name);
     // Nothing is on trial between rounds: what there is, a process that ended left.
     for (const { id } of await trial.checkpointRepository.list()) await trial.checkpointRepository.remove(id);
+    for (const repository of [trial.checkpointRepository, checkpointRepository]) await repository.tidy();
     const offers = await this.#deps.offers.list();
     for (const each of wanted) await this.#settle(each, offers.get(each.id), signal);
-    await removeUnused(checkpointRepository, promotions);
+    await removeUnused(this.#deps);
     await this.#leaveForOthers(wanted, offers, signal);
   }
 
@@ -270,12 +276,14 @@ export class CheckpointCarrier {
         ? []
         : [{ template, id, archive: found.archive, metadata: found.metadata }];
     });
-    if (lacking.length === 0 && (await this.#outdated(offers)).length === 0) return;
+    const looks = performance.now() - this.#shareLookedAt > SHARE_LOOK_MS;
+    if (!looks && lacking.length === 0 && (await this.#outdated(offers)).length === 0) return;
     if (!(await turn.take(TURN_MS))) return;
     const keepTurn = setInterval(() => void turn.take(TURN_MS).catch(() => undefined), TURN_AGAIN_MS);
     try {
       for (const each of lacking) await this.#leave(share, each, signal);
       await this.#removeOutdated(share);
+      this.#shareLookedAt = performance.now();
     } finally {
       clearInterval(keepTurn);
       await turn.end();
@@ -342,18 +350,33 @@ function sizeOf({ sizeBytes, sha256 }: CheckpointMetadata): Pick<CheckpointMetad
   return { sizeBytes, sha256 };
 }
 
-/** What came by itself goes by itself, once neither its template is restored from it nor a rollback leads to it. */
-async function removeUnused(repository: CheckpointRepository, promotions: Promotions): Promise<void> {
-  for (const { id, metadata } of (await repository.list()).filter(cameByItself)) {
-    if (metadata === undefined) continue;
-    const { current, earlier } = await promotions.status(metadata.template);
-    const [last] = earlier;
-    if (![current, last].includes(metadata.standsFor ?? id)) await repository.remove(id);
+/**
+ * What came by itself goes by itself, once neither its template is restored from it nor a rollback leads to it. So does
+ * what was to be promoted and was not, because whoever made it was killed.
+ */
+async function removeUnused({ checkpointRepository, promotions, clock, log }: CarrierDeps): Promise<void> {
+  const nowMs = clock.now();
+  for (const stored of await checkpointRepository.list()) {
+    const { id, template, metadata } = stored;
+    if (!mayGo(stored, nowMs)) continue;
+    const { current, earlier } = await promotions.status(template);
+    const reached = metadata === undefined || isMadeByHand(metadata) ? earlier : earlier.slice(0, 1);
+    if ([current, ...reached].includes(metadata?.standsFor ?? id)) continue;
+    await checkpointRepository.remove(id);
+    log.info({ template, checkpoint: id }, 'Removed a checkpoint that no template is restored from');
   }
 }
 
-function cameByItself({ metadata }: StoredCheckpoint): boolean {
-  return metadata?.fetched === true || metadata?.standsFor !== undefined;
+/** Where nothing leads to it. */
+function mayGo({ metadata, loneSinceMs }: StoredCheckpoint, nowMs: number): boolean {
+  if (metadata === undefined) return loneSinceMs !== undefined && nowMs - loneSinceMs > LONE_KEPT_MS;
+  const { fetched, standsFor, keepUntil } = metadata;
+  return fetched === true || standsFor !== undefined || (keepUntil !== undefined && Date.parse(keepUntil) <= nowMs);
+}
+
+/** An operator may go back by several of their own; other ones fit to images that are gone by then. */
+function isMadeByHand({ fetched, standsFor, forImage }: CheckpointMetadata): boolean {
+  return fetched === undefined && standsFor === undefined && forImage === undefined;
 }
 
 function isOneOf(error: unknown, ...codes: readonly TryItNowError['code'][]): boolean {

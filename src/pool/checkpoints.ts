@@ -21,11 +21,13 @@ import { requireIdentity, verifyCheckpoint, type Verification } from './verify-c
 
 /** Keep-alive connections of the warm-up requests are closed by us; an app's own to itself may take a little. */
 const IDLE_TIMEOUT_MS = 15_000;
+/** From its making to its promotion, with all that is tried in between on a slow host. */
+const PROMOTED_WITHIN_MS = 2 * 3_600_000;
 
 /**
  * Starts the template's app from its image, waits until it is ready, warms it up, waits until no connection is open,
  * looks for what a dump would fail on, and dumps it. It has neither identity nor database then, so the dump holds
- * nobody's. Throws checkpointing_unavailable, unknown_template, checkpoint_not_verified for a template without an
+ * nobody's. `made`: what is to be said of one that is to be promoted at once. Throws checkpointing_unavailable, unknown_template, checkpoint_not_verified for a template without an
  * identity, checkpoint_refused, and what its steps throw; whatever it started is gone when it returns.
  */
 export async function createCheckpoint(
@@ -33,6 +35,7 @@ export async function createCheckpoint(
   name: string,
   onStep: OnStep,
   signal: AbortSignal,
+  made: Pick<CheckpointMetadata, 'keepUntil' | 'forImage'> = {},
 ): Promise<CheckpointMetadata> {
   const { runtime, checkpointRepository } = deps;
   const clock = deps.clock ?? systemClock;
@@ -56,6 +59,7 @@ export async function createCheckpoint(
       host,
       fileLocks: template.checkpoint.dump.fileLocks,
       createdAt: new Date(clock.now()).toISOString(),
+      ...made,
     });
   } finally {
     await removed(deps, () => runtime.remove(spec.name));
@@ -135,7 +139,9 @@ export async function createPromoted(
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<Promotion> {
-  const { id } = await createCheckpoint(deps, name, onStep, signal);
+  const { clock = systemClock } = deps;
+  const keepUntil = new Date(clock.now() + PROMOTED_WITHIN_MS).toISOString();
+  const { id } = await createCheckpoint(deps, name, onStep, signal, { keepUntil });
   try {
     return await promoteCheckpoint(deps, id, onStep, signal);
   } catch (error) {

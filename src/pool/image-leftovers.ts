@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { Log } from '../domain/log.ts';
+import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
+import type { Promotions } from './interfaces/promotions.ts';
 
 interface Trial {
   readonly runtime: Pick<ContainerRuntime, 'list' | 'remove'>;
+  readonly checkpointRepository: Pick<CheckpointRepository, 'list' | 'remove'>;
+  readonly promotions: Pick<Promotions, 'status'>;
   readonly log: Log;
 }
 
@@ -26,16 +30,23 @@ export async function removeLeftovers(
   const listed = await deps.trial.runtime.list();
   const recorded = await deps.updates.read(images.map(({ name }) => name));
   for (const [at, { name }] of images.entries())
-    if (recorded[at]?.tried?.node !== deps.node.name) await removeMarked(deps.trial, name, listed);
+    if (recorded[at]?.tried?.node !== deps.node.name) await removeTrial(deps.trial, name, listed);
 }
 
-export async function removeMarked(
-  { runtime, log }: Trial,
+/** The containers of the image's trials, and the checkpoints that were made and went to nobody. */
+export async function removeTrial(
+  { runtime, checkpointRepository, promotions, log }: Trial,
   image: string,
   listed: readonly { readonly name: string }[],
 ): Promise<void> {
   for (const { name } of listed.filter((each) => each.name.startsWith(`demo-${markOf(image)}`))) {
     log.info({ image, container: name }, 'A container that a trial left behind is removed');
     await runtime.remove(name);
+  }  for (const { id, template, metadata } of await checkpointRepository.list()) {
+    if (metadata?.forImage !== image) continue;
+    const { current, earlier } = await promotions.status(template);
+    if (current === id || earlier.includes(id)) continue;
+    log.info({ image, template, checkpoint: id }, 'A checkpoint that a trial left behind is removed');
+    await checkpointRepository.remove(id);
   }
 }

@@ -17,6 +17,8 @@ import { verifyCheckpoint } from './verify-checkpoint.ts';
 import { whileRunning } from './while-running.ts';
 
 export interface TryImageDeps extends CheckpointDeps {
+  /** The name of the image that is tried. */
+  readonly imageName: string;
   readonly node: { readonly name: string; readonly address: string };
 }
 
@@ -26,6 +28,8 @@ export type ImageVerdict =
   | { readonly kind: 'refused'; readonly reason: string };
 
 const SEED_BYTES = 32;
+/** All templates of an image are tried before it goes to visitors. */
+const ADOPTED_WITHIN_MS = 6 * 3_600_000;
 /** What a checkpoint of a sound image may fail of: it could not replace the one that visitors are served from now. */
 const OF_THE_CHECKPOINT: ReadonlySet<ErrorCode> = new Set([
   'checkpoint_failed',
@@ -148,14 +152,16 @@ async function tryCheckpoint(
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<ImageVerdict> {
-  const { promotions, checkpointing, checkpointRepository } = deps;
+  const { promotions, checkpointing, checkpointRepository, clock = systemClock } = deps;
   const { name } = template;
   const isRestored = isRestorable(template) && (await promotions.current([name])).has(name);
   if (!isRestored || checkpointing === undefined || !(await checkpointing.availability()).available)
     return { kind: 'sound', promotable: undefined };
   let made: string | undefined;
   try {
-    made = (await createCheckpoint(deps, name, onStep, signal)).id;
+    // Said before anything counts: should this process be killed, whoever goes on knows what it left.
+    const keepUntil = new Date(clock.now() + ADOPTED_WITHIN_MS).toISOString();
+    made = (await createCheckpoint(deps, name, onStep, signal, { keepUntil, forImage: deps.imageName })).id;
     await verifyCheckpoint(deps, made, onStep, signal);
     return { kind: 'sound', promotable: made };
   } catch (error) {

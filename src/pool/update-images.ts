@@ -29,7 +29,7 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Turn } from './interfaces/turn.ts';
 import type { EventObserver } from './publish-events.ts';
-import { markOf, removeLeftovers, removeMarked } from './image-leftovers.ts';
+import { markOf, removeLeftovers, removeTrial } from './image-leftovers.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
 import { tryImage, type ImageVerdict, type TryImageDeps } from './try-image.ts';
 
@@ -41,7 +41,7 @@ export interface ImageUpdaterDeps {
   readonly turnOf: (task: string) => Turn;
   /** Whether names stand for what they do on this process's node; others try only what needs their labels. */
   readonly decides: () => Promise<boolean>;
-  readonly trial: Omit<TryImageDeps, 'catalogue' | 'mark'>;
+  readonly trial: Omit<TryImageDeps, 'catalogue' | 'mark' | 'imageName'>;
   readonly registry: Pick<NodeRegistry, 'node'>;
   readonly node: { readonly name: string; readonly labels: readonly string[] };
   readonly requestReconcile: () => void;
@@ -223,7 +223,7 @@ export class ImageUpdater {
     const { image, update, pin, seen } = work;
     // It is this process's turn: whatever there is of the image's trials was left by another one.
     const before = await this.#found(image.name);
-    if (update.tried !== undefined) await removeMarked(trial, image.name, await trial.runtime.list());
+    if (update.tried !== undefined) await removeTrial(trial, image.name, await trial.runtime.list());
     if (!(await this.#note(work, { id: before?.id ?? NONE, when: 'first' }, { tried: undefined }))) return;
     const asked = update.asked !== undefined;
     const isFetching = isFetched(image) && (asked || this.#isToBeFetched(image, update.checked));
@@ -340,6 +340,7 @@ export class ImageUpdater {
     const deps: TryImageDeps = {
       ...trial,
       mark: markOf(image.name),
+      imageName: image.name,
       catalogue: {
         all: () => [swapped],
         get: (wanted) => (wanted === name ? swapped : undefined),

@@ -85,8 +85,8 @@ export class ImageProcess {
   readonly log = new LogBook();
   readonly metrics = new Metrics({ templates: ['tiny'], version: 'test' });
   reconciles = 0;
+  readonly files: RepositoryInFolder;
   readonly told: ImageEvent[] = [];
-  readonly #files: RepositoryInFolder;
   readonly #store: Store;
   readonly #agreement: ImageAgreement;
   readonly #updater: ImageUpdater;
@@ -100,7 +100,7 @@ export class ImageProcess {
     const { engine: runtime, checkpointing, log } = this;
     const { promotions, registry: nodes, imagePins: pins, imageUpdates: updates } = ofNode;
     this.#store = ofNode;
-    this.#files = files;
+    this.files = files;
     this.#catalogue = new Catalogue(templates);
     const catalogue = this.#catalogue;
     const decides = (): Promise<boolean> => Promise.resolve(role === 'server');
@@ -169,11 +169,11 @@ export class ImageProcess {
   }
 
   async checkpoints(): Promise<readonly string[]> {
-    return (await this.#files.checkpointRepository.list()).map(({ id }) => id);
+    return (await this.files.checkpointRepository.list()).map(({ id }) => id);
   }
 
   async metadata() {
-    const [only] = await this.#files.checkpointRepository.list();
+    const [only] = await this.files.checkpointRepository.list();
     if (only?.metadata === undefined) throw new Error('a checkpoint was made');
     return only.metadata;
   }

@@ -24,11 +24,17 @@ export interface CheckpointRepository {
   ): Promise<OpenCheckpoint>;
   /** Absent is fine. */
   remove(id: string): Promise<void>;
+  /** Removes what processes left in the midst of their work that are gone. */
+  tidy(): Promise<void>;
 }
 
 export interface StoredCheckpoint {
   readonly id: string;
+  /** Among whose checkpoints it lies. */
+  readonly template: string;
   readonly archive: string;
+  /** Of an archive that lies there without its metadata: since when (ms since the epoch). */
+  readonly loneSinceMs?: number;
   readonly metadata: CheckpointMetadata | undefined;
   readonly problem: string | undefined;
 }
