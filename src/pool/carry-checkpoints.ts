@@ -85,7 +85,7 @@ export class CheckpointCarrier {
 
   /** Throws store_unavailable, checkpoint_share_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
-    const { promotions, trial, checkpointRepository } = this.#deps;
+    const { trial, checkpointRepository } = this.#deps;
     const wanted = await this.#wanted();
     for (const name of this.#arrivals.keys())
       if (!wanted.some(({ template }) => template.name === name)) this.#arrivals.delete(name);

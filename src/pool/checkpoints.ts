@@ -27,8 +27,9 @@ const PROMOTED_WITHIN_MS = 2 * 3_600_000;
 /**
  * Starts the template's app from its image, waits until it is ready, warms it up, waits until no connection is open,
  * looks for what a dump would fail on, and dumps it. It has neither identity nor database then, so the dump holds
- * nobody's. `made`: what is to be said of one that is to be promoted at once. Throws checkpointing_unavailable, unknown_template, checkpoint_not_verified for a template without an
- * identity, checkpoint_refused, and what its steps throw; whatever it started is gone when it returns.
+ * nobody's. `made`: said of one that is to be promoted at once. Throws checkpointing_unavailable, unknown_template,
+ * checkpoint_not_verified for a template without an identity, checkpoint_refused, and what its steps throw; whatever it
+ * started is gone when it returns.
  */
 export async function createCheckpoint(
   deps: CheckpointDeps,

@@ -42,7 +42,8 @@ export async function removeTrial(
   for (const { name } of listed.filter((each) => each.name.startsWith(`demo-${markOf(image)}`))) {
     log.info({ image, container: name }, 'A container that a trial left behind is removed');
     await runtime.remove(name);
-  }  for (const { id, template, metadata } of await checkpointRepository.list()) {
+  }
+  for (const { id, template, metadata } of await checkpointRepository.list()) {
     if (metadata?.forImage !== image) continue;
     const { current, earlier } = await promotions.status(template);
     if (current === id || earlier.includes(id)) continue;

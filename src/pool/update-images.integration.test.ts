@@ -403,43 +403,6 @@ describe('a template with a promoted checkpoint', () => {
     expect(await store.promotions.status('tiny')).toMatchObject({ current: HELD, earlier: [] });
   });
 
-  it.each<[string, (server: ImageProcess, dies: () => Promise<never>) => void]>([
-    ['its container starts', ({ engine }, dies) => void (engine.meanwhile = dies)],
-    ['the checkpoint is dumped', ({ checkpointing }, dies) => void (checkpointing.dump = dies)],
-    ['the checkpoint is restored', ({ checkpointing }, dies) => void (checkpointing.restore = dies)],
-    [
-      'another template of the image is tried',
-      ({ engine, checkpointing: { restored } }, dies) =>
-        void (engine.meanwhile = () => (restored.length > 1 ? dies() : Promise.resolve())),
-    ],
-  ])('has nothing left of one that was killed as %s', async (_, fate) => {
-    const templates = [app, { ...app, name: 'second' }];
-    const server = await settled({ templates });
-    await store.promotions.promote('tiny', HELD);
-    // It does nothing more from here on, not even what would remove anything.
-    const over = new AbortController();
-    const died = new Promise<void>((resolve) => {
-      fate(server, () => {
-        resolve();
-        return new Promise<never>((_resolve, reject) => over.signal.addEventListener('abort', () => reject(over.signal)));
-      });
-    });
-    world.registry = NEW;
-    anHourLater();
-    const killed = server.round().catch(() => undefined);
-    releasers.push('the one that was killed', () => {
-      over.abort();
-      return killed;
-    });
-    await died;
-    const restarted = new ImageProcess(store, server.files, { templates });
-    releasers.push('engine', () => restarted.engine.close());
-    restarted.engine.local.set(NAME, NEW);
-    await restarted.round();
-    const { current } = await store.promotions.status('tiny');
-    expect([await restarted.serves(), await restarted.checkpoints()]).toEqual([NEW.id, [current]]);
-  });
-
   it.each([
     ['none that restores can be made of it', new TryItNowError('restore_failed', 'no clone comes up'), 'refused 1'],
     ['this host fails', new Error('the disk is gone'), 'untried 1'],

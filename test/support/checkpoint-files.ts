@@ -107,7 +107,10 @@ export class RepositoryInFolder implements AsyncDisposable {
     return file;
   }
 
-  async added(overrides: Partial<Parameters<CheckpointRepository['add']>[1]> = {}, content?: Uint8Array): Promise<CheckpointMetadata> {
+  async added(
+    overrides: Partial<Parameters<CheckpointRepository['add']>[1]> = {},
+    content?: Uint8Array,
+  ): Promise<CheckpointMetadata> {
     return this.checkpointRepository.add(await this.archiveFile(content), { ...about, ...overrides });
   }
 

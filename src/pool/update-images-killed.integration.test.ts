@@ -1,0 +1,73 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { RepositoryInFolder } from '../../test/support/checkpoint-files.ts';
+import { HOUR_MS, ImageProcess, NAME, app, image, world } from '../../test/support/image-updating.ts';
+import { silent, startStore, type TestStore } from '../../test/support/store.ts';
+import { Releasers } from '../lifecycle/releasers.ts';
+
+const HELD = 'a'.repeat(16);
+const [OLD, NEW] = [image(1), image(2)];
+let releasers: Releasers;
+let store: TestStore;
+
+beforeAll(async () => {
+  store = await startStore();
+});
+afterAll(async () => {
+  await store[Symbol.asyncDispose]();
+});
+beforeEach(async () => {
+  releasers = new Releasers();
+  await store.clear();
+  world.nowMs = Date.parse('2026-01-02T03:04:05Z');
+  world.registry = OLD;
+  world.faults.clear();
+});
+afterEach(() => releasers.releaseAll(silent));
+
+async function folder(): Promise<RepositoryInFolder> {
+  const files = await RepositoryInFolder.make();
+  releasers.push('files', () => files[Symbol.asyncDispose]());
+  return files;
+}
+
+it.each<[string, (server: ImageProcess, dies: () => Promise<never>) => void]>([
+  ['its container starts', ({ engine }, dies) => void (engine.meanwhile = dies)],
+  ['the checkpoint is dumped', ({ checkpointing }, dies) => void (checkpointing.dump = dies)],
+  ['the checkpoint is restored', ({ checkpointing }, dies) => void (checkpointing.restore = dies)],
+  [
+    'another template of the image is tried',
+    ({ engine, checkpointing: { restored } }, dies) =>
+      void (engine.meanwhile = () => (restored.length > 1 ? dies() : Promise.resolve())),
+  ],
+])('a trial has nothing left of one that was killed as %s', async (_, fate) => {
+  const templates = [app, { ...app, name: 'second' }];
+  const server = new ImageProcess(store, await folder(), { templates });
+  releasers.push('engine', () => server.engine.close());
+  server.engine.local.set(NAME, OLD);
+  await server.round();
+  await store.promotions.promote('tiny', HELD);
+  // It does nothing more from here on, not even what would remove anything.
+  const over = new AbortController();
+  const died = new Promise<void>((resolve) => {
+    fate(server, () => {
+      resolve();
+      return new Promise<never>((_resolve, reject) =>
+        over.signal.addEventListener('abort', () => reject(new Error('the test is over'))),
+      );
+    });
+  });
+  world.registry = NEW;
+  world.nowMs += HOUR_MS;
+  const killed = server.round().catch(() => undefined);
+  releasers.push('the one that was killed', () => {
+    over.abort();
+    return killed;
+  });
+  await died;
+  const restarted = new ImageProcess(store, server.files, { templates });
+  releasers.push('engine', () => restarted.engine.close());
+  restarted.engine.local.set(NAME, NEW);
+  await restarted.round();
+  const { current } = await store.promotions.status('tiny');
+  expect([await restarted.serves(), await restarted.checkpoints()]).toEqual([NEW.id, [current]]);
+});
