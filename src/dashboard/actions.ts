@@ -79,6 +79,20 @@ const POOLS = {
   },
 } as const satisfies Record<string, Act>;
 
+const TEMPLATES = {
+  'templates.reload': {
+    action: 'templates.reload',
+    button: 'Reload',
+    question: (_, { changes = '' }) =>
+      changes === ''
+        ? 'Have every server and worker read its templates again?'
+        : `Have every server and worker go by its files? Here that means ${changes}. Visits go on.`,
+    call: () => ({ method: 'POST', path: '/templates/reload', body: {} }),
+    done: (_, { changes }) => `${reloadedOf(changes)} The others follow within seconds; below is who has.`,
+    back: () => '/templates',
+  },
+} as const satisfies Record<string, Act>;
+
 const INSTANCES = {
   'instance.release': {
     action: 'instance.release',
@@ -355,11 +369,20 @@ const HOST = {
 } as const satisfies Record<string, Act>;
 
 /** Every action that the commands have, as a call of the API that they use: what it checks and keeps holds here too. */
-export const ACTS = { ...POOLS, ...INSTANCES, ...QUEUE, ...NODES, ...IMAGES, ...NETWORKS, ...HOST, ...OTHERS };
+export const ACTS = {
+  ...{ ...POOLS, ...TEMPLATES, ...INSTANCES, ...QUEUE, ...NODES },
+  ...{ ...IMAGES, ...NETWORKS, ...HOST, ...OTHERS },
+};
 export type ActName = keyof typeof ACTS;
 
 export function actNamed(name: string): Act | undefined {
   return Object.hasOwn(ACTS, name) ? ACTS[name as ActName] : undefined;
+}
+
+function reloadedOf(changes: unknown): string {
+  const kinds = Array.isArray(changes) ? (changes as readonly { readonly change: string }[]) : [];
+  const changed = kinds.filter(({ change }) => change !== 'unchanged').length;
+  return changed === 0 ? 'No template has changed here.' : `Reloaded here: ${changed} of ${kinds.length} have changed.`;
 }
 
 function reasonOf({ reason = '' }: Fields): object {

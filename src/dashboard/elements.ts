@@ -26,6 +26,13 @@ export function output(text: string): Html {
   return html`<pre class="output" tabindex="0">${stripControlCharacters(text, 'lines')}</pre>`;
 }
 
+/** A sentence, and below it the lines that belong to it, as they stand. */
+export function inLines(text: string): Html {
+  const [first = '', ...rest] = text.split('\n');
+  const lines = rest.map((line) => line.replace(/^ {2}(- )?/, ''));
+  return html`<p>${said(first)}</p>${rest.length > 0 && html`<ul class="lines-of">${lines.map((line) => html`<li>${said(line)}</li>`)}</ul>`}`;
+}
+
 export function badge(text: string, tone: Tone): Html {
   return html`<span class="badge" data-tone="${tone}">${text}</span>`;
 }
@@ -50,7 +57,10 @@ export function liveBlock(key: string, content: Html): Html {
 
 /** What is wrong with a part, where its figures would be. */
 function troubleNotice({ message, remedy }: Trouble): Html {
-  return notice('bad', html`<p><strong>This cannot be shown right now.</strong> ${said(message)}.</p><p>${remedy}</p>`);
+  return notice(
+    'bad',
+    html`<p><strong>This cannot be shown right now.</strong> ${said(message)}.</p><p>${withCode(remedy)}</p>`,
+  );
 }
 
 export function shown<T>(part: Part<T>, render: (value: T) => Html): Html {

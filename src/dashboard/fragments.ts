@@ -5,6 +5,7 @@ import { demandOf } from '../domain/pool-sample.ts';
 import { sparkline } from './sparkline.ts';
 import { jobList } from './pages/checkpoints.ts';
 import { doctorProgress, findingList } from './pages/doctor.ts';
+import { processTable } from './pages/templates.ts';
 import { problemsOf } from './problems.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -13,13 +14,14 @@ export type Fragments = ReadonlyMap<string, Html>;
 
 /** Of parts that do not answer there is none: what was read last stays, and the problems say so. */
 export function fragmentsOf(snapshot: Snapshot): Fragments {
-  const { pools, queue, nodes } = snapshot;
+  const { pools, queue, nodes, catalogue } = snapshot;
   return new Map<string, Html>([
     ['clock', clockOf(snapshot)],
     ['problems', problemList(snapshot)],
     ['jobs.checkpoint', jobList(snapshot.jobs, 'checkpoint.')],
     ['doctor.progress', doctorProgress(snapshot.jobs)],
     ['doctor.findings', findingList(snapshot.diagnosed)],
+    ...('value' in catalogue ? [['templates.processes', processTable(catalogue)] as const] : []),
     ...('value' in pools ? pools.value.flatMap((pool) => [...ofPool(pool), ...ofHistory(pool, snapshot)]) : []),
     ...('value' in queue ? ofQueue(queue.value) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),

@@ -8,6 +8,7 @@ const NAVIGATION = [
   ['/instances', 'Instances'],
   ['/queue', 'Queue'],
   ['/nodes', 'Nodes'],
+  ['/templates', 'Templates'],
   ['/images', 'Images'],
   ['/checkpoints', 'Checkpoints'],
   ['/networks', 'Networks'],

@@ -15,6 +15,7 @@ import { overviewPage } from './pages/overview.ts';
 import { poolPage } from './pages/pool.ts';
 import { queuePage } from './pages/queue.ts';
 import { auditPage, sessionsPage } from './pages/records.ts';
+import { templatesPage } from './pages/templates.ts';
 import { webhooksPage } from './pages/webhooks.ts';
 import { clockOf } from './fragments.ts';
 import { part } from './snapshot.ts';
@@ -27,6 +28,7 @@ export function pageRoutes(app: App, dashboard: Dashboard): void {
   standing(app, dashboard);
   instanceRoutes(app, dashboard);
   nodeRoutes(app, dashboard);
+  templateRoute(app, dashboard);
   imageRoute(app, dashboard);
   listRoutes(app, dashboard);
 }
@@ -117,6 +119,18 @@ function nodeRoutes(app: App, { operators, snapshots, send }: Dashboard): void {
       title: said(node.name),
       place: '/nodes',
       body: nodePage(view, node, snapshot),
+      live: true,
+    }));
+  });
+}
+
+function templateRoute(app: App, { operators, snapshots, send }: Dashboard): void {
+  app.get('/templates', async (request, reply) => {
+    const [plan, { catalogue }] = await Promise.all([part(operators.reloadTemplates(true)), snapshots.now()]);
+    return send(request, reply, (view) => ({
+      title: 'Templates',
+      place: '/templates',
+      body: templatesPage(view, plan, catalogue),
       live: true,
     }));
   });

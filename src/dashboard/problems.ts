@@ -1,4 +1,4 @@
-import type { ImageSnapshot, NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import type { CatalogueState, ImageSnapshot, NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
 import { counted, said, type Tone } from './elements.ts';
 import type { Part, Snapshot } from './snapshot.ts';
 
@@ -15,9 +15,9 @@ const WEIGHT: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, busy: 2, quiet
 
 /** What an operator should know of first, the worst first. */
 export function problemsOf(snapshot: Snapshot): readonly Problem[] {
-  const { pools, queue, nodes, images, quarantined, atMs, diagnosed } = snapshot;
+  const { pools, queue, nodes, images, catalogue, quarantined, atMs, diagnosed } = snapshot;
   const troubles = new Map(
-    [pools, nodes, queue, images].flatMap((part: Part<unknown>) =>
+    [pools, nodes, queue, images, catalogue].flatMap((part: Part<unknown>) =>
       'trouble' in part ? [[part.trouble.message, part.trouble] as const] : [],
     ),
   );
@@ -30,6 +30,7 @@ export function problemsOf(snapshot: Snapshot): readonly Problem[] {
     ...('value' in pools ? pools.value.flatMap(ofPool) : []),
     ...('value' in queue ? ofQueue(queue.value, atMs) : []),
     ...('value' in nodes ? ofNodes(nodes.value) : []),
+    ...('value' in catalogue ? ofCatalogue(catalogue.value, atMs) : []),
     ...('value' in images ? images.value.flatMap(ofImage) : []),
     ...ofQuarantine(quarantined),
     ...ofDoctor(diagnosed),
@@ -175,6 +176,28 @@ function ofNode({ name, state, heartbeat, obstacles }: NodeSnapshot): readonly P
     path,
     remedy: `${said(reason).slice(0, 200)}.`,
   }));
+}
+
+/** After a reload the others follow within three seconds, and say so with their next word. */
+const FOLLOWED_WITHIN_MS = 15_000;
+
+function ofCatalogue({ processes }: CatalogueState, now: number): readonly Problem[] {
+  const path = '/templates';
+  const refused = processes.filter(({ catalogue }) => catalogue?.problem !== undefined);
+  if (refused.length > 0) {
+    const who = refused.map(({ role, host }) => `the ${role} on ${said(host)}`);
+    const [verb, text] = [refused.length === 1 ? 'has' : 'have', [...new Set(who)].slice(0, NAMED).join(', ')];
+    const remedy = 'It goes by what was before; the page says what is wrong in its file.';
+    return [{ tone: 'warn', text: `${text} ${verb} refused its templates`.replace(/^t/, 'T'), path, remedy }];
+  }
+  const known = processes.flatMap(({ catalogue }) => (catalogue === undefined ? [] : [catalogue]));
+  const newest = Math.max(...known.map(({ sinceMs }) => sinceMs));
+  const revisions = new Set(known.map(({ revision }) => revision)).size;
+  if (revisions < 2 || now - newest < FOLLOWED_WITHIN_MS) return [];
+  const remedy = 'Visitors get one version or the other. Give each host the same file, then reload.';
+  return [
+    { tone: 'warn', text: `Servers and workers go by ${revisions} different catalogues of templates`, path, remedy },
+  ];
 }
 
 function ofImage({ name, refused, checked }: ImageSnapshot): readonly Problem[] {

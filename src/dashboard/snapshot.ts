@@ -2,6 +2,7 @@ import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '.
 import type { Diagnosed, OperatorJob } from '../domain/operator-job.ts';
 import type { PoolSample } from '../domain/pool-sample.ts';
 import type {
+  CatalogueState,
   ImageSnapshot,
   InstanceSnapshot,
   NodeSnapshot,
@@ -26,6 +27,7 @@ export interface Snapshot {
   readonly queue: Part<QueueInfo>;
   readonly nodes: Part<readonly NodeSnapshot[]>;
   readonly images: Part<readonly ImageSnapshot[]>;
+  readonly catalogue: Part<CatalogueState>;
   /** By template, the oldest sample first; none of those that cannot be read. */
   readonly history: ReadonlyMap<string, readonly PoolSample[]>;
   /** What could not be taken down; none where that cannot be read. */
@@ -64,17 +66,18 @@ export class Snapshots {
   }
 
   async #look(): Promise<Snapshot> {
-    const [pools, queue, nodes, images] = await Promise.all([
+    const [pools, queue, nodes, images, catalogue] = await Promise.all([
       part(this.#operators.pools()),
       part(this.#operators.queue()),
       part(this.#operators.nodes()),
       part(this.#operators.images()),
+      part(this.#operators.catalogue()),
     ]);
     const history =
       'value' in pools ? await this.#samples(pools.value.map(({ template }) => template)) : this.#history.of;
     const quarantined = await this.#quarantined(pools);
     const [jobs, diagnosed] = [this.#operators.jobs(), this.#operators.diagnosed()];
-    return { atMs: Date.now(), pools, queue, nodes, images, history, quarantined, jobs, diagnosed };
+    return { atMs: Date.now(), pools, queue, nodes, images, catalogue, history, quarantined, jobs, diagnosed };
   }
 
   /** Asked for only while something is leaving. */

@@ -1,7 +1,7 @@
 import { ERROR_CATALOGUE, type TryItNowError } from '../../domain/errors.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import type { Act, Fields } from '../actions.ts';
-import { notice, said } from '../elements.ts';
+import { inLines, notice, said, withCode } from '../elements.ts';
 import { hiddenFields } from '../forms.ts';
 
 export interface LoginOptions {
@@ -69,8 +69,8 @@ ${hiddenFields({ ...fields, sure: 'yes' })}\
 export function failureBody(error: TryItNowError, back: string, requestId: string): Html {
   const { title, remedy } = ERROR_CATALOGUE[error.code];
   return html`<h1>${title}</h1>
-<p>${said(error.message)}.</p>
-<p>${remedy}</p>
+${inLines(`${error.message}${error.message.includes('\n') ? '' : '.'}`)}
+<p>${withCode(remedy)}</p>
 <p><a class="button" href="${back}">${error.retryable ? 'Try again' : 'Back'}</a></p>
 <p class="hint"><code>${error.code}</code> · request ${requestId}</p>`;
 }

@@ -21,7 +21,7 @@ import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instan
 import type { NodeSnapshot } from '../../pool/operate-nodes.ts';
 import type { WantedEvent } from '../../pool/operate-pool-events.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
-import type { Reloaded, ReloadPlan } from '../../pool/reload-templates.ts';
+import type { PlannedChange, Reloaded, ReloadPlan } from '../../pool/reload-templates.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
 
 export type {
@@ -30,9 +30,11 @@ export type {
   ImageSnapshot,
   InstanceSnapshot,
   NodeSnapshot,
+  PlannedChange,
   PoolSnapshot,
   QueueInfo,
   QueuedTask,
+  ReloadPlan,
   WebhookSnapshot,
 };
 
@@ -65,7 +67,7 @@ export interface PoolOperators {
 /** A server or worker, and what it goes by. */
 export type CatalogueProcess = Pick<RunningProcess, 'role' | 'host' | 'pid' | 'node' | 'catalogue'>;
 
-interface CatalogueState {
+export interface CatalogueState {
   readonly revision: string;
   readonly templates: readonly { readonly name: string; readonly version: string }[];
   readonly processes: readonly CatalogueProcess[];
