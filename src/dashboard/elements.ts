@@ -30,7 +30,8 @@ export function output(text: string): Html {
 export function inLines(text: string): Html {
   const [first = '', ...rest] = text.split('\n');
   const lines = rest.map((line) => line.replace(/^ {2}(- )?/, ''));
-  return html`<p>${said(first)}</p>${rest.length > 0 && html`<ul class="lines-of">${lines.map((line) => html`<li>${said(line)}</li>`)}</ul>`}`;
+  const list = html`<ul class="lines-of">${lines.map((line) => html`<li>${said(line)}</li>`)}</ul>`;
+  return html`<p>${said(first)}</p>${lines.length > 0 && list}`;
 }
 
 export function badge(text: string, tone: Tone): Html {

@@ -27,6 +27,7 @@ const PAGES = [
   '/queue',
   '/nodes',
   '/nodes/node0',
+  '/templates',
   '/images',
   '/networks',
   '/webhooks',

@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { stringify } from 'yaml';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
+import { DashboardLogin } from '../support/dashboard-login.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY } from '../support/operator.ts';
 import { claimPorts, type ClaimedPorts } from '../support/port-ranges.ts';
@@ -147,6 +148,11 @@ async function standing(template: string, count: number): Promise<readonly Idle[
   });
 }
 
+/** The row of the table in which this is the name. */
+function rowOf(page: string, template: string): string {
+  return page.split('<tr role="row">').find((row) => row.includes(`<span>${template}</span>`)) ?? '';
+}
+
 async function acquire(template: string): Promise<{ readonly status: number; readonly json: unknown }> {
   const answer = await fetch(`${server.api}/api/v1/demo/acquire`, {
     method: 'POST',
@@ -277,6 +283,39 @@ describe('a reload of the templates', () => {
     expect(wrong.output).toMatch(/worker .* goes by what was before, \w{12}: The templates have 1 problem/);
     await copyFile(file, copy);
     expect((await command()).code).toBe(0);
+  });
+
+  it('in the dashboard says what would change or why it is refused, and then who has followed', async () => {
+    const login = await DashboardLogin.withKey(adminUrl, OPERATOR_KEY);
+    await write([HELLO, { ...DOCS, title: 'Handbook' }, WIKI]);
+    const before = await catalogue();
+    const planned = await login.page('/templates');
+    expect(rowOf(planned, 'docs')).toMatch(/changed.*title/s);
+    expect(rowOf(planned, 'wiki')).toMatch(/added/);
+    const asked = await (await login.act('templates.reload', { changes: 'added: wiki', sure: '' })).text();
+    expect(asked).toContain('Here that means added: wiki. Visits go on.');
+    expect((await catalogue()).revision).toBe(before.revision);
+
+    await writeFile(file, stringify({ templates: [HELLO, { ...DOCS, titel: 'Handbook' }] }));
+    const line = /templates\.yaml:\d+:\d+[^<]*titel/;
+    expect(await login.page('/templates')).toMatch(line);
+    const refused = await login.act('templates.reload');
+    expect([refused.status, await refused.text()]).toEqual([422, expect.stringMatching(line)]);
+    expect((await catalogue()).revision).toBe(before.revision);
+
+    await copyFile(copy, file);
+    const done = await login.act('templates.reload');
+    expect(done.headers.get('location')).toContain('Reloaded+here%3A+2+of+3+have+changed');
+    const { revision } = await catalogue();
+    expect(revision).not.toBe(before.revision);
+    await eventually(async () => {
+      const page = await login.page('/templates');
+      expect(page.match(new RegExp(`>${revision}<`, 'g'))).toHaveLength(2);
+      expect(page).toContain('Nothing: the files say what this server goes by.');
+    });
+    const entries = (await admin('GET', '/audit?limit=2')).json['entries'] as readonly object[];
+    expect(entries[0]).toMatchObject({ action: 'templates.reload', outcome: 'done' });
+    expect(entries[1]).toMatchObject({ action: 'templates.reload', outcome: 'invalid_templates' });
   });
 
   it('of two at once does one after the other, and ends with what the file says', async () => {

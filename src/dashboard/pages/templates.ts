@@ -1,3 +1,4 @@
+import { NO_NODE } from '../../domain/node.ts';
 import type { CatalogueProcess, CatalogueState, PlannedChange, ReloadPlan } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import {
@@ -23,12 +24,13 @@ const TONES: Readonly<Record<Kind, Tone>> = { added: 'good', changed: 'busy', re
 
 /** What a reload would change, and which process goes by what. */
 export function templatesPage(view: View, plan: Part<ReloadPlan>, catalogue: Part<CatalogueState>): Html {
+  const changes = 'value' in plan ? summary(plan.value) : '';
   return html`${section(
     'What a reload would change',
     html`<p class="hint">This server has read its files just now, and goes on as before. A reload has it go by them, \
 and every other server and worker by the files of its own host. Visits go on as they began.</p>
 ${planned(plan)}
-${actions(view, [actForm(view, 'templates.reload', { hidden: { changes: 'value' in plan ? summary(plan.value) : '' } })])}`,
+${actions(view, [actForm(view, 'templates.reload', { hidden: { changes } })])}`,
   )}
 ${section('Who goes by what', liveBlock('templates.processes', processTable(catalogue)))}`;
 }
@@ -39,6 +41,7 @@ function planned(plan: Part<ReloadPlan>): Html {
   return shown(plan, ({ changes, warnings }) => {
     const changed = changes.filter(({ kind }) => kind !== 'unchanged');
     const rest = changes.length - changed.length;
+    const staying = counted(rest, 'template stays as it is', 'templates stay as they are');
     return html`${warnings.map((warning) => notice('warn', said(warning)))}${
       changed.length === 0
         ? html`<p>Nothing: the files say what this server goes by.</p>`
@@ -48,7 +51,7 @@ function planned(plan: Part<ReloadPlan>): Html {
             changed.map(row),
             '',
           )
-    }${changed.length > 0 && rest > 0 && html`<p class="hint">${counted(rest, 'template stays', 'templates stay')} as it is.</p>`}`;
+    }${changed.length > 0 && rest > 0 && html`<p class="hint">${staying}.</p>`}`;
   });
 }
 
@@ -78,7 +81,7 @@ export function processTable(catalogue: Part<CatalogueState>): Html {
       ['Process', 'Node', 'Goes by', 'Since', 'State'],
       processes.map((each) => [
         html`${each.role} <span class="id">${said(each.host)}/${each.pid}</span>`,
-        each.node === 'none' ? 'none' : link(`/nodes/${encodeURIComponent(each.node)}`, said(each.node)),
+        each.node === NO_NODE ? 'none' : link(`/nodes/${encodeURIComponent(each.node)}`, said(each.node)),
         html`<span class="id">${said(each.catalogue?.revision ?? 'not said')}</span>`,
         ago(each.catalogue?.sinceMs, ''),
         stateOf(each, usual),
