@@ -301,6 +301,7 @@ const OTHERS = {
     action: 'sessions.end',
     button: 'Log out',
     danger: true,
+    question: (_, { who = '' }) => `Log ${who === '' ? 'them' : who} out? They can log in again.`,
     call: (on) => ({ method: 'DELETE', path: `/sessions/${encodeURIComponent(on)}` }),
     done: () => 'They are logged out.',
     back: () => '/sessions',

@@ -31,7 +31,7 @@ export function inLines(text: string): Html {
   const [first = '', ...rest] = text.split('\n');
   const lines = rest.map((line) => line.replace(/^ {2}(- )?/, ''));
   const list = html`<ul class="lines-of">${lines.map((line) => html`<li>${said(line)}</li>`)}</ul>`;
-  return html`<p>${said(first)}</p>${lines.length > 0 && list}`;
+  return html`<p>${withCode(first)}</p>${lines.length > 0 && list}`;
 }
 
 export function badge(text: string, tone: Tone): Html {
@@ -78,9 +78,13 @@ export function ahead(ms: number): Html {
   return time(ms, ms <= Date.now() ? 'now' : `in ${distance(new Date(ms).toISOString())}`);
 }
 
+/** `2026-11-29 21:45:39 UTC`. */
+export function exactly(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
 function time(ms: number, text: string): Html {
-  const iso = new Date(ms).toISOString();
-  return html`<time datetime="${iso}" title="${iso.slice(0, 19).replace('T', ' ')} UTC">${text}</time>`;
+  return html`<time datetime="${new Date(ms).toISOString()}" title="${exactly(ms)}">${text}</time>`;
 }
 
 /** Rows, on a phone each a card of its own; roles are spelled out, since styles that make cards of rows take them. */

@@ -124,10 +124,7 @@ function ofNode({
       `node.${name}.heard`,
       html`${heartbeatAgeMs === undefined ? 'silent' : `${Math.round(heartbeatAgeMs / 1_000)} s ago`}`,
     ],
-    [
-      `node.${name}.instances`,
-      html`${counted(ready, 'ready', 'ready')}, ${assigned} out, ${warming} warming, ${leaving} leaving`,
-    ],
+    [`node.${name}.instances`, html`${ready} ready, ${assigned} with visitors, ${warming} warming, ${leaving} leaving`],
     [`node.${name}.ports`, html`${freePorts}`],
   ];
 }

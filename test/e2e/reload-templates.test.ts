@@ -297,7 +297,7 @@ describe('a reload of the templates', () => {
     expect((await catalogue()).revision).toBe(before.revision);
 
     await writeFile(file, stringify({ templates: [HELLO, { ...DOCS, titel: 'Handbook' }] }));
-    const line = /templates\.yaml:\d+:\d+[^<]*titel/;
+    const line = /<li>[^<]*templates\.yaml:\d+: templates\[1\]\.titel is not known; did you mean title\?<\/li>/;
     expect(await login.page('/templates')).toMatch(line);
     const refused = await login.act('templates.reload');
     expect([refused.status, await refused.text()]).toEqual([422, expect.stringMatching(line)]);

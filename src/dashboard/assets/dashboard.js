@@ -6,13 +6,38 @@ const RETRY_MS = 5000;
 
 let stream;
 let lastAt = '';
-/** What came for a place that the focus was in, so that it is not lost. */
+/** What came for a place that was in use, so that it is not lost. */
 const held = new Map();
 
 function put(place, html) {
   // Escaped where it was made; scripts in it would not run.
-  if (place.contains(document.activeElement)) held.set(place, html);
-  else place.innerHTML = html;
+  if (isInUse(place)) held.set(place, html);
+  else replace(place, html);
+}
+
+/** The focus is in it, or some of it is marked, perhaps to be copied. */
+function isInUse(place) {
+  const marked = document.getSelection();
+  return (
+    place.contains(document.activeElement) ||
+    (marked !== null && !marked.isCollapsed && marked.containsNode(place, true))
+  );
+}
+
+/** What was unfolded stays so; its heading may have another number. */
+function replace(place, html) {
+  const name = (summary) => summary.textContent.replace(/\d+/g, '');
+  const unfolded = new Set([...place.querySelectorAll('details[open] > summary')].map(name));
+  place.innerHTML = html;
+  for (const summary of place.querySelectorAll('details > summary'))
+    summary.parentElement.open = unfolded.has(name(summary));
+}
+
+function release() {
+  for (const [place, html] of [...held]) {
+    held.delete(place);
+    put(place, html);
+  }
 }
 
 function show(fragments) {
@@ -54,14 +79,8 @@ async function comeBack() {
 }
 
 if (main !== null) {
-  document.addEventListener('focusout', () =>
-    setTimeout(() => {
-      for (const [place, html] of [...held]) {
-        held.delete(place);
-        put(place, html);
-      }
-    }),
-  );
+  document.addEventListener('focusout', () => setTimeout(release));
+  document.addEventListener('selectionchange', release);
   // A browser keeps few connections to one server, so pages that nobody looks at hold none.
   document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
   if (!document.hidden) open();

@@ -1,6 +1,6 @@
 import type { Diagnosed, Finding, OperatorJob } from '../../domain/operator-job.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { badge, counted, empty, liveBlock, said, section, withCode, type Tone } from '../elements.ts';
+import { badge, counted, empty, exactly, liveBlock, said, section, withCode, type Tone } from '../elements.ts';
 import { actForm, actions } from '../forms.ts';
 import type { View } from '../layout.ts';
 
@@ -39,7 +39,7 @@ export function findingList(diagnosed: Diagnosed | undefined): Html {
   const [fine, unchecked] = [of('ok'), of('not_looked_at')];
   return section(
     'What it found',
-    html`<p>As of ${new Date(atMs).toISOString().slice(0, 19).replace('T', ' ')} UTC: \
+    html`<p>As of ${exactly(atMs)}: \
 ${counted(of('failure').length, 'failure', 'failures')}, ${counted(of('warning').length, 'warning', 'warnings')}.</p>
 ${needs.length > 0 && list(needs)}
 ${unchecked.length > 0 && more(`Unchecked: ${unchecked.length}`, unchecked)}

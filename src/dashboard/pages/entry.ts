@@ -68,9 +68,10 @@ ${hiddenFields({ ...fields, sure: 'yes' })}\
 
 export function failureBody(error: TryItNowError, back: string, requestId: string): Html {
   const { title, remedy } = ERROR_CATALOGUE[error.code];
+  const { message } = error;
   return html`<h1>${title}</h1>
-${inLines(`${error.message}${error.message.includes('\n') ? '' : '.'}`)}
-<p>${withCode(remedy)}</p>
+${inLines(message.includes('\n') ? message : `${message}.`)}
+${!message.includes(remedy.replace(/\.$/, '')) && html`<p>${withCode(remedy)}</p>`}
 <p><a class="button" href="${back}">${error.retryable ? 'Try again' : 'Back'}</a></p>
 <p class="hint"><code>${error.code}</code> · request ${requestId}</p>`;
 }

@@ -1,6 +1,6 @@
 import type { ImageSnapshot } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, ahead, badge, empty, facts, notice, said, section, shown, type Tone } from '../elements.ts';
+import { ago, ahead, badge, capital, empty, facts, notice, said, section, shown, type Tone } from '../elements.ts';
 import { actForm, actions, input } from '../forms.ts';
 import type { View } from '../layout.ts';
 import type { Part } from '../snapshot.ts';
@@ -30,14 +30,17 @@ function one(view: View, image: ImageSnapshot): Html {
     said(name),
     html`${
       refused?.why === 'failed' &&
-      notice('bad', html`<p><strong>A new image is refused, and reaches nobody.</strong> ${said(refused.reason)}</p>`)
+      notice(
+        'bad',
+        html`<p><strong>A new image is refused, and reaches nobody.</strong> ${capital(said(refused.reason))}.</p>`,
+      )
     }${
       problem !== undefined && notice('warn', `Nobody can say whether there is a new one: ${said(problem.reason)}`)
     }${facts([
       ['State', badge(state, TONES[state])],
       ['Now', tried === undefined ? undefined : `${said(tried.node)}: ${said(tried.step)}`],
       ['Templates', templates.join(', ')],
-      ['Visitors get', pin === undefined ? 'nothing so far' : identity(pin)],
+      ['Visitors get', pin === undefined ? withoutPin(state) : identity(pin)],
       ['Decided on', pin === undefined ? undefined : said(pin.node)],
       ['Before', former === undefined ? undefined : html`${identity(former.pin)}, until ${ago(former.untilMs)}`],
       ['Not taken', refused === undefined ? undefined : html`${identity(refused)}, ${ago(refused.atMs)}`],
@@ -46,6 +49,11 @@ function one(view: View, image: ImageSnapshot): Html {
       ['Next check', nextCheckMs === undefined ? undefined : ahead(nextCheckMs)],
     ])}${state !== 'unchecked' && actions(view, forms(view, image))}`,
   );
+}
+
+/** Where nobody looks for new ones, each host has what it found under the name. */
+function withoutPin(state: ImageSnapshot['state']): string {
+  return state === 'unchecked' ? 'what each host has under this name' : 'nothing so far';
 }
 
 function forms(view: View, { name, held, former }: ImageSnapshot): readonly Html[] {

@@ -70,7 +70,7 @@ ${table(
       ago(createdAtMs),
       state === 'assigned' && deadlineMs !== null ? ahead(deadlineMs) : '',
     ]),
-  all.length === 0 ? 'There is no such instance right now.' : 'None is like that. Search for less of it.',
+  all.length === 0 ? 'There is no such instance right now.' : 'No instance matches. Search for something shorter.',
 )}`;
 }
 

@@ -52,11 +52,11 @@ function card({ template, stats }: PoolSnapshot, fragments: Fragments): Html {
 ${value('ready-line')}
 <p class="demand">${value('demand')}</p>
 <dl class="figures">${[
-    ['out', value('assigned')] as const,
+    ['with visitors', value('assigned')] as const,
     ['warming', value('warming')] as const,
     ['waiting', value('waiting')] as const,
     ['leaving', value('leaving')] as const,
-    ['most', html`${stats.capacity}`] as const,
+    ['at most', html`${stats.capacity}`] as const,
   ].map(([name, figure]) => html`<div><dt>${name}</dt><dd>${figure}</dd></div>`)}</dl>
 </li>`;
 }

@@ -34,7 +34,7 @@ ${purge(view)}`;
 function consumerTable(consumers: QueueInfo['consumers'], value: (key: string) => Html): Html {
   return table(
     'Consumers',
-    ['Consumer', 'Waiting', 'In flight', 'Again', 'Workers asking'],
+    ['Consumer', 'Waiting', 'In flight', 'Redelivered', 'Free workers'],
     consumers.map(({ name }) => [
       html`<span class="id">${said(name)}</span>`,
       ...['pending', 'in-flight', 'redelivered', 'waiting'].map((figure) => value(`consumer.${name}.${figure}`)),

@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../../pool/interfaces/audit-log.ts';
 import type { ListedSession } from '../../pool/interfaces/operator-sessions.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, ahead, badge, said, table, type Tone } from '../elements.ts';
+import { ago, ahead, badge, exactly, said, table, type Tone } from '../elements.ts';
 import { actForm } from '../forms.ts';
 import type { View } from '../layout.ts';
 
@@ -13,7 +13,7 @@ export function auditPage(entries: readonly AuditEntry[], limit: number): Html {
     'What operators did',
     ['When', 'Who', 'Action', 'On', 'Outcome'],
     entries.map(({ atMs, who, action, on, outcome }) => [
-      ago(atMs),
+      html`${exactly(atMs)} <small>${ago(atMs)}</small>`,
       html`<span class="id">${said(who)}</span>`,
       said(action),
       html`<span class="id">${said(on)}</span>`,
@@ -33,7 +33,7 @@ export function sessionsPage(view: View, sessions: readonly ListedSession[]): Ht
       html`<code>${said(from)}</code>`,
       ago(sinceMs),
       ahead(untilMs),
-      actForm(view, 'sessions.end', { on: id, label: `Log out ${said(who)}` }),
+      actForm(view, 'sessions.end', { on: id, hidden: { who }, label: `Log out ${said(who)}` }),
     ]),
     'Nobody is logged in with a browser.',
   );

@@ -13,6 +13,7 @@ import {
   section,
   shown,
   table,
+  withCode,
   type Tone,
 } from '../elements.ts';
 import { actForm, actions } from '../forms.ts';
@@ -37,17 +38,17 @@ ${section('Who goes by what', liveBlock('templates.processes', processTable(cata
 
 function planned(plan: Part<ReloadPlan>): Html {
   if ('trouble' in plan && plan.trouble.code === 'invalid_templates')
-    return notice('bad', html`${inLines(plan.trouble.message)}<p>${plan.trouble.remedy}</p>`);
+    return notice('bad', html`${inLines(plan.trouble.message)}<p>${withCode(plan.trouble.remedy)}</p>`);
   return shown(plan, ({ changes, warnings }) => {
     const changed = changes.filter(({ kind }) => kind !== 'unchanged');
     const rest = changes.length - changed.length;
     const staying = counted(rest, 'template stays as it is', 'templates stay as they are');
-    return html`${warnings.map((warning) => notice('warn', said(warning)))}${
+    return html`${warnings.map((warning) => notice('warn', `${said(warning)}.`))}${
       changed.length === 0
         ? html`<p>Nothing: the files say what this server goes by.</p>`
         : table(
             'Changes',
-            ['Template', 'Change', 'What is said otherwise', 'Ready, replaced', 'Visits that go on'],
+            ['Template', 'Change', 'Keys', 'Ready ones replaced', 'Visits that go on'],
             changed.map(row),
             '',
           )
@@ -58,7 +59,13 @@ function planned(plan: Part<ReloadPlan>): Html {
 function row(change: PlannedChange) {
   const { name, kind, replaced, visitors } = change;
   const keys = change.kind === 'changed' ? change.keys.join(', ') : '';
-  return [said(name), badge(kind, TONES[kind]), html`<code>${said(keys)}</code>`, replaced, visitors];
+  return [
+    said(name),
+    badge(kind, TONES[kind]),
+    keys === '' ? '' : html`<code>${said(keys)}</code>`,
+    replaced,
+    visitors,
+  ];
 }
 
 /** For the question before it is done. */
