@@ -7,6 +7,7 @@ import { OPERATOR_ROLES, type OperatorRole } from '../../src/domain/operator-rol
 import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { DashboardLogin, send } from '../support/dashboard-login.ts';
+import { respectsTheReader } from '../support/dashboard-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, askAdmin, operatorOf } from '../support/operator.ts';
 import { triesEveryRole } from '../support/operator-roles.ts';
@@ -396,39 +397,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
     await page.close();
   });
 
-  it('every page is walked by keyboard, with the focus to be seen', async () => {
-    const page = await open();
-    for (const path of PAGES) {
-      await page.goto(`${base}${path}`);
-      const walked = await walk(page);
-      expect([path, walked.filter(({ visible }) => !visible)]).toEqual([path, []]);
-      expect(walked.map(({ name }) => name).slice(0, 3)).toEqual(['Skip to the content', 'Try It Now', 'Overview']);
-    }
-    await page.close();
-  });
-
-  it('leaves alone what somebody fills in, has the focus on, has marked or unfolded while things change', async () => {
-    const page = await open();
-    await page.goto(`${base}/pools/tiny`);
-    await page.fill('[name=target]', '7');
-    await page.focus('[name=target]');
-    await operator.ask('POST', '/pools/tiny/pause', {});
-    await page.waitForSelector('[data-live="pool.tiny.mode"] >> text=paused');
-    expect(await page.inputValue('[name=target]')).toBe('7');
-    expect(await page.evaluate('document.activeElement.name')).toBe('target');
-    await page.goto(base);
-    const mode = page.locator('[data-live="pool.tiny.mode"]');
-    await mode.selectText();
-    await page.waitForSelector('[data-live="problems"] >> text=tiny is paused');
-    await operator.ask('POST', '/pools/tiny/resume', {});
-    await page.waitForFunction(
-      `!document.querySelector('[data-live="problems"]').textContent.includes('tiny is paused')`,
-    );
-    expect([await mode.textContent(), await page.evaluate('getSelection().toString()')]).toEqual(['paused', 'paused']);
-    await page.evaluate('getSelection().removeAllRanges()');
-    await page.waitForSelector('[data-live="pool.tiny.mode"] >> text=open');
-    await page.close();
-  });
+  respectsTheReader(PAGES, open, () => ({ base, operator }));
 
   it('shows what changes without a reload, and says when the server has gone silent', async () => {
     const page = await open();
@@ -449,32 +418,6 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
     await page.close();
   });
 });
-
-interface Stop {
-  readonly name: string;
-  /** On the screen, with something around it that others do not have. */
-  readonly visible: boolean;
-}
-
-/** Where the focus goes by Tab, from the top of the page to its end. */
-async function walk(page: Page): Promise<readonly Stop[]> {
-  const stops: Stop[] = [];
-  for (;;) {
-    await page.keyboard.press('Tab');
-    const stop = (await page.evaluate(`(() => {
-      const at = document.activeElement;
-      if (at === document.body || at.dataset.walked) return null;
-      at.dataset.walked = 'yes';
-      const { width, height, left, right } = at.getBoundingClientRect();
-      const { outlineStyle, outlineWidth } = getComputedStyle(at);
-      const isOn = width > 0 && height > 0 && left >= 0 && right <= innerWidth;
-      const name = at.textContent.trim() || at.name;
-      return { name, visible: isOn && outlineStyle !== 'none' && parseFloat(outlineWidth) >= 1 };
-    })()`)) as Stop | null;
-    if (stop === null) return stops;
-    stops.push(stop);
-  }
-}
 
 async function refusals(code: string): Promise<number> {
   const metrics = await (await fetch(`${stack.api}/metrics`)).text();
