@@ -33,9 +33,8 @@ export function respectsTheReader(
     await mode.selectText();
     await page.waitForSelector('[data-live="problems"] >> text=tiny is paused');
     await operator.ask('POST', '/pools/tiny/resume', {});
-    await page.waitForFunction(
-      `!document.querySelector('[data-live="problems"]').textContent.includes('tiny is paused')`,
-    );
+    const paused = page.locator('[data-live="problems"]', { hasText: 'tiny is paused' });
+    await paused.waitFor({ state: 'detached' });
     expect([await mode.textContent(), await page.evaluate('getSelection().toString()')]).toEqual(['paused', 'paused']);
     await page.evaluate('getSelection().removeAllRanges()');
     await page.waitForSelector('[data-live="pool.tiny.mode"] >> text=open');
