@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { takeMark } from '../../src/launcher/host-marks.ts';
 import { MAIL_PORTS } from '../../src/runtime/isolation/flow-limits.ts';
-import { OPEN_PAGE } from './container-inside.ts';
+import { openPage } from './container-inside.ts';
 import { eventually } from './eventually.ts';
 
 const run = promisify(execFile);
@@ -101,7 +101,7 @@ export async function outsideNetwork(): Promise<OutsideNetwork> {
     throw error;
   }
   const reaches = async (to: string, port: number): Promise<boolean> =>
-    run('ip', ['netns', 'exec', name, process.execPath, '-e', OPEN_PAGE, to, String(port)]).then(
+    run('ip', ['netns', 'exec', name, ...openPage(to, port)]).then(
       () => true,
       () => false,
     );
