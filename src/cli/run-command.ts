@@ -1,4 +1,4 @@
-import { EXIT_CONFIG } from '../config/load.ts';
+import { EXIT_CONFIG } from '../config/exit-config.ts';
 import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 
 const WRONG_SETTINGS: readonly ErrorCode[] = ['invalid_config', 'invalid_templates'];

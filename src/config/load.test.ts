@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TryItNowError } from '../domain/errors.ts';
-import { EXIT_CONFIG, loadConfig } from './load.ts';
+import { EXIT_CONFIG } from './exit-config.ts';
+import { loadConfig } from './load.ts';
 import { VARIABLE_NAMES } from './variables.ts';
 import { config, file, problem, problems, read } from '../../test/support/config.ts';
 import { anyText } from '../../test/support/any-text.ts';

@@ -32,9 +32,6 @@ import { readValkeySettings } from './valkey-settings.ts';
 import { parseWebhooks, type ParsedWebhooks } from './webhooks.ts';
 import { VARIABLES, type Values, type VariableName } from './variables.ts';
 
-/** `EX_CONFIG` of sysexits.h: what the process ends with when its configuration is wrong. */
-export const EXIT_CONFIG = 78;
-
 export interface LoadedConfig {
   readonly config: Config;
   /** What the templates were read from. */

@@ -1,5 +1,6 @@
 import type { Environment } from '../../config/environment.ts';
-import { EXIT_CONFIG, loadConfig } from '../../config/load.ts';
+import { EXIT_CONFIG } from '../../config/exit-config.ts';
+import { loadConfig } from '../../config/load.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 
 /**
