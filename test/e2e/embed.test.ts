@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { axeViolations } from '../support/axe.ts';
-import { launchPrivateChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { launchChromium, newPageWithoutForeignCookies, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
@@ -78,7 +78,7 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
     world = await startProxyWorld(outer, { publicUrl: start(), allowedOrigins: [siteUrl] });
     upstream = await startUpstream(outer, app);
     await world.names.publish(upstream.label, upstream.port);
-    browser = await launchPrivateChromium();
+    browser = await launchChromium();
     outer.push('browser', () => browser.close());
   });
   afterAll(() => outer.releaseAll(silent));
@@ -124,7 +124,7 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
 <script nonce="n">var events = []; ${script}</script><script src="${start()}/embed.js" async></script>`,
     };
     context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
-    page = await context.newPage();
+    page = await newPageWithoutForeignCookies(context);
     blocked = [];
     page.on('console', (message) => {
       if (/Content Security Policy|Trusted/.test(message.text())) blocked.push(message.text());
@@ -265,7 +265,7 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
 
   it('works from the snippet that is copied from our page, which has it working as well', async () => {
     context = await browser.newContext({ permissions: ['clipboard-read', 'clipboard-write'] });
-    page = await context.newPage();
+    page = await newPageWithoutForeignCookies(context);
     await page.goto(`${start()}/embed?template=shop`);
     await click();
     await inApp().getByRole('heading').waitFor();

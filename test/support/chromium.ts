@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { findProgram } from '../../src/launcher/child-server.ts';
 
 const CHROMIUM_WITHOUT_NETLINK = fileURLToPath(new URL('chromium-without-netlink.pl', import.meta.url));
@@ -34,4 +34,13 @@ export async function launchChromium(flags: readonly string[] = [], program = HE
 /** One that keeps no cookies and no storage of one site in frames of another, as browsers do in private windows. */
 export function launchPrivateChromium(): Promise<Browser> {
   return launchChromium([], WHOLE);
+}
+
+/** A page of either that blocks cookies of other sites; unlike private windows, it keeps what else apps store. */
+export async function newPageWithoutForeignCookies(context: BrowserContext): Promise<Page> {
+  const page = await context.newPage();
+  const session = await context.newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.setCookieControls', { enableThirdPartyCookieRestriction: true });
+  return page;
 }
