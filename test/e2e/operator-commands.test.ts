@@ -125,6 +125,8 @@ it('scale holds through a restart', async () => {
   expect((await run(['pool', 'scale', 'hello', '3'])).output).toContain(
     'an operator set the target to 3; the configuration says 2',
   );
+  // A task that is under way at a kill comes again half a minute later.
+  await eventually(async () => expect(await poolNow()).toMatchObject({ ready: 3 }), PATIENT);
   await server.kill();
   await server.start();
   await eventually(
