@@ -117,7 +117,7 @@ async function discardLeftovers(deps: RepairDeps): Promise<number> {
 }
 
 async function removeNetwork({ networks, log }: RepairDeps, network: string): Promise<number> {
-  if (networks === undefined) return 0;
+  if (networks === undefined || !(await networks.unused()).includes(network)) return 0;
   await networks.remove(network);
   log.warn({ network }, 'Removed a network that is not used any more');
   return 1;

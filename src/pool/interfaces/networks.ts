@@ -1,6 +1,6 @@
 /** The networks an engine keeps for instances. */
 export interface Networks {
-  /** Those of this deployment that it has no use for (any more). */
+  /** Those of this deployment that it has no use for (any more), nor any container: also rules of one that is gone. */
   unused(): Promise<readonly string[]>;
   /** All of this deployment's. */
   all(): Promise<readonly string[]>;

@@ -2,7 +2,7 @@ import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import type { Networks, PublishedPort } from '../../pool/interfaces/networks.ts';
 import type { ContainerEngine } from '../engine.ts';
-import { removeNetworkRules } from '../isolation/iptables.ts';
+import { networksWithRules, removeNetworkRules } from '../isolation/iptables.ts';
 import { networkNamed, networkPlan, type NetworkPlan } from '../isolation/network-plan.ts';
 import { LOOPBACK } from '../isolation/publishing.ts';
 import { severedPorts } from '../isolation/severed-ports.ts';
@@ -10,6 +10,9 @@ import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { connectEngine } from './engine-runtime.ts';
+
+/** Longer than anybody takes from a network's rules to the network. */
+const LONE_FOR_MS = 2 * 60_000;
 
 /** Has the engine set the forwarding rules of a running container again. */
 export type ReconnectContainer = (container: string) => Promise<void>;
@@ -23,6 +26,7 @@ export class EngineNetworks implements Networks {
   readonly #title: { readonly title: string; readonly socketPath: string };
 
   readonly #reconnect: ReconnectContainer | undefined;
+  readonly #loneSince = new Map<string, number>();
 
   /** `reconnect`: undefined for an engine that sets its rules by itself or not at all. */
   constructor(
@@ -44,8 +48,36 @@ export class EngineNetworks implements Networks {
   }
 
   async unused(): Promise<readonly string[]> {
-    const planned = new Set(this.#plan().networks.map(({ name }) => name));
-    return (await this.all()).filter((name) => !planned.has(name));
+    const plan = this.#plan();
+    const planned = new Set(plan.networks.map(({ name }) => name));
+    const made = (await this.all()).filter((name) => !planned.has(name));
+    const lone = this.#lone(
+      (await networksWithRules(plan)).filter((name) => !planned.has(name) && !made.includes(name)),
+    );
+    if (made.length === 0) return lone;
+    const used = await this.#inUse();
+    return [...made.filter((name) => !used.has(name)), ...lone];
+  }
+
+  /**
+   * Of rules whose network is gone, those that have been so for long: another process sets rules before it makes their
+   * network, and may offer templates that this one has not heard of.
+   */
+  #lone(names: readonly string[]): readonly string[] {
+    const now = performance.now();
+    for (const name of this.#loneSince.keys()) if (!names.includes(name)) this.#loneSince.delete(name);
+    for (const name of names) if (!this.#loneSince.has(name)) this.#loneSince.set(name, now);
+    return names.filter((name) => now - (this.#loneSince.get(name) ?? now) > LONE_FOR_MS);
+  }
+
+  /** Those that containers are on, also when they are not running. */
+  async #inUse(): Promise<ReadonlySet<string>> {
+    try {
+      const found = await this.#docker.listContainers({ all: true });
+      return new Set(found.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)));
+    } catch (error) {
+      throw engineFailure(error, this.#title, 'list containers');
+    }
   }
 
   async all(): Promise<readonly string[]> {

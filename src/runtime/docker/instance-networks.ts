@@ -32,6 +32,8 @@ export class InstanceNetworks {
   readonly #nameServers: NameServers;
   /** By bridge: the host's address on it. */
   readonly #gateways = new Map<string, string>();
+  /** By bridge: the network whose names are answered. */
+  readonly #served = new Map<string, string>();
   /** What the log says of what could not be done, until it can. */
   readonly #told = new Set<string>();
 
@@ -69,6 +71,20 @@ export class InstanceNetworks {
       await this.#hideNeighbours(bridge);
     }
     for (const template of own) await this.#answerNames(template);
+    await this.#forgetRemoved(new Set(plan.networks.map(({ bridge }) => bridge)));
+  }
+
+  /** Of templates that are not offered any more; while one of their instances is left, its network is there. */
+  async #forgetRemoved(planned: ReadonlySet<string>): Promise<void> {
+    await this.#nameServers.keep(async (bridge) => {
+      const name = this.#served.get(bridge);
+      if (planned.has(bridge) || name === undefined || (await isBridgeHere(bridge))) return true;
+      // Podman's bridge is there as long as a container is on it, and its network longer.
+      if ((await this.#find(name)) !== undefined) return true;
+      this.#served.delete(bridge);
+      this.#gateways.delete(bridge);
+      return false;
+    });
   }
 
   /**
@@ -84,6 +100,7 @@ export class InstanceNetworks {
       this.#hideNames(namespace, egress !== undefined),
       this.#answerNames(template),
     ]);
+    await this.#forgetRemoved(new Set([bridge]));
     return true;
   }
 
@@ -118,7 +135,9 @@ export class InstanceNetworks {
   async #answerNames(template: Template): Promise<void> {
     const network = this.of(template);
     const gateway = this.#gateways.get(network.bridge);
-    if (gateway !== undefined) await this.#nameServers.ensure(network, gateway, template);
+    if (gateway === undefined) return;
+    this.#served.set(network.bridge, network.name);
+    await this.#nameServers.ensure(network, gateway, template);
   }
 
   /** What the rules forbid is so without this, too: an instance would only learn which addresses are in use. */

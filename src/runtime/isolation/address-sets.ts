@@ -25,18 +25,32 @@ export async function ensureSets(names: readonly string[]): Promise<void> {
 /** For what was there already, its time begins again. Throws an error. */
 export async function admit(set: string, admissions: readonly Admission[]): Promise<void> {
   if (admissions.length === 0) return;
-  const lines = admissions.map(
-    ({ address, port, protocol, forSeconds }) => `add ${set} ${address},${protocol}:${port} timeout ${forSeconds}\n`,
-  );
-  await run(ipset(), ['-exist', 'restore'], lines.join(''));
+  await run(ipset(), ['-exist', 'restore'], admissions.map((each) => addition(set, each)).join(''));
 }
 
-/** Once no rule asks them. Where the program is not there, there are none. Throws an error. */
-export async function removeSets(isOurs: (name: string) => boolean): Promise<void> {
+/** As `admit`, and of what was there before, nothing else. Throws an error. */
+export async function admitOnly(set: string, admissions: readonly Admission[]): Promise<void> {
+  await run(
+    ipset(),
+    ['-exist', 'restore'],
+    [`flush ${set}\n`, ...admissions.map((each) => addition(set, each))].join(''),
+  );
+}
+
+/** Everybody's. Where the program is not there, there are none. Throws an error. */
+export async function listSets(): Promise<readonly string[]> {
   const program = findProgram('ipset');
-  if (program === undefined) return;
-  const names = (await run(program, ['list', '-name'])).split('\n').filter((name) => name !== '' && isOurs(name));
-  for (const name of names) await run(program, ['-exist', 'destroy', name]);
+  if (program === undefined) return [];
+  return (await run(program, ['list', '-name'])).split('\n').filter((name) => name !== '');
+}
+
+/** Once no rule asks them. Throws an error. */
+export async function removeSets(isOurs: (name: string) => boolean): Promise<void> {
+  for (const name of (await listSets()).filter(isOurs)) await run(ipset(), ['-exist', 'destroy', name]);
+}
+
+function addition(set: string, { address, port, protocol, forSeconds }: Admission): string {
+  return `add ${set} ${address},${protocol}:${port} timeout ${forSeconds}\n`;
 }
 
 function ipset(): string {

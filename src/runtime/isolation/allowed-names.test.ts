@@ -121,3 +121,15 @@ it('asks once for many who ask at the same time', async () => {
   expect(new Set(answers.map(({ outcome }) => outcome))).toEqual(new Set(['answered']));
   expect(asked).toEqual([HOST]);
 });
+
+it('answers and keeps open what is allowed from now on, and nothing else', async () => {
+  const found = [{ address: '192.0.2.1', ttl: 60 }];
+  const { ask, asked, names } = world([found, found]);
+  await ask();
+  expect(names.change([{ host: HOST, port: 8443, protocol: 'tcp' }])).toEqual([
+    { address: '192.0.2.1', port: 8443, protocol: 'tcp', forSeconds: 660 },
+  ]);
+  expect(names.change([{ host: 'other.example.org', port: 443, protocol: 'tcp' }])).toEqual([]);
+  expect([(await ask()).outcome, (await ask('other.example.org')).outcome]).toEqual(['refused', 'answered']);
+  expect(asked).toEqual([HOST, 'other.example.org']);
+});

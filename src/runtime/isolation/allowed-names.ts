@@ -42,16 +42,21 @@ export interface AllowedNamesOptions {
  */
 export class AllowedNames {
   readonly #options: AllowedNamesOptions;
-  readonly #destinations: ReadonlyMap<string, readonly Destination[]>;
+  #destinations: ReadonlyMap<string, readonly Destination[]>;
   readonly #found = new Map<string, Found>();
   readonly #asking = new Map<string, Promise<Found>>();
 
   constructor(options: AllowedNamesOptions) {
     this.#options = options;
-    const { destinations } = options;
-    this.#destinations = new Map(
-      destinations.map(({ host }) => [host, destinations.filter((each) => each.host === host)]),
-    );
+    this.#destinations = byHost(options.destinations);
+  }
+
+  /** From now on these, and no others. What is to be open then, of what was answered and still holds. */
+  change(destinations: readonly Destination[]): readonly Admission[] {
+    this.#destinations = byHost(destinations);
+    const now = this.#options.now();
+    for (const host of this.#found.keys()) if (!this.#destinations.has(host)) this.#found.delete(host);
+    return [...this.#found].flatMap(([host, found]) => this.#admissions(host, found, now));
   }
 
   async answer(question: Question): Promise<Reply<LookupOutcome>> {
@@ -124,4 +129,8 @@ export class AllowedNames {
       places.map(({ port, protocol }) => ({ address, port, protocol, forSeconds })),
     );
   }
+}
+
+function byHost(destinations: readonly Destination[]): ReadonlyMap<string, readonly Destination[]> {
+  return new Map(destinations.map(({ host }) => [host, destinations.filter((each) => each.host === host)]));
 }

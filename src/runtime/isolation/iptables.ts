@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
-import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
-import { ensureSets, removeSets } from './address-sets.ts';
+import { ownNetworkOf, type InstanceNetwork, type NetworkPlan } from './network-plan.ts';
+import { ensureSets, listSets, removeSets } from './address-sets.ts';
 import { findProgram, run } from './programs.ts';
 import { LOOPBACK, type Publishing } from './publishing.ts';
 import {
@@ -86,13 +86,25 @@ export async function removeRules({ prefix }: NetworkPlan): Promise<void> {
 }
 
 /** Those of one network, which is gone. */
-export async function removeNetworkRules({ chain }: InstanceNetwork): Promise<void> {
-  await remove((name) => name === chain);
+export async function removeNetworkRules({ chain, bridge }: InstanceNetwork): Promise<void> {
+  await remove((name) => name === chain, bridge);
 }
 
-async function remove(isOurs: (name: string) => boolean): Promise<void> {
+/** The names of the networks of templates that there are rules or sets for, also where they are gone. */
+export async function networksWithRules(plan: NetworkPlan): Promise<readonly string[]> {
+  if (findProgram('iptables') === undefined) return [];
+  const present: string[] = [];
+  for (const command of commands())
+    present.push(
+      ...(await run(findProgram(command) ?? command, ['-w', LOCK_WAIT_S, '-t', 'mangle', '-S'])).split('\n'),
+    );
+  const chains = present.flatMap((line) => (line.startsWith('-N ') ? [line.slice(3)] : []));
+  return [...new Set([...chains, ...(await listSets())].flatMap((name) => ownNetworkOf(plan, name) ?? []))];
+}
+
+async function remove(isOurs: (name: string) => boolean, bridge?: string): Promise<void> {
   try {
-    for (const command of commands()) await change(command, (present) => removeInput(isOurs, present));
+    for (const command of commands()) await change(command, (present) => removeInput(isOurs, present, bridge));
     await removeSets(isOurs);
   } catch (error) {
     throw new TryItNowError(

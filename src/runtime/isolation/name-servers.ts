@@ -5,7 +5,7 @@ import type { LookupOutcome } from '../../domain/egress.ts';
 import { describeError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
-import { admit } from './address-sets.ts';
+import { admit, admitOnly } from './address-sets.ts';
 import { AllowedNames } from './allowed-names.ts';
 import { isBridgeHere } from './bridges.ts';
 import type { InstanceNetwork } from './network-plan.ts';
@@ -26,6 +26,8 @@ export interface NameServersOptions {
 interface Served {
   readonly gateway: string;
   readonly names: AllowedNames;
+  /** Where its instances may connect to, as it was read. */
+  destinations: string;
   readonly responder: Responder;
 }
 
@@ -55,6 +57,19 @@ export class NameServers {
     await turn;
   }
 
+  /** Serves these bridges alone from now on: the networks of others are gone. */
+  async keep(isKept: (bridge: string) => Promise<boolean>): Promise<void> {
+    const turn = this.#turn.then(async () => {
+      for (const [bridge, { responder }] of this.#served) {
+        if (await isKept(bridge)) continue;
+        this.#served.delete(bridge);
+        await responder.close();
+      }
+    });
+    this.#turn = turn.catch(() => undefined);
+    await turn;
+  }
+
   async close(): Promise<void> {
     await this.#turn;
     this.#resolver.cancel();
@@ -66,8 +81,15 @@ export class NameServers {
     const { log, onLookup } = this.#options;
     try {
       const known = this.#served.get(bridge);
+      const destinations = JSON.stringify(egress?.allow ?? []);
       if (known?.gateway === gateway) {
-        await known.names.admitAgain();
+        if (known.destinations === destinations || allowed === undefined) await known.names.admitAgain();
+        else {
+          // A change holds for those that run, too: no address stays open that is not allowed any more.
+          await admitOnly(allowed, known.names.change(egress?.allow ?? []));
+          known.destinations = destinations;
+          log.info({ template: name, bridge }, 'Other names than before may be reached by instances');
+        }
         return;
       }
       // An address that is not there yet cannot be listened on; once it was, that lasts.
@@ -88,7 +110,7 @@ export class NameServers {
         answer: (question) => names.answer(question),
         onAnswered: (outcome) => onLookup?.(name, outcome),
       });
-      this.#served.set(bridge, { gateway, names, responder });
+      this.#served.set(bridge, { gateway, names, destinations, responder });
       await known?.responder.close();
       log.info({ template: name, host: gateway, bridge }, 'Names that instances may reach are answered');
     } catch (error) {

@@ -90,11 +90,23 @@ export function networkNamed(plan: NetworkPlan, name: string): InstanceNetwork |
 
 /** As many as a bridge's name has room for. */
 const OWN_DIGITS = 11;
+/** What matches the bridge of a template's own network. */
+export const OWN_BRIDGE = `tia-[0-9a-f]{${OWN_DIGITS}}`;
+
+/** The name of the network that a chain or a set of this name is of; undefined for one that templates share. */
+export function ownNetworkOf({ deployment, prefix }: NetworkPlan, chain: string): string | undefined {
+  const digest = chain.startsWith(prefix) ? chain.slice(prefix.length) : '';
+  return /^[0-9a-f]{11}$/.test(digest) ? ownName(digest, deployment) : undefined;
+}
+
+function ownName(digest: string, deployment: string): string {
+  return `try-it-now-allow-${digest}-${deployment}`;
+}
 
 function ownNetwork({ deployment, prefix }: NetworkPlan, digest: string, egress: Egress): InstanceNetwork {
   const chain = `${prefix}${digest}`;
   return {
-    name: `try-it-now-allow-${digest}-${deployment}`,
+    name: ownName(digest, deployment),
     bridge: `tia-${digest}`,
     chain,
     egress,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EGRESS } from '../../domain/egress.ts';
 import { flowLimits } from './flow-limits.ts';
-import { networkFor, networkNamed, networkPlan } from './network-plan.ts';
+import { networkFor, networkNamed, networkPlan, ownNetworkOf } from './network-plan.ts';
 import { LOOPBACK } from './publishing.ts';
 import { ipv4Rules, ipv6Rules, isPublishedAsMeant, removeInput, restoreInput } from './rules.ts';
 
@@ -189,6 +189,34 @@ describe('the rules', () => {
     expect(isPublishedAsMeant(plan, publishing, [`-A ${hook}`, ...chain.slice(0, -1)])).toBe(false);
     expect(isPublishedAsMeant(plan, { ...publishing, proxies: [] }, [`-A ${hook}`, ...chain])).toBe(false);
     expect(isPublishedAsMeant(plan, LOOPBACK, [])).toBe(true);
+  });
+
+  it('leave a template that is not named its name server, and take all of it away with its network', () => {
+    const allow = [{ host: 'api.example.org', port: 443, protocol: 'tcp' }] as const;
+    const other = networkFor(plan, { name: 'other', egress: { ...EGRESS, allow } });
+    const lookup = `-i ${other.bridge} -d 10.64.0.1/32 -p udp -m udp --dport 53 -g ${plan.flows}`;
+    const hooks = [`FORWARD -i ${other.bridge} -j ${other.chain}`, `INPUT -i ${other.bridge} -j ${plan.toHost}`];
+    const toHost = [`-A ${plan.toHost} ${lookup}`, `-A ${plan.toHost} -j DROP`];
+    const present = [`-N ${plan.toHost}`, `-N ${other.chain}`, ...hooks.map((hook) => `-A ${hook}`), ...toHost];
+    const written = restoreInput(ipv4Rules(plan, []), present).split('\n');
+    expect(written.filter((line) => line.startsWith(`-A ${plan.toHost} `)).slice(-2)).toEqual(toHost);
+    // Its own template says whether there is one.
+    const named = networkPlan('podman', 'shop', [{ name: 'other', egress: { ...EGRESS, allow } }]);
+    expect(restoreInput(ipv4Rules(named, []), present)).not.toContain('--dport 53');
+    const chain = [`-A ${other.chain} -i ${other.bridge} -o ${other.bridge} -j DROP`];
+    const gone = [...hooks, `${plan.toHost} ${lookup}`].map((line) => `-D ${line}\n`).join('');
+    expect(removeInput((name) => name === other.chain, [...present, ...chain], other.bridge)).toBe(
+      `*mangle\n${gone}-F ${other.chain}\n-X ${other.chain}\nCOMMIT\n`,
+    );
+    // What a kill in the midst left of it.
+    expect(removeInput((name) => name === other.chain, toHost, other.bridge)).toBe(
+      `*mangle\n-D ${plan.toHost} ${lookup}\nCOMMIT\n`,
+    );
+    expect([other.chain, plan.toHost, closed.chain].map((name) => ownNetworkOf(plan, name))).toEqual([
+      other.name,
+      undefined,
+      undefined,
+    ]);
   });
 
   it("go without touching anybody else's", () => {

@@ -1,5 +1,5 @@
 import { flowLimits, isAsKept, MAIL_PORTS } from './flow-limits.ts';
-import type { InstanceNetwork, NetworkPlan } from './network-plan.ts';
+import { OWN_BRIDGE, type InstanceNetwork, type NetworkPlan } from './network-plan.ts';
 import { NEVER_OUTSIDE } from './public-addresses.ts';
 import { LOOPBACK, admitted, throughPublished, toPublished, type Publishing } from './publishing.ts';
 
@@ -20,6 +20,8 @@ export interface RuleSet {
   /** Written only where they are not so already, since the kernel counts anew with every rule that is made. */
   readonly kept: ReadonlyMap<string, readonly string[]>;
   readonly hooks: readonly Hook[];
+  /** What stays in a chain that is written, before its last rule: of networks that are not in the plan. */
+  readonly carried: readonly { readonly chain: string; readonly is: (line: string) => boolean }[];
 }
 
 /**
@@ -46,6 +48,7 @@ export function ipv4Rules(
       ...hooks(plan),
       ...(published === undefined ? [] : [{ parent: 'PREROUTING' as const, match: published, chain: plan.published }]),
     ],
+    carried: [{ chain: plan.toHost, is: (line) => isLookupOfOther(plan, line) }],
   };
 }
 
@@ -91,10 +94,24 @@ function lookups({ networks, flows }: NetworkPlan, gateways: Gateways): string[]
   });
 }
 
+/**
+ * Of the network of a template that whoever sets the rules does not know, or no more: what visitors have there still
+ * looks up names. It goes with the network.
+ */
+function isLookupOfOther({ networks, toHost }: NetworkPlan, line: string): boolean {
+  const bridge = new RegExp(`^-A ${toHost} -i (${OWN_BRIDGE}) `).exec(line)?.[1];
+  return bridge !== undefined && networks.every((network) => network.bridge !== bridge);
+}
+
 /** Instances have no IPv6 (it is switched off inside them); should one get it back, it leads nowhere. */
 export function ipv6Rules(plan: NetworkPlan): RuleSet {
   const chains = [...plan.networks.map(({ chain }) => chain), plan.toHost];
-  return { chains: new Map(chains.map((chain) => [chain, ['-j DROP']])), kept: new Map(), hooks: hooks(plan) };
+  return {
+    chains: new Map(chains.map((chain) => [chain, ['-j DROP']])),
+    kept: new Map(),
+    hooks: hooks(plan),
+    carried: [],
+  };
 }
 
 function hooks({ networks, toHost }: NetworkPlan): Hook[] {
@@ -117,11 +134,16 @@ export function restoreInput(rules: RuleSet, present: readonly string[]): string
     (line) => line.startsWith('-A PREROUTING ') && [...rules.chains.keys()].includes(target(line)) && !wanted.has(line),
   );
   const written = [...[...rules.kept].filter(([chain, lines]) => !isAsKept(present, chain, lines)), ...rules.chains];
+  const whole = (chain: string, lines: readonly string[]): readonly string[] => {
+    const is = rules.carried.find((each) => each.chain === chain)?.is;
+    const carried = is === undefined ? [] : present.filter(is).map((line) => line.slice(`-A ${chain} `.length));
+    return [...lines.slice(0, -1), ...carried, ...lines.slice(-1)];
+  };
   return [
     '*mangle',
     // Naming a chain creates it, or empties the one there is; nothing is ever seen half filled.
     ...written.map(([chain]) => `:${chain} - [0:0]`),
-    ...written.flatMap(([chain, lines]) => lines.map((line) => `-A ${chain} ${line}`)),
+    ...written.flatMap(([chain, lines]) => whole(chain, lines).map((line) => `-A ${chain} ${line}`)),
     ...outdated.map((line) => line.replace(/^-A/, '-D')),
     ...missing.map((hook) => `-I ${hook.parent} 1 ${hook.match} -j ${hook.chain}`),
     'COMMIT',
@@ -156,14 +178,26 @@ export function isPublishedAsMeant(
   );
 }
 
-/** The input that removes these chains and what leads to them, as far as they are there; undefined when nothing is. */
-export function removeInput(isOurs: (chain: string) => boolean, present: readonly string[]): string | undefined {
+/**
+ * The input that removes these chains and what leads to them, as far as they are there, and what else names the bridge;
+ * undefined when nothing is.
+ */
+export function removeInput(
+  isOurs: (chain: string) => boolean,
+  present: readonly string[],
+  bridge?: string,
+): string | undefined {
   const names = present.flatMap((line) => (line.startsWith('-N ') && isOurs(line.slice(3)) ? [line.slice(3)] : []));
-  if (names.length === 0) return undefined;
-  const jumps = present.filter((line) => line.startsWith('-A ') && names.some((name) => line.endsWith(` -j ${name}`)));
+  const isOf = (line: string): boolean =>
+    names.some((name) => line.endsWith(` -j ${name}`)) ||
+    (bridge !== undefined && new RegExp(` -[io] ${bridge}( |$)`).test(line));
+  const others = present.filter(
+    (line) => line.startsWith('-A ') && !names.some((name) => line.startsWith(`-A ${name} `)) && isOf(line),
+  );
+  if (names.length === 0 && others.length === 0) return undefined;
   return [
     '*mangle',
-    ...jumps.map((line) => line.replace(/^-A/, '-D')),
+    ...others.map((line) => line.replace(/^-A/, '-D')),
     ...names.map((name) => `-F ${name}`),
     ...names.map((name) => `-X ${name}`),
     'COMMIT',
