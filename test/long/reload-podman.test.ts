@@ -75,7 +75,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
       quiet.image = images[0] ?? '';
       shop = {
         ...{ ...NAMED, image: images[0], port: 80, database: { seed: seeds[0] } },
-        activation: { exec: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID" > /www/whoami'] },
+        activation: { exec: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_SEED" > /www/whoami'] },
         identity: { http: '/whoami' },
         limits: { memory: '32MiB' },
         egress: { allow: ['shop.example.org:443'] },
@@ -134,7 +134,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
         return found;
       }, PATIENT);
 
-    async function visit(): Promise<Visit> {
+    async function visit(): Promise<Visit & AsyncDisposable> {
       return eventually(async () => {
         const answer = await fetch(`${server.api}/api/v1/demo/acquire`, {
           method: 'POST',
@@ -142,7 +142,8 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
           body: JSON.stringify({ template: 'shop' }),
         });
         expect(answer.status).toBe(201);
-        return (await answer.json()) as Visit;
+        const taken = (await answer.json()) as Visit;
+        return { ...taken, [Symbol.asyncDispose]: async () => void (await end(taken)) };
       }, PATIENT);
     }
     async function whoami({ url }: Visit): Promise<string> {
@@ -184,7 +185,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
       const metrics = async (): Promise<string> => (await fetch(`${server.api}/metrics`)).text();
       const restored = /provisions_total\{template="shop",method="criu_restore",status="success"\} [1-9]/;
       await eventually(async () => expect(await metrics()).toMatch(restored), PATIENT);
-      const held = await visit();
+      await using held = await visit();
       const is = await whoami(held);
       expect(is).not.toBe('');
       const before = new Set((await replaced(new Set())).map(({ id }) => id));
@@ -205,11 +206,10 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
       const names = (await ownDatabases({ mariadb: launched }, server.auditTarget.deployment)).map(({ name }) => name);
       // One seed, one of each that is ready, and the visitor's.
       await eventually(() => expect(names.filter((name) => name.includes('_s_'))).toHaveLength(1));
-      await end(held);
     });
 
     it('leaves nothing of one that is removed, once its last visit has ended', async () => {
-      const held = await visit();
+      await using held = await visit();
       const is = await whoami(held);
       await write(quiet);
       await reload();
@@ -217,7 +217,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
       expect(await whoami(held)).toBe(is);
       // It still finds its name server, also after a reconcile.
       await operator('POST', '/templates/reload');
-      const lookup = new RegExp(`-i ${own().bridge} -d \\S+ -p udp .*--dport 53 `);
+      const lookup = new RegExp(`-d \\S+ -i ${own().bridge} -p udp .*--dport 53 `);
       expect((await left()).join('\n')).toMatch(lookup);
       expect(server.tail(200)).not.toMatch(/remove the network/);
       await end(held);

@@ -194,7 +194,7 @@ describe('the rules', () => {
   it('leave a template that is not named its name server, and take all of it away with its network', () => {
     const allow = [{ host: 'api.example.org', port: 443, protocol: 'tcp' }] as const;
     const other = networkFor(plan, { name: 'other', egress: { ...EGRESS, allow } });
-    const lookup = `-i ${other.bridge} -d 10.64.0.1/32 -p udp -m udp --dport 53 -g ${plan.flows}`;
+    const lookup = `-d 10.64.0.1/32 -i ${other.bridge} -p udp -m udp --dport 53 -g ${plan.flows}`;
     const hooks = [`FORWARD -i ${other.bridge} -j ${other.chain}`, `INPUT -i ${other.bridge} -j ${plan.toHost}`];
     const toHost = [`-A ${plan.toHost} ${lookup}`, `-A ${plan.toHost} -j DROP`];
     const present = [`-N ${plan.toHost}`, `-N ${other.chain}`, ...hooks.map((hook) => `-A ${hook}`), ...toHost];

@@ -99,7 +99,7 @@ function lookups({ networks, flows }: NetworkPlan, gateways: Gateways): string[]
  * looks up names. It goes with the network.
  */
 function isLookupOfOther({ networks, toHost }: NetworkPlan, line: string): boolean {
-  const bridge = new RegExp(`^-A ${toHost} -i (${OWN_BRIDGE}) `).exec(line)?.[1];
+  const bridge = new RegExp(`^-A ${toHost} (?:-d \\S+ )?-i (${OWN_BRIDGE}) `).exec(line)?.[1];
   return bridge !== undefined && networks.every((network) => network.bridge !== bridge);
 }
 
