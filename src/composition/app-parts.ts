@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { awaitReplicas } from './await-replicas.ts';
-import { createConsumption, createNetworks, engineVersion } from './engines.ts';
+import { createConsumption, createImageStorage, createNetworks, engineVersion } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
@@ -25,6 +25,7 @@ import { DeliveryCheck } from '../pool/delivery-check.ts';
 import { FrameFit } from '../pool/frame-fit.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { ImageStorage } from '../pool/interfaces/image-storage.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 import type { Observer } from '../pool/interfaces/observer.ts';
 import type { Probe } from '../pool/interfaces/probe.ts';
@@ -152,6 +153,9 @@ interface PoolParts extends Pick<Store, StoredPart>, TracedParts {
   /** Undefined: nothing is restored here. */
   readonly carrier: CheckpointCarrier | undefined;
   readonly imageUpdater: ImageUpdater;
+  /** Undefined for a stand-in. */
+  readonly imageStorage: ImageStorage | undefined;
+  readonly images: Pick<Store, 'imagePins' | 'imageUpdates' | 'pulledImages'>;
 }
 
 /** Throws what the part that could not be had throws. */
@@ -203,6 +207,8 @@ export async function openAppParts(
     queue: createPublisher({ connection, log, tracer }),
     nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log, { catalogue }),
+    imageStorage: createImageStorage(engine, config, log),
+    images: store,
     frameFit: new FrameFit({ probe, proxies, log }),
     deliveryCheck: new DeliveryCheck(probe, config.node.name),
     containerEnds: new ContainerEnds(),

@@ -52,6 +52,7 @@ export async function openEngine({
     extras: {
       onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
       onFetched: (status) => metrics.imageFetched(status),
+      pulls: store.pulledImages,
       pinnedImages: pinned,
       decidesImages: decides,
       tracer,

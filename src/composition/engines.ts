@@ -9,6 +9,7 @@ import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
+import type { ImageStorage } from '../pool/interfaces/image-storage.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 import { detectEngine } from '../runtime/detect.ts';
 import type { OpenOptions } from '../runtime/engine.ts';
@@ -45,7 +46,7 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
 /** What not every process asks for. `catalogue`: where it changes; as configured without it. */
 export type EngineExtras = Pick<
   OpenOptions,
-  'catalogue' | 'onLookup' | 'onFetched' | 'pinnedImages' | 'decidesImages' | 'tracer'
+  'catalogue' | 'onLookup' | 'onFetched' | 'pulls' | 'pinnedImages' | 'decidesImages' | 'tracer'
 >;
 
 /** `more`: what only a server that counts asks for. */
@@ -73,6 +74,11 @@ export function createNetworks(
   more: EngineExtras = {},
 ): Networks | undefined {
   return engine.runsContainers ? engine.createNetworks({ ...openOptions(engine, config, log), ...more }) : undefined;
+}
+
+/** Undefined for a stand-in, which has none. */
+export function createImageStorage(engine: Engine, config: Config, log: Log): ImageStorage | undefined {
+  return engine.runsContainers ? engine.createImageStorage(openOptions(engine, config, log)) : undefined;
 }
 
 /** Undefined for a stand-in, whose containers take nothing. */

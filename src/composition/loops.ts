@@ -11,6 +11,7 @@ import { CpuBounds } from '../pool/cpu-bounds.ts';
 import { endUnused } from '../pool/end-unused.ts';
 import { reap, settleTickets } from '../pool/reap.ts';
 import type { Scope } from '../pool/detect-drift.ts';
+import { removeUnusedImages } from '../pool/remove-unused-images.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { PoolSizing } from '../pool/size-pools.ts';
 import { replenish } from '../pool/replenish.ts';
@@ -65,6 +66,8 @@ const DATABASES_INTERVAL_MS = 1_000;
 const CHECKPOINTS_INTERVAL_MS = 5_000;
 /** How long what operators ask of an image goes unnoticed. */
 const IMAGES_INTERVAL_MS = 2_000;
+/** A disk holds what a few minutes bring. */
+const UNUSED_IMAGES_INTERVAL_MS = 60_000;
 /** A round of the kernel through a GiB takes about a second. */
 const MEMORY_INTERVAL_MS = 5_000;
 const RECONCILE_INTERVAL_MS = 30_000;
@@ -165,6 +168,9 @@ function ownLoops(
     new Loop({ name: 'images', intervalMs: IMAGES_INTERVAL_MS, log }, async (signal) => {
       if (leadership.node.held) await pool.imageUpdater.round(signal);
     }),
+    new Loop({ name: 'unused images', intervalMs: UNUSED_IMAGES_INTERVAL_MS, log }, async () => {
+      if (leadership.node.held) await tidyImages(pool);
+    }),
     reconciler,
   ];
 }
@@ -193,6 +199,12 @@ function createReconciler(pool: AppParts['pool'], leads: Leadership, asking: Tri
     reconciler.trigger();
   });
   return reconciler;
+}
+
+async function tidyImages({ imageStorage: storage, images, ...pool }: AppParts['pool']): Promise<void> {
+  if (storage === undefined) return;
+  const { imagePins: pins, imageUpdates: updates, pulledImages: pulled } = images;
+  await removeUnusedImages({ ...pool, storage, pins, updates, pulled });
 }
 
 type Watcher = (signal: AbortSignal) => Promise<void>;

@@ -9,6 +9,8 @@ import type { ChildServer } from '../launcher/child-server.ts';
 import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
+import type { ImageStorage } from '../pool/interfaces/image-storage.ts';
+import type { PulledImages } from '../pool/interfaces/pulled-images.ts';
 import type { Networks } from '../pool/interfaces/networks.ts';
 import type { Publishing } from './isolation/publishing.ts';
 
@@ -72,6 +74,8 @@ export interface OpenOptions {
   readonly pinnedImages?: ReadonlyMap<string, ImagePin>;
   /** Whether a name with `pull: always` is fetched anew, although it is known what it stands for on all nodes. */
   readonly decidesImages?: boolean;
+  /** Told of each fetch before it begins, with the ids of what is there, and what it led to. */
+  readonly pulls?: Pick<PulledImages, 'begin' | 'end'>;
   /** Told how each fetch of an image ends. */
   readonly onFetched?: (status: 'success' | 'failure') => void;
   /** Told how each look-up ends of an instance that reaches named places alone. */
@@ -85,6 +89,7 @@ export interface StandInBehaviour {
 
 export interface ContainerEngineBehaviour extends StandInBehaviour {
   createNetworks(options: OpenOptions): Networks;
+  createImageStorage(options: OpenOptions): ImageStorage;
   createConsumption(options: OpenOptions): Consumption;
   /** Whether this host can restore is only known once it was tried. */
   readonly createCheckpointing?: (options: OpenOptions) => Checkpointing;

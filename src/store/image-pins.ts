@@ -55,6 +55,16 @@ export class ValkeyImagePins implements ImagePins {
     return read(String(reply));
   }
 
+  async usedWithin(ms: number): Promise<readonly string[]> {
+    try {
+      // By the clock that wrote it down.
+      const [seconds] = await this.#client.time();
+      return await this.#client.zrange(keys.imagePinsUsed, Number(seconds) * 1_000 - ms, '+inf', 'BYSCORE');
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
   async keep(names: readonly string[]): Promise<void> {
     await this.#scripts.run(
       'keep-image-pins',

@@ -85,6 +85,11 @@ export const keys = {
   imagePinsUsed: 'image_pins_used',
   /** hash: name of an image → what it stood for on the node when a server there last said so: the engine's id */
   imageSeen: (node: string) => `image_seen:${node}`,
+  /**
+   * hash: "image <id>" → what was fetched on the node (JSON), "pull <reference>" → what was there before a fetch that
+   * nobody has ended (JSON)
+   */
+  pulledImages: (node: string) => `pulled_images:${node}`,
   /** hash: tried, refused, former, checked, held, asked (each JSON), of an image that is tried first; ends by itself */
   imageUpdate: (name: string) => `image_update:${name}`,
   /** hash: failures since the last restore, withdrawn, configured, proven:<id> */

@@ -55,6 +55,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.imagePins, 'hash'],
   [keys.imagePinsUsed, 'zset'],
   [keys.imageSeen(EACH), 'hash'],
+  [keys.pulledImages(EACH), 'hash'],
   [keys.imageUpdate(EACH), 'hash', SAVED],
   [keys.restores(EACH), 'hash'],
   [keys.restorePause(EACH, FIRST_NODE), 'hash'],

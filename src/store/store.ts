@@ -19,6 +19,7 @@ import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import type { ImagePins } from '../pool/interfaces/image-pins.ts';
 import type { ImageUpdates } from '../pool/interfaces/image-updates.ts';
+import type { PulledImages } from '../pool/interfaces/pulled-images.ts';
 import type { Inventory } from '../pool/interfaces/inventory.ts';
 import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
@@ -29,6 +30,7 @@ import type { ProvisioningStore } from '../pool/interfaces/provisioning-store.ts
 import { ValkeyProvisioningStore } from './provisioning-store.ts';
 import { ValkeyBreakers } from './breakers.ts';
 import { ValkeyFailureLog } from './failure-log.ts';
+import { ValkeyPulledImages } from './pulled-images.ts';
 import { ValkeyImagePins } from './image-pins.ts';
 import { ValkeyImageUpdates } from './image-updates.ts';
 import { ValkeyInventory } from './inventory.ts';
@@ -96,6 +98,7 @@ export interface Store {
   readonly checkpointOffers: CheckpointOffers;
   readonly imagePins: ImagePins;
   readonly imageUpdates: ImageUpdates;
+  readonly pulledImages: PulledImages;
   readonly controls: PoolControls;
   readonly harmMemory: HarmMemory;
   readonly poolSizes: PoolSizes;
@@ -165,6 +168,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     checkpointOffers: new ValkeyCheckpointOffers(client),
     imagePins: new ValkeyImagePins(client, scripts, node.name),
     imageUpdates: new ValkeyImageUpdates(client, scripts, node.name),
+    pulledImages: new ValkeyPulledImages(client, node.name, systemClock),
     controls: new ValkeyPoolControls(client, scripts),
     poolSizes: new ValkeyPoolSizes(client, scripts, log),
     challengeStore: new ValkeyChallengeStore(client),

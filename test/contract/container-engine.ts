@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { LookupOutcome } from '../../src/domain/egress.ts';
 import type { ImagePin } from '../../src/domain/image-pin.ts';
 import { createDockerRuntime } from '../../src/runtime/docker/docker-runtime.ts';
+import type { EngineOptions } from '../../src/runtime/docker/engine-options.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -40,6 +41,7 @@ export interface EngineUnderTest {
     databaseFolder?: string,
     registryAuthFile?: string,
     pinnedImages?: ReadonlyMap<string, ImagePin>,
+    pulls?: EngineOptions['pulls'],
   ) => EngineRuntime;
 }
 
@@ -71,6 +73,7 @@ export function containerEngineContract(engine: RealEngine): void {
     databaseFolder,
     registryAuthFile,
     pinnedImages = new Map(),
+    pulls,
   ) =>
     create({
       socketPath: launched.socketPath,
@@ -80,6 +83,7 @@ export function containerEngineContract(engine: RealEngine): void {
       databaseFolders: databaseFolder === undefined ? {} : { mariadb: databaseFolder },
       registryAuthFile,
       pinnedImages,
+      ...(pulls === undefined ? {} : { pulls }),
       onLookup: (_, outcome) => lookups.add(outcome),
       log: createLogger('silent'),
     });

@@ -4,6 +4,8 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ImagePin } from '../../src/domain/image-pin.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
+import { createLogger } from '../../src/telemetry/logger.ts';
 import { imageRegistry, type ImageRegistry } from '../support/image-registry.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
@@ -64,6 +66,37 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     await engine.start(spec, never);
     await untilReady(spec);
     expect(engine.imageVersion(fetched)).toBe(await image(engine, spec));
+  });
+
+  it('are told of when they are fetched, with who uses them, and go when nobody does', async () => {
+    const { engine: name, socketPath, deployment, runtime } = underTest();
+    const loaded = await loadEngine(name);
+    if (!loaded.runsContainers) throw new Error(`${name} runs no containers`);
+    const log = createLogger('silent');
+    const storage = loaded.createImageStorage({ socketPath, deployment, node: 'node-a', log });
+    const told: unknown[] = [];
+    const note = (what: unknown): Promise<void> => {
+      told.push(what);
+      return Promise.resolve();
+    };
+    const engine = runtime(undefined, undefined, undefined, undefined, registry.credentialsFile, undefined, {
+      begin: note,
+      end: (reference, id) => note([reference, id]),
+    });
+    const spec = await newSpec(of());
+    await engine.start(spec, never);
+    const stored = async () => (await storage.list()).find(({ names }) => names.includes(remote));
+    const { id = '' } = (await stored()) ?? {};
+    expect(told).toEqual([
+      { reference: remote, name: remote, present: expect.not.arrayContaining([id]) as unknown },
+      [remote, id],
+    ]);
+    expect(await stored()).toMatchObject({ used: true, digests: [expect.stringMatching(/tiny@sha256:/)] });
+    expect(await storage.remove(id)).toBe(false);
+    await engine.remove(spec.name);
+    expect(await stored()).toMatchObject({ used: false });
+    expect([await storage.remove(id), await storage.remove(id)]).toEqual([true, true]);
+    expect(await stored()).toBeUndefined();
   });
 
   it('are not fetched without credentials, or where that is not wanted, and that is said with the reason', async () => {

@@ -9,6 +9,8 @@ export interface ImagePins {
    * before, or where it has moved here since that was last told; without it undefined where nothing was decided.
    */
   agree(found: FoundImage, decides: boolean): Promise<ImagePin | undefined>;
+  /** Names that a server went by within the last so many ms. */
+  usedWithin(ms: number): Promise<readonly string[]>;
   /** These are gone by. What nobody has gone by for 30 days is forgotten. */
   keep(names: readonly string[]): Promise<void>;
 }

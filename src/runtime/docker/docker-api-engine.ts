@@ -4,6 +4,7 @@ import type { ContainerEngine, ContainerEngineBehaviour, EngineLaunch, OpenOptio
 import { EngineNetworks, type ReconnectContainer } from './engine-networks.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { HostConsumption } from './host-consumption.ts';
+import { EngineImageStorage } from './image-storage.ts';
 import { inspectEngine } from './inspection.ts';
 import { probeSocket, type PingHeaders } from './probe.ts';
 
@@ -29,6 +30,7 @@ export function dockerApiEngine(
   return {
     createRuntime: (options) => own.createRuntime(located(options)),
     createNetworks: (options) => new EngineNetworks(engine, located(options), own.reconnect),
+    createImageStorage: (options) => new EngineImageStorage(engine, located(options)),
     createConsumption: (options) => new HostConsumption(engine, located(options)),
     probe: (socketPath) => probeSocket(engine, socketPath, own.stranger),
     inspect: (socketPath) => inspectEngine(engine, socketPath),

@@ -2,6 +2,7 @@ import type { DatabaseFolders } from '../../domain/database.ts';
 import type { LookupOutcome } from '../../domain/egress.ts';
 import type { ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
+import type { PulledImages } from '../../pool/interfaces/pulled-images.ts';
 import type { Catalogue } from '../../domain/template.ts';
 import type { Tracer } from '../../domain/tracer.ts';
 import type { EnginePatience } from '../engine-patience.ts';
@@ -26,6 +27,8 @@ export interface EngineOptions {
   readonly pinnedImages?: ReadonlyMap<string, ImagePin>;
   /** Whether a name with `pull: always` is fetched anew, although it is known what it stands for on all nodes. */
   readonly decidesImages?: boolean;
+  /** Told of each fetch before it begins, with the ids of what is there, and what it led to. */
+  readonly pulls?: Pick<PulledImages, 'begin' | 'end'>;
   /** Told how each fetch of an image ends. */
   readonly onFetched?: (status: 'success' | 'failure') => void;
   /** Told how each look-up ends of an instance that reaches named places alone. */

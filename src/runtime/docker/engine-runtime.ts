@@ -108,6 +108,7 @@ export class EngineRuntime implements ContainerRuntime {
       pinned: options.pinnedImages ?? new Map(),
       node: options.node,
       decides: options.decidesImages ?? true,
+      pulls: options.pulls,
       onFetched: options.onFetched,
       log: options.log,
     });

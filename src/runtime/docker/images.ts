@@ -7,6 +7,7 @@ import { byDigest, type ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
+import type { EngineOptions } from './engine-options.ts';
 import { followPull, registryCredentials } from './image-pull.ts';
 
 export interface ImagesOptions {
@@ -25,6 +26,7 @@ export interface ImagesOptions {
   readonly node: string;
   /** A name with `pull: always` is fetched anew although it is known what it stands for. */
   readonly decides: boolean;
+  readonly pulls: EngineOptions['pulls'];
   /** Told how each fetch ends. */
   readonly onFetched: ((status: 'success' | 'failure') => void) | undefined;
   readonly log: Log;
@@ -205,11 +207,16 @@ export class EngineImages {
 
   /** `asked`: whoever asks is told how it goes, and says what becomes of it. */
   async #fetch(image: string, reference: string, asked?: (soFar: string) => void): Promise<void> {
-    const { log, docker, credentialsFile, inspect, onFetched } = this.#options;
+    const { log, docker, credentialsFile, inspect, pulls, onFetched } = this.#options;
     const begun = performance.now();
     if (asked === undefined) log.info({ image: reference }, 'Fetching an image');
     this.#progress.set(image, 'just begun');
     try {
+      // Said first: whatever dies, it is known afterwards what came by us.
+      if (pulls !== undefined) {
+        const present = (await docker.listImages({ all: true })).map(({ Id }) => Id);
+        await pulls.begin({ reference, name: image, present });
+      }
       const authconfig = await registryCredentials(credentialsFile, image);
       const stream = await docker.pull(reference, authconfig === undefined ? {} : { authconfig });
       await followPull(docker, stream, ({ layers, bytes }) => {
@@ -219,6 +226,7 @@ export class EngineImages {
         log.info({ image: reference, layers, bytes }, 'Still fetching an image');
       });
       const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
+      if (id !== undefined) await pulls?.end(reference, id);
       this.#failures.delete(image);
       if (asked === undefined)
         log.info({ image: reference, id, bytes, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');

@@ -1,0 +1,84 @@
+import type { Clock } from '../domain/clock.ts';
+import type { Log } from '../domain/log.ts';
+import { containerTemplates, type Catalogue } from '../domain/template.ts';
+import type { ImagePins } from './interfaces/image-pins.ts';
+import type { ImageStorage, StoredImage } from './interfaces/image-storage.ts';
+import type { ImageUpdates } from './interfaces/image-updates.ts';
+import type { PulledImages } from './interfaces/pulled-images.ts';
+
+export interface UnusedImagesDeps {
+  readonly catalogue: Pick<Catalogue, 'all'>;
+  readonly pins: Pick<ImagePins, 'of' | 'usedWithin'>;
+  readonly updates: Pick<ImageUpdates, 'read'>;
+  readonly pulled: PulledImages;
+  readonly storage: ImageStorage;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** A pull that nobody ended for so long was its process's, which was killed. */
+const PULL_OVER_MS = 3_600_000;
+/** A template that is off the catalogue for less than this, as by a mistake, comes back without a fetch. */
+const OFF_CATALOGUE_MS = 24 * 3_600_000;
+
+type Known = { readonly id: string; readonly digest?: string | undefined } | undefined;
+
+/**
+ * Removes images that this deployment has fetched on this node and nobody needs any more: neither what a name stands
+ * for, nor what it stood for before, nor what is tried or refused, nor what any container was made of. Never one that
+ * somebody else brought, or gave a name of their own. Throws engine_unavailable, store_unavailable.
+ */
+export async function removeUnusedImages(deps: UnusedImagesDeps): Promise<void> {
+  const { pulled, storage, log } = deps;
+  const before = await pulled.read();
+  if (before.images.length + before.pulls.length === 0) return;
+  const stored = await storage.list();
+  await settlePulls(deps, before.pulls, stored);
+  const { names, known } = await needed(deps);
+  for (const { id, name } of before.images) {
+    const there = stored.find((image) => image.id === id);
+    if (there === undefined) {
+      await pulled.forget(id);
+      continue;
+    }
+    // Another name is somebody else's, and a name that is gone by leads here.
+    const isNamed = there.names.some((each) => each !== name || names.has(each));
+    if (there.used || isNamed || known.some((each) => isOf(there, each))) continue;
+    if (!(await storage.remove(id))) continue;
+    await pulled.forget(id);
+    log.info({ image: name, id }, 'Removed an image that was fetched here and that nothing needs any more');
+  }
+}
+
+/** Of processes that were killed: what is there now and was not before came by them. */
+async function settlePulls(
+  { pulled, clock }: UnusedImagesDeps,
+  pulls: Awaited<ReturnType<PulledImages['read']>>['pulls'],
+  stored: readonly StoredImage[],
+): Promise<void> {
+  for (const { reference } of pulls.filter((pull) => clock.now() - pull.atMs > PULL_OVER_MS)) {
+    const found = stored.find(({ names, digests }) => names.includes(reference) || digests.includes(reference));
+    if (found === undefined) await pulled.giveUp(reference);
+    else await pulled.end(reference, found.id);
+  }
+}
+
+/** Names that templates go by, or did until lately, and all that these stand for, or did. */
+async function needed({
+  catalogue,
+  pins,
+  updates,
+}: UnusedImagesDeps): Promise<{ readonly names: ReadonlySet<string>; readonly known: readonly Known[] }> {
+  const offered = catalogue.all().flatMap((template) => containerTemplates(template).map(({ image }) => image));
+  const names = [...new Set([...offered, ...(await pins.usedWithin(OFF_CATALOGUE_MS))])];
+  const [agreed, recorded] = await Promise.all([pins.of(names), updates.read(names)]);
+  const tried = recorded.flatMap(({ tried: under }) => (under?.id === undefined ? [] : [{ ...under, id: under.id }]));
+  const others = recorded.flatMap(({ former, refused }) => [former?.pin, refused]);
+  return { names: new Set(names), known: [...agreed.values(), ...tried, ...others] };
+}
+
+function isOf({ id, digests }: StoredImage, known: Known): boolean {
+  if (known === undefined) return false;
+  const { digest } = known;
+  return known.id === id || (digest !== undefined && digests.some((each) => each.endsWith(`@${digest}`)));
+}

@@ -1,0 +1,57 @@
+import type Dockerode from 'dockerode';
+import type { ImageStorage, StoredImage } from '../../pool/interfaces/image-storage.ts';
+import type { ContainerEngine } from '../engine.ts';
+import { engineFailure, statusOf } from './engine-errors.ts';
+import { connectEngine } from './engine-runtime.ts';
+
+const NONE = '<none>';
+const [ABSENT, CONFLICT] = [404, 409];
+
+export class EngineImageStorage implements ImageStorage {
+  readonly #docker: Dockerode;
+  readonly #title: { readonly title: string; readonly socketPath: string };
+
+  constructor({ title }: Pick<ContainerEngine, 'title'>, { socketPath }: { readonly socketPath: string }) {
+    this.#docker = connectEngine(socketPath);
+    this.#title = { title, socketPath };
+  }
+
+  async list(): Promise<readonly StoredImage[]> {
+    try {
+      const [images, containers] = await Promise.all([
+        this.#docker.listImages({ all: true }),
+        this.#docker.listContainers({ all: true }),
+      ]);
+      const used = new Set(containers.map(({ ImageID }) => bare(ImageID)));
+      return images.map(({ Id, RepoTags, RepoDigests }) => ({
+        id: Id,
+        names: named(RepoTags),
+        digests: named(RepoDigests),
+        used: used.has(bare(Id)),
+      }));
+    } catch (error) {
+      throw engineFailure(error, this.#title, 'list images');
+    }
+  }
+
+  /** Without force: the engine knows best who uses it. */
+  async remove(id: string): Promise<boolean> {
+    try {
+      await this.#docker.getImage(id).remove();
+      return true;
+    } catch (error) {
+      if (statusOf(error) === ABSENT) return true;
+      if (statusOf(error) === CONFLICT) return false;
+      throw engineFailure(error, this.#title, `remove the image ${id}`);
+    }
+  }
+}
+
+function bare(id: string): string {
+  return id.replace(/^sha256:/, '');
+}
+
+/** An engine names what has no name so. */
+function named(names: readonly string[] | null | undefined): readonly string[] {
+  return (names ?? []).filter((name) => !name.startsWith(NONE));
+}
