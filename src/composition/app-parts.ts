@@ -180,7 +180,8 @@ export async function openAppParts(
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
   const metrics = createMetrics({ ...options, ...sources, spans: tracing.counts });
   await awaitReplicas({ ...options, store, metrics });
-  const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, releasers };
+  const requestReconcile = (): void => triggers.reconcile.fire();
+  const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, requestReconcile, releasers };
   const { engine, runtime, images, restoring } = await openEngine(forEngine);
   await requireRestores(config, restoring);
   const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
@@ -195,7 +196,7 @@ export async function openAppParts(
       ...{ store, catalogue, engine, runtime, restoring, images, connection, triggers, probe, leadership, metrics },
     }),
     ...tracedParts(tracer, { refill: triggers.refill, runtime, databases: restoring.databases }),
-    requestReconcile: () => triggers.reconcile.fire(),
+    requestReconcile,
     catalogue,
     log,
     probe,

@@ -25,6 +25,7 @@ export async function openEngine({
   store,
   metrics,
   tracer,
+  requestReconcile,
   releasers,
 }: {
   readonly config: Config;
@@ -37,6 +38,7 @@ export async function openEngine({
   readonly store: Store;
   readonly metrics: Metrics;
   readonly tracer: Tracer;
+  readonly requestReconcile: () => void;
   readonly releasers: Releasers;
 }): Promise<
   OpenEngine & {
@@ -53,6 +55,7 @@ export async function openEngine({
       onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
       onFetched: (status) => metrics.imageFetched(status),
       pulls: store.pulledImages,
+      onImageMissing: requestReconcile,
       pinnedImages: pinned,
       decidesImages: decides,
       tracer,

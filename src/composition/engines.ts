@@ -46,7 +46,7 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
 /** What not every process asks for. `catalogue`: where it changes; as configured without it. */
 export type EngineExtras = Pick<
   OpenOptions,
-  'catalogue' | 'onLookup' | 'onFetched' | 'pulls' | 'pinnedImages' | 'decidesImages' | 'tracer'
+  'catalogue' | 'onLookup' | 'onFetched' | 'onImageMissing' | 'pulls' | 'pinnedImages' | 'decidesImages' | 'tracer'
 >;
 
 /** `more`: what only a server that counts asks for. */

@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly pulls?: Pick<PulledImages, 'begin' | 'end'>;
   /** Told how each fetch of an image ends. */
   readonly onFetched?: (status: 'success' | 'failure') => void;
+  /** Told when an instance cannot be started because its image is not here any more, and cannot be fetched. */
+  readonly onImageMissing?: () => void;
   /** Told how each look-up ends of an instance that reaches named places alone. */
   readonly onLookup?: (template: string, outcome: LookupOutcome) => void;
   readonly tracer?: Tracer;

@@ -110,6 +110,7 @@ export class EngineRuntime implements ContainerRuntime {
       decides: options.decidesImages ?? true,
       pulls: options.pulls,
       onFetched: options.onFetched,
+      onMissing: options.onImageMissing,
       log: options.log,
     });
   }

@@ -29,6 +29,8 @@ export interface ImagesOptions {
   readonly pulls: EngineOptions['pulls'];
   /** Told how each fetch ends. */
   readonly onFetched: ((status: 'success' | 'failure') => void) | undefined;
+  /** Told when one that is needed now is not here, and cannot be had. */
+  readonly onMissing: EngineOptions['onImageMissing'];
   readonly log: Log;
 }
 
@@ -75,11 +77,12 @@ export class EngineImages {
     await this.#pulls.get(image)?.catch(() => undefined);
     const known = this.#ids.get(image) ?? (await this.#find(template));
     if (known !== undefined) return known;
-    if (!this.#mayPull(template)) throw this.#missing([template]);
-    await this.#pullMissing(image).catch(() => undefined);
+    if (this.#mayPull(template)) await this.#pullMissing(image).catch(() => undefined);
     const id = await this.#find(template);
-    if (id === undefined) throw this.#missing([template]);
-    return id;
+    if (id !== undefined) return id;
+    // Others may see to it at once: what its name stands for by now is looked up again.
+    this.#options.onMissing?.();
+    throw this.#missing([template]);
   }
 
   /** The engine does not have it under the id it had: the next look finds what its name stands for now. */
@@ -180,9 +183,10 @@ export class EngineImages {
           `decided on.${why} ${pinnedRemedy(imageTool.program, image, pin)}`,
         { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
       );
+    const gone = pin === undefined ? '' : ` Instances were started from ${pin.id}, which is not on this host any more.`;
     return new TryItNowError(
       'image_missing',
-      `${title} does not have ${list}.${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
+      `${title} does not have ${list}.${gone}${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
         `it (${imageTool.program} pull ${image}).`,
       { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
     );
