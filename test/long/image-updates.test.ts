@@ -3,6 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
+import { Redis as Valkey } from 'iovalkey';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -14,7 +15,6 @@ import { imageRegistry, type ImageRegistry } from '../support/image-registry.ts'
 import { OPERATOR_KEY, askAdmin, type Json } from '../support/operator.ts';
 import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
-import { readRecords } from '../support/state-audit.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 
 const run = promisify(execFile);
@@ -58,6 +58,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
   let registry: ImageRegistry;
   let server: ServerProcess;
   let remote: string;
+  let valkey: Valkey;
   let adminPort: number;
   let socketPath: string;
   const pushed: string[] = [];
@@ -96,6 +97,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
       },
     });
     cleanups.push(() => server[Symbol.asyncDispose]());
+    valkey = new Valkey({ host: '127.0.0.1', port: server.auditTarget.valkeyPort });
+    cleanups.push(() => valkey.quit());
     await eventually(async () => expect(await readySays()).toEqual(Array(TARGET).fill('shop v1')));
   });
   afterAll(async () => {
@@ -268,8 +271,9 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
   const servedFrom = (checkpoint: unknown, says: string): Promise<void> =>
     eventually(async () => {
       expect((await checkpoints()).current).toBe(checkpoint);
-      const ready = (await readRecords(server.auditTarget)).filter(({ state }) => state === 'ready');
-      expect(ready.map(({ version }) => version)).toEqual(
+      const records = (await valkey.hvals('instances')).map((text) => JSON.parse(text) as Record<string, string>);
+      const ready = records.filter(({ state }) => state === 'ready');
+      expect(ready.map(({ templateVersion }) => templateVersion)).toEqual(
         Array(TARGET).fill(expect.stringContaining(`+${String(checkpoint)}`)),
       );
       expect(await readySays()).toEqual(Array(TARGET).fill(says));
