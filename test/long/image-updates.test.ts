@@ -82,7 +82,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
         {
           ...{ name: 'shop', image: remote, port: 80, image_check: 'manual', warmup: ['/'] },
           smoke: [{ path: '/', status: 200, text: 'shop' }],
-          activation: { exec: [...SHELL, 'echo "$TRY_IT_NOW_INSTANCE_ID" > /www/whoami'] },
+          activation: { exec: [...SHELL, 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_SEED" > /www/whoami'] },
           identity: { http: '/cgi-bin/me' },
           readiness: { path: '/', timeout: '4s', request_timeout: '2s' },
           limits: { memory: '32MiB' },
