@@ -74,7 +74,7 @@ export class EngineNetworks implements Networks {
   async #inUse(): Promise<ReadonlySet<string>> {
     try {
       const found = await this.#docker.listContainers({ all: true });
-      return new Set(found.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)));
+      return new Set(found.flatMap(networksOf));
     } catch (error) {
       throw engineFailure(error, this.#title, 'list containers');
     }
@@ -128,4 +128,11 @@ export class EngineNetworks implements Networks {
       );
     }
   }
+}
+
+/** One without a network may have it left out. */
+function networksOf(container: {
+  readonly NetworkSettings?: { readonly Networks?: object | null } | null;
+}): readonly string[] {
+  return Object.keys(container.NetworkSettings?.Networks ?? {});
 }
