@@ -25,6 +25,7 @@ import { imagesContract } from './container-images.ts';
 import { isolationContract } from './container-isolation.ts';
 import { containerRuntimeContract } from './container-runtime.ts';
 import { sandboxContract } from './container-sandbox.ts';
+import { networksContract } from './container-networks.ts';
 import { servicesContract } from './container-services.ts';
 
 export interface EngineUnderTest {
@@ -131,6 +132,7 @@ export function containerEngineContract(engine: RealEngine): void {
   describe('commands and mounts', () => commandsContract(underTest));
   describe('hardening', () => hardeningContract(underTest));
   describe('the kernel', () => kernelSurfaceContract(underTest));
+  describe('networks', () => networksContract(underTest));
   describe('images', () => imagesContract(underTest));
   describe('surroundings', () => surroundingsContract(underTest));
   describe.skipIf(whyWithoutSandbox() !== undefined)('a sandbox', () => sandboxContract(underTest));

@@ -83,6 +83,7 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
       begin: note,
       end: (reference, id) => note([reference, id]),
     });
+    await engine.prepare([of()]);
     const spec = await newSpec(of());
     await engine.start(spec, never);
     const stored = async () => (await storage.list()).find(({ names }) => names.includes(remote));
