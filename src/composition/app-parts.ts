@@ -180,8 +180,7 @@ export async function openAppParts(
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
   const metrics = createMetrics({ ...options, ...sources, spans: tracing.counts });
   await awaitReplicas({ ...options, store, metrics });
-  const requestReconcile = (): void => triggers.reconcile.fire();
-  const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, requestReconcile, releasers };
+  const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, triggers, releasers };
   const { engine, runtime, images, restoring } = await openEngine(forEngine);
   await requireRestores(config, restoring);
   const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
@@ -196,7 +195,7 @@ export async function openAppParts(
       ...{ store, catalogue, engine, runtime, restoring, images, connection, triggers, probe, leadership, metrics },
     }),
     ...tracedParts(tracer, { refill: triggers.refill, runtime, databases: restoring.databases }),
-    requestReconcile,
+    requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
     log,
     probe,
@@ -208,8 +207,6 @@ export async function openAppParts(
     queue: createPublisher({ connection, log, tracer }),
     nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log, { catalogue }),
-    imageStorage: createImageStorage(engine, config, log),
-    images: store,
     frameFit: new FrameFit({ probe, proxies, log }),
     deliveryCheck: new DeliveryCheck(probe, config.node.name),
     containerEnds: new ContainerEnds(),
@@ -227,6 +224,10 @@ export async function openAppParts(
   return { store, connection, caddy, metrics, poster, leadership, reload, pool };
 }
 
+type NodePart =
+  'node' | 'consumption' | 'memorySharing' | 'storageReserve' | 'fitness' | 'beat' | 'carrier' | ImagePart;
+type ImagePart = 'imageUpdater' | 'imageStorage' | 'images';
+
 /** What this host has and can, and how it says so. */
 function nodeParts(parts: {
   readonly config: Config;
@@ -243,10 +244,7 @@ function nodeParts(parts: {
   readonly log: Log;
   readonly connection: QueueConnection;
   readonly triggers: LoopTriggers;
-}): Pick<
-  PoolParts,
-  'node' | 'consumption' | 'memorySharing' | 'storageReserve' | 'fitness' | 'carrier' | 'imageUpdater' | 'beat'
-> {
+}): Pick<PoolParts, NodePart> {
   const { config, version, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
   const observer = parts.metrics;
   const { node } = config;
@@ -279,7 +277,8 @@ function nodeParts(parts: {
           log,
         });
   const beats = { beat: () => saysAlive(heartbeat) };
-  return { node, consumption, memorySharing, storageReserve, fitness, carrier, imageUpdater, ...beats };
+  const stored = { imageStorage: createImageStorage(engine, config, log), images: store };
+  return { ...stored, node, consumption, memorySharing, storageReserve, fitness, carrier, imageUpdater, ...beats };
 }
 
 /** Who holds no instances says nothing: it is no node. */

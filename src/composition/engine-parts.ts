@@ -8,6 +8,7 @@ import type { ImagePin } from '../domain/image-pin.ts';
 import { NO_NODE } from '../domain/node.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { Tracer } from '../domain/tracer.ts';
+import type { Trigger } from '../lifecycle/trigger.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import { ImageAgreement } from '../pool/agree-on-images.ts';
 import type { Engine } from '../runtime/engines.ts';
@@ -25,7 +26,7 @@ export async function openEngine({
   store,
   metrics,
   tracer,
-  requestReconcile,
+  triggers,
   releasers,
 }: {
   readonly config: Config;
@@ -38,7 +39,7 @@ export async function openEngine({
   readonly store: Store;
   readonly metrics: Metrics;
   readonly tracer: Tracer;
-  readonly requestReconcile: () => void;
+  readonly triggers: { readonly reconcile: Trigger };
   readonly releasers: Releasers;
 }): Promise<
   OpenEngine & {
@@ -55,7 +56,7 @@ export async function openEngine({
       onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
       onFetched: (status) => metrics.imageFetched(status),
       pulls: store.pulledImages,
-      onImageMissing: requestReconcile,
+      onImageMissing: () => triggers.reconcile.fire(),
       pinnedImages: pinned,
       decidesImages: decides,
       tracer,

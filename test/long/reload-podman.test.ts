@@ -143,7 +143,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
         });
         expect(answer.status).toBe(201);
         const taken = (await answer.json()) as Visit;
-        return { ...taken, [Symbol.asyncDispose]: async () => void (await end(taken)) };
+        return { ...taken, [Symbol.asyncDispose]: () => end(taken) };
       }, PATIENT);
     }
     async function whoami({ url }: Visit): Promise<string> {
@@ -152,7 +152,9 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
       });
       return (await body.text()).trim();
     }
-    const end = ({ id }: Visit): Promise<unknown> => fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+    const end = async ({ id }: Visit): Promise<void> => {
+      await fetch(`${server.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+    };
 
     const own = () =>
       networkFor(networkPlan('podman', server.auditTarget.deployment), {

@@ -183,11 +183,11 @@ export class EngineImages {
           `decided on.${why} ${pinnedRemedy(imageTool.program, image, pin)}`,
         { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
       );
-    const gone = pin === undefined ? '' : ` Instances were started from ${pin.id}, which is not on this host any more.`;
+    const gone = pin === undefined ? '' : ` ${pin.id}, from which instances were started, is not here any more.`;
     return new TryItNowError(
       'image_missing',
-      `${title} does not have ${list}.${gone}${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or fetch ` +
-        `it (${imageTool.program} pull ${image}).`,
+      `${title} does not have ${list}.${gone}${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or ` +
+        `fetch it (${imageTool.program} pull ${image}).`,
       { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
     );
   }
