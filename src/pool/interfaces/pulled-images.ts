@@ -11,7 +11,7 @@ export interface PulledImages {
   forget(id: string): Promise<void>;
 }
 
-export interface PulledImage {
+interface PulledImage {
   readonly id: string;
   /** Under which it was fetched. */
   readonly name: string;
