@@ -121,6 +121,11 @@ export class Scripts {
     );
   }
 
+  /** Of each by the digest that Valkey knows it by. */
+  get names(): ReadonlyMap<string, string> {
+    return new Map([...this.#scripts].map(([name, { sha }]) => [sha, name]));
+  }
+
   /** Has Valkey know every script beforehand, so that the first claim too is a single round trip. */
   async load(): Promise<void> {
     try {

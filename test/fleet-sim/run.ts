@@ -1,19 +1,24 @@
 /**
  * `npm run fleet-sim [-- --docs] [-- --json FILE] [-- --steps 1x1000,10x5000,50x20000]`: one deployment that grows to
  * fifty simulated nodes and 20,000 instances, beside one of a single node with 1,000, and a table of what that costs.
- * `--docs` writes it into docs/scale.md, `--json` what it was made from into a file.
+ * `--docs` writes it into docs/scale.md, `--json` what it was made from into a file. `--who-asks` measures nothing of
+ * that: it tells who asks Valkey what while nobody comes.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, release } from 'node:os';
 import { parseArgs } from 'node:util';
+import { sleep } from '../../src/lifecycle/sleep.ts';
 import { replaceBetween } from '../support/page-part.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { measureStep, type StepResult } from './measure.ts';
 import { bottlenecks, costTable, stepTable } from './tables.ts';
 import { SimulatedFleet, TEMPLATES, portsFor } from './simulated-fleet.ts';
+import { questionTable, whoAsks } from './who-asks.ts';
 
 const PAGE = new URL('../../docs/scale.md', import.meta.url);
 const AMOUNTS = { rounds: 10, burst: 40, atOnce: 150, restMs: 31_000 };
+/** What a fill leaves to be done, such as ports that cool down. */
+const SETTLING_MS = 20_000;
 /** Of the first node's room: for those handed out, and those on their way out. */
 const SPARE = 400;
 /** Of a node's room, so that none is quite full. */
@@ -28,6 +33,7 @@ const { values } = parseArgs({
     docs: { type: 'boolean', default: false },
     json: { type: 'string' },
     steps: { type: 'string', default: '1x1000,10x5000,50x20000' },
+    'who-asks': { type: 'boolean', default: false },
   },
 });
 const steps = values.steps.split(',').map((step) => {
@@ -57,7 +63,22 @@ const ended = new Promise<never>((_, reject) => {
 });
 
 const results: StepResult[] = [];
-{
+if (values['who-asks']) {
+  await using ports = await claimPorts(portsFor(Math.max(room.first, room.further)));
+  await using fleet = await SimulatedFleet.start({
+    ...{ room, firstPort: ports.start, network: 2, instances: largest.instances },
+  });
+  const look = async (): Promise<void> => {
+    for (const { nodes, instances } of steps) {
+      await fleet.grow(nodes);
+      await fleet.fill(instances);
+      say(`${nodes} nodes and ${instances} instances; nobody comes for a while …`);
+      await sleep(SETTLING_MS);
+      say(`\n${questionTable(await whoAsks(fleet, AMOUNTS.restMs), nodes)}\n`);
+    }
+  };
+  await Promise.race([look(), ended]);
+} else {
   await using ports = await claimPorts(portsFor(Math.max(room.first, room.further)));
   const common = { room, firstPort: ports.start };
   say(`Starting two deployments, one of ${smallest.nodes} node and one that grows …`);
@@ -76,7 +97,7 @@ const results: StepResult[] = [];
   };
   await Promise.race([grow(), ended]);
 }
-say(`\n${tables(results)}`);
+if (!values['who-asks']) say(`\n${tables(results)}`);
 
 function tables(all: readonly StepResult[]): string {
   return `${stepTable(all)}\n\n${costTable(all)}\n\n${bottlenecks(all)}`;
