@@ -24,15 +24,18 @@ const BATCH = 200;
 export async function reap(deps: ReapDeps, lost: ReadonlySet<string>): Promise<void> {
   const { cleanupStore, catalogue, observer, clock } = deps;
 
-  const expired = await cleanupStore.expired(BATCH);
-  await Promise.all(
-    expired.map(async (instance) => {
-      const gone = await releaseInstance(deps, instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
-      if (gone !== undefined) observer.expiryLag(Math.max(0, clock.now() - (gone.deadlineMs ?? clock.now())));
-    }),
-  );
+  const due = await cleanupStore.due(catalogue.all());
+  if (due.expired.size > 0) {
+    const expired = await cleanupStore.expired(BATCH);
+    await Promise.all(
+      expired.map(async (instance) => {
+        const gone = await releaseInstance(deps, instance, 'expired', { from: ['assigned'], onlyIfExpired: true });
+        if (gone !== undefined) observer.expiryLag(Math.max(0, clock.now() - (gone.deadlineMs ?? clock.now())));
+      }),
+    );
+  }
 
-  for (const template of catalogue.all()) {
+  for (const template of catalogue.all().filter(({ name }) => due.aged.has(name))) {
     const aged = await cleanupStore.agedIdle(template, BATCH);
     await Promise.all(
       aged.map((instance) =>
@@ -41,8 +44,8 @@ export async function reap(deps: ReapDeps, lost: ReadonlySet<string>): Promise<v
     );
   }
 
-  for (const template of catalogue.all()) {
-    const drained = await cleanupStore.drainable(template.name, BATCH);
+  for (const { name } of catalogue.all().filter((template) => due.drained.has(template.name))) {
+    const drained = await cleanupStore.drainable(name, BATCH);
     await Promise.all(
       drained.map((instance) =>
         releaseInstance(deps, instance, 'drained', { from: ['ready', 'assigned'], generation: instance.generation }),
@@ -50,6 +53,7 @@ export async function reap(deps: ReapDeps, lost: ReadonlySet<string>): Promise<v
     );
   }
 
+  if (due.overdue.size === 0) return;
   // Nobody would take them up, and they come up every half minute.
   for (const instance of await cleanupStore.overdue(BATCH)) if (!lost.has(instance.node)) queueCleanup(deps, instance);
 }
@@ -73,6 +77,7 @@ export async function resumeCleanups(
  * that is unavailable. Throws queue_unavailable.
  */
 export async function settleTickets(deps: ReapDeps): Promise<void> {
+  if (!(await deps.inventory.hasTickets())) return;
   for (const hopeless of [orphanedTickets, overdueTickets]) {
     for (const ticket of await hopeless(deps)) {
       await discardTicket(deps, ticket);

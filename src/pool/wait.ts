@@ -59,7 +59,9 @@ export async function leavePlace(deps: WaitDeps, templateName: string, id: strin
 
 /** One round: frees the places of those who were not heard of, also where nobody else asks. */
 export async function dropLapsedPlaces(deps: WaitDeps): Promise<void> {
-  for (const template of deps.catalogue.all())
+  const templates = deps.catalogue.all();
+  const occupied = await deps.waitingList.occupied(templates.map(({ name }) => name));
+  for (const template of templates.filter(({ name }) => occupied.has(name)))
     noteLapsed(deps, template, (await deps.waitingList.look(template, [])).lapsed);
 }
 

@@ -3,12 +3,12 @@ import type { Instance, ReleaseReason } from '../domain/instance.ts';
 import { canMove } from '../domain/lifecycle.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { CleanupStore, ReleaseGuard, ReleaseOutcome } from '../pool/interfaces/cleanup-store.ts';
+import type { CleanupStore, Due, ReleaseGuard, ReleaseOutcome } from '../pool/interfaces/cleanup-store.ts';
 import type { TemplateIndex } from './template-index.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { attemptOf, parseRecord, requireRecord } from './records.ts';
-import { CLEANUP_STEP, RELEASE } from './script-codes.ts';
+import { CLEANUP_STEP, DUE, RELEASE } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import type { TaskPatience } from './task-patience.ts';
 
@@ -124,6 +124,25 @@ export class ValkeyCleanupStore implements CleanupStore {
         [instance.id, attemptOf(instance), reason.slice(0, REASON_LENGTH)],
       ),
     );
+  }
+
+  async due(offered: readonly Template[]): Promise<Due> {
+    const lives = new Map<string, number | ''>((await this.#templates.names()).map((name) => [name, '']));
+    for (const { name, ttl } of offered) lives.set(name, ttl.defaultMs);
+    const names = [...lives.keys()];
+    const sums = (await this.#scripts.run(
+      'look-for-due',
+      names.flatMap((name) => [keys.assigned(name), keys.ready(name), keys.leaving(name), keys.poolControl(name)]),
+      [...lives.values()],
+    )) as number[];
+    const having = (what: number): ReadonlySet<string> =>
+      new Set(names.filter((_, at) => ((sums[at] ?? 0) & what) !== 0));
+    return {
+      expired: having(DUE.EXPIRED),
+      aged: having(DUE.AGED),
+      overdue: having(DUE.OVERDUE),
+      drained: having(DUE.DRAINED),
+    };
   }
 
   async expired(limit: number): Promise<Instance[]> {

@@ -11,6 +11,7 @@ import { countByNode } from './node-counts.ts';
 import { parseRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 import { storedNumber } from './stored-number.ts';
+import { suspectPorts } from './suspect-ports.ts';
 import type { TaskPatience } from './task-patience.ts';
 import type { TemplateIndex } from './template-index.ts';
 
@@ -134,6 +135,11 @@ export class ValkeyInventory implements Inventory {
     return this.#ask(() => countByNode(this.#client, templates, nodes));
   }
 
+  async hasTickets(): Promise<boolean> {
+    const indexes = (await this.#templates.names()).map(keys.warming);
+    return indexes.length > 0 && (await this.#ask(() => this.#client.exists(...indexes))) > 0;
+  }
+
   async expiredTickets(): Promise<TicketRef[]> {
     const lost = await Promise.all(
       (await this.#templates.names()).map(async (template) => {
@@ -229,24 +235,13 @@ export class ValkeyInventory implements Inventory {
       Promise.all([
         this.#client.smembers(names[0]),
         this.#client.zrange(names[1], 0, -1),
-        this.#client.hkeys(names[2]),
+        this.#client.hgetall(names[2]),
       ]),
     );
-    const free = new Set(available);
-    const taken = new Set([...cooling, ...held]);
-    const suspects = new Set([
-      ...taken,
-      ...available.filter((port) => !(Number(port) >= portRange.start && Number(port) <= portRange.end)),
-    ]);
-    for (let port = portRange.start; port <= portRange.end; port += 1) {
-      if (!free.has(String(port)) && !taken.has(String(port))) suspects.add(String(port));
-    }
+    const own = seen.filter((record) => record.node === node);
+    const suspects = suspectPorts({ available, cooling, held, seen: own }, portRange);
+    const owners = new Map(own.flatMap(({ port, id }) => (port === null ? [] : [[String(port), id] as const])));
     const found: InconsistentPort[] = [];
-    const owners = new Map(
-      seen.flatMap(({ node: home, port, id }) => (home === node && port !== null ? [[String(port), id] as const] : [])),
-    );
-    const holders = new Set(held);
-    for (const port of owners.keys()) if (!holders.has(port)) suspects.add(port);
     for (const batch of batches([...suspects])) {
       const claims = batch.flatMap((port) => [port, owners.get(port) ?? '']);
       const pairs = (await this.#scripts.run(

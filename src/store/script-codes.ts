@@ -29,6 +29,9 @@ export const BEGIN_ATTEMPT = { BEGUN: 0, NO_TICKET: 1, PAUSED: 2, UNDERWAY: 3, L
 /** What allocate-port.lua answers instead of a record. */
 export const ALLOCATE_PORT = { SUPERSEDED: 0, NONE_FREE: -1, NONE_RECORDED: -2 } as const;
 
+/** What the answer of look-for-due.lua is the sum of. */
+export const DUE = { EXPIRED: 1, AGED: 2, OVERDUE: 4, DRAINED: 8 } as const;
+
 /** What release.lua answers instead of a record. */
 export const RELEASE = { UNCHANGED: 0 } as const;
 

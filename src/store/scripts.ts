@@ -68,6 +68,7 @@ const SCRIPT_NAMES = [
   'beat',
   'note-loss',
   'look-at-nodes',
+  'look-for-due',
   'look-at-places',
   'place-tickets',
   'remove-node',

@@ -178,7 +178,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     audit: new ValkeyAuditLog(client),
     operatorSessions: new ValkeyOperatorSessions(client, scripts),
     poolHistory: new ValkeyPoolHistory(client),
-    waitingList: new ValkeyWaitingList(scripts),
+    waitingList: new ValkeyWaitingList(client, scripts),
     visitSteps: new ValkeyVisitSteps(client, scripts, log),
     breakers: new ValkeyBreakers(client),
     outbox: new ValkeyEventOutbox(client, turns.of('events')),

@@ -1,6 +1,8 @@
+import type { Redis as Valkey } from 'iovalkey';
 import type { Template } from '../domain/template.ts';
 import type { Supply } from '../domain/waiting-time.ts';
 import type { Standing, WaitingList, WaitingView } from '../pool/interfaces/waiting-list.ts';
+import { storeError } from './client.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
@@ -34,9 +36,11 @@ type LookReply = readonly [
 ];
 
 export class ValkeyWaitingList implements WaitingList {
+  readonly #client: Valkey;
   readonly #scripts: Scripts;
 
-  constructor(scripts: Scripts) {
+  constructor(client: Valkey, scripts: Scripts) {
+    this.#client = client;
     this.#scripts = scripts;
   }
 
@@ -50,6 +54,17 @@ export class ValkeyWaitingList implements WaitingList {
     }
     const reason = reply[7];
     return { supply: supplyOf(reply, template), standings, reason: reason === '' ? undefined : reason, lapsed };
+  }
+
+  async occupied(templates: readonly string[]): Promise<ReadonlySet<string>> {
+    try {
+      const found = await Promise.all(
+        templates.map((name) => this.#client.exists(keys.waiting(name), keys.waitingLeases(name))),
+      );
+      return new Set(templates.filter((_, at) => (found[at] ?? 0) > 0));
+    } catch (error) {
+      throw storeError(error);
+    }
   }
 
   async #lookAt(template: Template, places: readonly string[], standings: Map<string, Standing>): Promise<LookReply> {

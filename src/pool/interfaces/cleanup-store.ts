@@ -16,6 +16,15 @@ export interface ReleaseGuard {
   readonly attempt?: string;
 }
 
+/** Names of templates. */
+export interface Due {
+  readonly expired: ReadonlySet<string>;
+  readonly aged: ReadonlySet<string>;
+  readonly overdue: ReadonlySet<string>;
+  /** An operator has them drained, whether anything is left or not. */
+  readonly drained: ReadonlySet<string>;
+}
+
 /** The way out: every step idempotent, each enforcing the lifecycle table. */
 export interface CleanupStore {
   /** → releasing; the host name stops resolving in the same step. Unchanged when the guard or the table forbids it. */
@@ -38,6 +47,8 @@ export interface CleanupStore {
    * (ms), 0 when nothing was changed.
    */
   quarantine(instance: Instance, reason: string): Promise<number>;
+  /** Of which templates there is anything to be had below; `offered` alone can have what is aged. */
+  due(offered: readonly Template[]): Promise<Due>;
   /** Assigned instances whose deadline has passed. */
   expired(limit: number): Promise<Instance[]>;
   /** Ready instances with less life left than one visit. */

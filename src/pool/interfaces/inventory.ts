@@ -36,6 +36,8 @@ export interface Inventory {
   isRecorded(id: string): Promise<boolean>;
   /** The database of every record, readable or not. */
   databases(): Promise<readonly string[]>;
+  /** Whether there is any ticket at all. */
+  hasTickets(): Promise<boolean>;
   /** Tickets past their deadline: at most some hundreds at a time. */
   expiredTickets(): Promise<TicketRef[]>;
   /**

@@ -22,6 +22,8 @@ export interface WaitingView {
 export interface WaitingList {
   /** Keeps the places of those looked for; once it is their turn, only until they should have taken what is there. */
   look(template: Template, places: readonly string[]): Promise<WaitingView>;
+  /** Of these templates, those for which anybody waits. */
+  occupied(templates: readonly string[]): Promise<ReadonlySet<string>>;
   /** Those behind move up. The embedding site of who had it; undefined when it was gone already. */
   leave(template: string, place: string): Promise<string | undefined>;
 }

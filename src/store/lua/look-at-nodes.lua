@@ -6,24 +6,29 @@
 -- instances that hold a port, tickets without one, free ports, the time, since when it is taken for lost (or ''), how
 -- often it was of late
 local now = now_ms()
+local lost = redis.call('HMGET', KEYS[1], unpack(ARGV))
+local texts = {}
+for index = 1, #ARGV do
+  texts[2 * index - 1] = KEYS[7 * index - 5]
+  texts[2 * index] = KEYS[7 * index + 1]
+end
+texts = redis.call('MGET', unpack(texts))
 local nodes = {}
 for index = 1, #ARGV do
   local at = 7 * index - 5
-  redis.call('ZREMRANGEBYSCORE', KEYS[at + 3], '-inf', now)
-  local lost_since = redis.call('HGET', KEYS[1], ARGV[index])
   local control = redis.call('HMGET', KEYS[at + 1], 'mode', 'since_ms', 'deadline_ms')
   nodes[index] = {
-    redis.call('GET', KEYS[at]) or '',
+    texts[2 * index - 1] or '',
     redis.call('PTTL', KEYS[at]),
     control[1] or '',
     control[2] or '',
     control[3] or '',
     redis.call('HLEN', KEYS[at + 2]),
-    redis.call('ZCARD', KEYS[at + 3]),
+    redis.call('ZCOUNT', KEYS[at + 3], '(' .. now, '+inf'),
     redis.call('SCARD', KEYS[at + 4]) + redis.call('ZCOUNT', KEYS[at + 5], '-inf', now),
     now,
-    lost_since and stored_number(lost_since, now) or '',
-    stored_number(redis.call('GET', KEYS[at + 6]), 0),
+    lost[index] and stored_number(lost[index], now) or '',
+    stored_number(texts[2 * index], 0),
   }
 end
 return nodes
