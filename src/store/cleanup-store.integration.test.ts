@@ -4,6 +4,7 @@ import { templateVersion } from '../domain/template.ts';
 import { startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { claimed, expectPortsToBalance, tiny, viewOf } from '../../test/support/store-cases.ts';
 import { storeClockMs } from '../../test/support/store-traffic.ts';
+import { template } from '../../test/support/templates.ts';
 import { keys } from './keys.ts';
 
 let store: TestStore;
@@ -102,6 +103,34 @@ describe('releases', () => {
     await store.cleanupStore.coolPort(instance);
     await store.cleanupStore.deleteRecord(instance);
     expect(await store.claimStore.find(id)).toBeUndefined();
+  });
+});
+
+it('tells in one look of which templates anything is due', async () => {
+  const other = template({ name: 'other', ttl: { defaultMs: 60_000, maxMs: 60_000 } });
+  const none = new Set();
+  await fillPool(store, tiny);
+  const { id } = await claimed(store);
+  expect(await store.cleanupStore.due([tiny, other])).toEqual({
+    expired: none,
+    aged: none,
+    overdue: none,
+    drained: none,
+  });
+
+  const now = await storeClockMs(store.valkey);
+  await store.valkey.sadd(keys.templates, 'gone');
+  await store.valkey.zadd(keys.assigned('tiny'), now - 1, id);
+  await store.valkey.zadd(keys.ready('other'), now + 30_000, 'old');
+  // Nobody can say what a visit takes of one that is not offered.
+  await store.valkey.zadd(keys.ready('gone'), now - 1, 'older');
+  await store.valkey.zadd(keys.leaving('gone'), now - 1, 'stuck', now + 60_000, 'resting');
+  await store.controls.drain('other', undefined, undefined);
+  expect(await store.cleanupStore.due([tiny, other])).toEqual({
+    expired: new Set(['tiny']),
+    aged: new Set(['other']),
+    overdue: new Set(['gone']),
+    drained: new Set(['other']),
   });
 });
 

@@ -34,6 +34,21 @@ it('lists the visits on one node, and nothing that is not handed out there', asy
   await store.valkey.hset(keys.heldPorts('node0'), '1', newInstanceId());
   expect((await store.inventory.visits('node0')).map(({ id }) => id)).toEqual([mine.id]);
   expect((await store.inventory.visits('node1')).map(({ id }) => id)).toEqual([elsewhere.id]);
+  // Of a fleet that has far more visits than this node holds instances.
+  await store.valkey.zadd(keys.assigned('tiny'), ...Array.from({ length: 200 }, (_, at) => [at, `far-${at}`]).flat());
+  expect((await store.inventory.visits('node0')).map(({ id }) => id)).toEqual([mine.id]);
+});
+
+it('reads no record for the visits of a node that has none, and asks of no port that is in order', async () => {
+  const ready = await fillPool(store, tiny);
+  await store.valkey.zadd(keys.coolingPorts('node0'), Date.now() + 60_000, String(store.portRange.start + 99));
+  await store.valkey.srem(keys.availablePorts('node0'), String(store.portRange.start + 99));
+  await store.valkey.config('RESETSTAT');
+  expect(await store.inventory.visits('node0')).toEqual([]);
+  expect(await store.inventory.inconsistentPorts(ready)).toEqual([]);
+  const stats = await store.valkey.info('commandstats');
+  expect(stats).toContain('cmdstat_smembers:');
+  for (const command of ['evalsha', 'hmget', 'hget']) expect(stats).not.toContain(`cmdstat_${command}:`);
 });
 
 it('tells of many nodes in a few commands, each as it is', async () => {

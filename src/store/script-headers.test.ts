@@ -102,7 +102,7 @@ function declared(table: 'KEYS' | 'ARGV', head: readonly string[]): Count {
 /** What is declared and not used, and what is used and not declared. A computed index may stand for any of them. */
 function unmatched(table: 'KEYS' | 'ARGV', { fixed, more }: Count, body: string): string[] {
   const used = new Set([...body.matchAll(new RegExp(`${table}\\[(\\d+)\\]`, 'g'))].map(([, index]) => Number(index)));
-  const computed = new RegExp(`${table}\\[(?!\\d+\\])|ipairs\\(${table}\\)`).test(body);
+  const computed = new RegExp(`${table}\\[(?!\\d+\\])|(?:ipairs|unpack)\\(${table}\\)`).test(body);
   const unused = Array.from({ length: fixed }, (_, at) => at + 1).filter((index) => !computed && !used.has(index));
   const undeclared = [...used].filter((index) => index > fixed && !more);
   return [

@@ -210,6 +210,13 @@ it('measures when instances came up, and knows what is under way', async () => {
   expect(supply.refilled.every(({ tookMs, atMs }) => tookMs >= 0 && atMs <= supply.nowMs)).toBe(true);
 });
 
+it('knows for which templates anybody waits, also by what was left half', async () => {
+  expect(await store.waitingList.occupied(['tiny', 'other', 'third'])).toEqual(new Set());
+  await ask('first');
+  await store.valkey.zadd(keys.waitingLeases('other'), 1, 'left');
+  expect(await store.waitingList.occupied(['tiny', 'other', 'third'])).toEqual(new Set(['tiny', 'other']));
+});
+
 it('repairs what somebody else wrote into one of its sets', async () => {
   await ask('ann');
   await store.valkey.zadd(keys.waiting('tiny'), 1, 'nobody');
