@@ -13,6 +13,8 @@ export interface NodeDrainsDeps extends RecallDeps {
   readonly turn: Turn;
 }
 
+/** The look that finds lost nodes, each second, serves this as well. */
+const SEEN_AGO_MS = 1_000;
 /** How long a server has its turn: a few rounds. */
 const TURN_MS = 5_000;
 
@@ -37,7 +39,7 @@ export class NodeDrains {
   /** Throws store_unavailable, queue_unavailable. */
   async round(): Promise<void> {
     const { registry, inventory, requestRefill, turn } = this.#deps;
-    const nodes = await registry.nodes();
+    const nodes = await registry.nodes(SEEN_AGO_MS);
     const draining = nodes.filter(({ control }) => control.mode === 'draining');
     const there = new Map<FleetNode, Instance[]>();
     for (const node of draining) there.set(node, await inventory.ofNode(node.name));

@@ -3,6 +3,7 @@ import { obstacleTo, whyClosed } from '../domain/placement.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { discardTicket } from './dead-letter.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { NodeQueue } from './interfaces/node-queue.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import type { LeftoverTask } from './interfaces/task-queue.ts';
@@ -13,6 +14,7 @@ export interface RecallDeps extends ReleaseDeps {
   readonly provisioningStore: ProvisioningStore;
   readonly claimStore: ClaimStore;
   readonly nodeQueue: Pick<NodeQueue, 'recallable'>;
+  readonly registry: Pick<NodeRegistry, 'nodes'>;
 }
 
 /**
@@ -21,19 +23,15 @@ export interface RecallDeps extends ReleaseDeps {
  * only seem to be so, and is left alone; what waits for one that is cut off goes where it can be made right now.
  */
 export async function recallTickets(deps: RecallDeps, nodes: readonly FleetNode[]): Promise<void> {
-  const known = new Map(nodes.map((node) => [node.name, node]));
-  const keep = (name: string): boolean => {
-    const node = known.get(name);
-    if (node === undefined) return false;
-    if (node.heartbeat === undefined) return node.lostForMs === undefined;
-    return whyClosed(node) === undefined && node.heartbeat.cutOff === undefined;
-  };
+  if ((await deps.nodeQueue.recallable(keeping(nodes))).length === 0) return;
+  // What was seen may be a moment old, and a node have come, or been given back, since.
+  const now = await deps.registry.nodes();
+  const tasks = await deps.nodeQueue.recallable(keeping(now));
+  const known = new Map(now.map((node) => [node.name, node]));
   const canBeMade = (name: string): boolean => {
     const template = deps.catalogue.get(name);
-    return template !== undefined && nodes.some((node) => obstacleTo(node, template) === undefined);
+    return template !== undefined && now.some((node) => obstacleTo(node, template) === undefined);
   };
-  const tasks = await deps.nodeQueue.recallable(keep);
-  if (tasks.length === 0) return;
   const views = await deps.claimStore.findMany(tasks.flatMap(({ task }) => (task === undefined ? [] : [task.id])));
   const recalled: LeftoverTask[] = [];
   for (const leftover of tasks) {
@@ -53,4 +51,15 @@ export async function recallTickets(deps: RecallDeps, nodes: readonly FleetNode[
       { tasks: count, nodes: [...new Set(tasks.map(({ node }) => node))] },
       'Refills of nodes that begin nothing were taken back, and are planned again',
     );
+}
+
+/** Of which nodes what waits stays: as far as they are known. */
+function keeping(nodes: readonly FleetNode[]): (name: string) => boolean {
+  const known = new Map(nodes.map((node) => [node.name, node]));
+  return (name) => {
+    const node = known.get(name);
+    if (node === undefined) return false;
+    if (node.heartbeat === undefined) return node.lostForMs === undefined;
+    return whyClosed(node) === undefined && node.heartbeat.cutOff === undefined;
+  };
 }

@@ -48,6 +48,8 @@ export class ValkeyNodeRegistry implements NodeRegistry {
   readonly #log: Log;
   /** Each node's last text: planners look far more often than nodes say something new. */
   readonly #read = new Map<string, { readonly text: string; readonly heartbeat: Heartbeat | undefined }>();
+  /** The last look at all, and when it began. */
+  #seen: { readonly at: number; readonly nodes: readonly FleetNode[] } = { at: -Infinity, nodes: [] };
 
   constructor(client: Valkey, scripts: Scripts, node: { readonly name: string; readonly address: string }, log: Log) {
     this.#client = client;
@@ -85,10 +87,14 @@ export class ValkeyNodeRegistry implements NodeRegistry {
     return reply === FLAG.YES;
   }
 
-  async nodes(): Promise<readonly FleetNode[]> {
+  async nodes(atMostAgoMs = 0): Promise<readonly FleetNode[]> {
+    const askedAt = performance.now();
+    if (askedAt - this.#seen.at <= atMostAgoMs) return this.#seen.nodes;
     const announced = new Map(Object.entries(await this.#ask(() => this.#client.hgetall(keys.nodes))));
     for (const name of this.#read.keys()) if (!announced.has(name)) this.#read.delete(name);
-    return this.#look([...announced].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const nodes = await this.#look([...announced].sort(([a], [b]) => (a < b ? -1 : 1)));
+    this.#seen = { at: askedAt, nodes };
+    return nodes;
   }
 
   async node(name: string): Promise<FleetNode | undefined> {

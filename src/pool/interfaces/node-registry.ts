@@ -11,8 +11,11 @@ export interface NodeRegistry {
   beat(heartbeat: Heartbeat): Promise<{ readonly wasLost: boolean }>;
   /** Takes the node for lost, until its next heartbeat. False when it is alive, or taken for lost already. */
   noteLoss(name: string): Promise<boolean>;
-  /** Every node that was ever announced and not removed, by name. */
-  nodes(): Promise<readonly FleetNode[]>;
+  /**
+   * Every node that was ever announced and not removed, by name; as this process last looked, where that was no longer
+   * ago than `atMostAgoMs` (0).
+   */
+  nodes(atMostAgoMs?: number): Promise<readonly FleetNode[]>;
   /** Undefined for a node that was never announced. */
   node(name: string): Promise<FleetNode | undefined>;
   /** `withinMs`: when a drain ends what is left. */
