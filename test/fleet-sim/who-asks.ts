@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 import { Scripts } from '../../src/store/scripts.ts';
@@ -18,14 +20,20 @@ export interface Question {
   readonly commandsPerSecond: number;
 }
 
+interface Seen {
+  /** `lua`, or the client's address and port. */
+  readonly source: string;
+  /** The first few. */
+  readonly args: readonly string[];
+}
+
 /** What each part asks Valkey while nobody comes, the most expensive first. MONITOR sees all of it. */
 export async function whoAsks(fleet: SimulatedFleet, forMs: number): Promise<readonly Question[]> {
   const partOf = await partsByPort(fleet);
   const scripts = new Scripts(fleet.valkey).names;
   const seen = new Map<string, { of: Question['of']; what: string; calls: number; commands: number }>();
   let last: { commands: number } | undefined;
-  const monitor = await fleet.valkey.monitor();
-  monitor.on('monitor', (_time: string, args: readonly string[], source: string) => {
+  const note = ({ source, args }: Seen): void => {
     if (source === 'lua') {
       if (last !== undefined) last.commands += 1;
       return;
@@ -37,11 +45,18 @@ export async function whoAsks(fleet: SimulatedFleet, forMs: number): Promise<rea
     entry.calls += 1;
     entry.commands += 1;
     last = entry;
+  };
+  // The client takes what MONITOR tells before its answer for the answer.
+  const monitor = connect(fleet.ports.valkey, '127.0.0.1');
+  monitor.write('MONITOR\r\n');
+  createInterface(monitor).on('line', (line) => {
+    const told = parseLine(line);
+    if (told !== undefined) note(told);
   });
   const startedAt = performance.now();
   await sleep(forMs);
   const seconds = (performance.now() - startedAt) / 1_000;
-  monitor.disconnect();
+  monitor.destroy();
   return [...seen.values()]
     .map(({ of, what, calls, commands }) => ({
       of,
@@ -84,6 +99,19 @@ async function partsByPort(fleet: SimulatedFleet): Promise<ReadonlyMap<number, P
       return part === undefined ? [] : [[port, part] as const];
     }),
   );
+}
+
+/** Such as `+1339518083.107412 [0 127.0.0.1:60866] "keys" "*"`. */
+function parseLine(line: string): Seen | undefined {
+  const [, source, rest = ''] = /^\+\S+ \[\d+ ([^\]]+)\] (.*)$/.exec(line) ?? [];
+  if (source === undefined) return undefined;
+  return {
+    source,
+    args: rest
+      .slice(0, 200)
+      .split('" "')
+      .map((arg) => arg.replaceAll('"', '')),
+  };
 }
 
 function nameOf([command = '', ...args]: readonly string[], scripts: ReadonlyMap<string, string>): string {
