@@ -1,7 +1,7 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { request } from 'undici';
+import { Client, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { RemoteSimulatedRuntime } from '../../src/runtime/simulated/remote-simulated-runtime.ts';
@@ -53,6 +53,20 @@ describe('simulated, in a process of its own', () => {
     expect((await request(`http://127.0.0.7:${spec.hostPort}/`)).statusCode).toBe(200);
     await expect(request(`http://127.0.0.1:${spec.hostPort}/`)).rejects.toThrow('ECONNREFUSED');
     await engine.remove(spec.name);
+  });
+
+  it('starts what an older version asks for, which knows of no address', async () => {
+    const { name, hostPort } = await newSpec(template());
+    const client = new Client('http://engine', { socketPath: launched.socketPath });
+    const body = { owner: { deployment: 'test', node: 'node-c' }, template: 'hello', hostPort };
+    try {
+      const path = `/containers/${name}/start`;
+      expect((await client.request({ method: 'POST', path, body: JSON.stringify(body) })).statusCode).toBe(200);
+    } finally {
+      await client.destroy();
+    }
+    expect((await request(`http://127.0.0.1:${hostPort}/`)).statusCode).toBe(200);
+    await runtime('test', 'node-c').remove(name);
   });
 
   it('lets nobody but its user in', async () => {

@@ -4,6 +4,8 @@ import { describeError } from '../../src/domain/errors.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
 
 const EVERY_MS = 100;
+/** Whoever gets nothing for so long has lost it: a pool that stays empty is told, and not waited for. */
+const MOST_PATIENCE_MS = 60_000;
 
 export interface HandedOut {
   readonly id: string;
@@ -42,10 +44,15 @@ export class PatientCrowd {
 
   async acquire(): Promise<HandedOut | undefined> {
     const key = randomUUID();
+    const until = performance.now() + MOST_PATIENCE_MS;
     for (;;) {
       const answer = await this.#ask('acquire', 'POST', { 'idempotency-key': key });
       // Who is told that there is none just now lost nothing, and asks again.
       if (answer?.status === 503) {
+        if (performance.now() > until) {
+          this.lost.push(`none was ready for ${MOST_PATIENCE_MS / 1_000} s: ${answer.text.slice(0, 400)}`);
+          return undefined;
+        }
         await sleep(EVERY_MS);
         continue;
       }

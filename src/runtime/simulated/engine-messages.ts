@@ -9,7 +9,8 @@ export const START_BODY = Type.Object({
   instanceId: Type.Optional(Type.String()),
   keepUntilMs: Type.Optional(Type.Integer()),
   template: Type.String(),
-  address: Type.String({ format: 'ipv4' }),
+  /** Older versions do not say it, and mean loopback. An engine outlives its clients, also an upgrade of them. */
+  address: Type.Optional(Type.String({ format: 'ipv4' })),
   hostPort: Type.Integer({ minimum: 1, maximum: 65_535 }),
   faults: Type.Optional(
     Type.Object({

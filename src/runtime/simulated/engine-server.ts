@@ -6,6 +6,7 @@ import { dirname } from 'node:path';
 import { json as jsonOf } from 'node:stream/consumers';
 import Value from 'typebox/value';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { LOOPBACK } from '../isolation/publishing.ts';
 import { START_BODY } from './engine-messages.ts';
 import { SimulatedHost } from './simulated-host.ts';
 
@@ -117,8 +118,13 @@ async function toContainer(
   const name = decodeURIComponent(encoded);
   switch (`${method ?? ''} NAME${verb}`) {
     case 'POST NAME/start': {
-      const { instanceId, keepUntilMs, ...body } = Value.Parse(START_BODY, await bodyOf(request));
-      await host.start({ name, instanceId, keepUntilMs, ...body });
+      const {
+        instanceId,
+        keepUntilMs,
+        address = LOOPBACK.address,
+        ...body
+      } = Value.Parse(START_BODY, await bodyOf(request));
+      await host.start({ name, instanceId, keepUntilMs, address, ...body });
       return {};
     }
     case 'POST NAME/exec':
