@@ -17,7 +17,8 @@ import { testMessage } from '../webhooks/message.ts';
 import type { Poster } from '../webhooks/post.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { Store } from '../store/store.ts';
-import { createHostOperators } from './host-operators.ts';
+import type { OperatorActivity } from '../pool/operator-jobs.ts';
+import { createHostOperators, type HostOperatorsDeps } from './host-operators.ts';
 import { createOperators, type OperatorsDeps } from './operators.ts';
 
 type OwnDep =
@@ -58,7 +59,9 @@ export interface AdminServerDeps {
   >;
   readonly poster: Poster;
   readonly connection: QueueConnection;
-  readonly observer: HttpObserver & RefusalObserver;
+  readonly activity: OperatorActivity;
+  readonly announceProcess: () => Promise<void>;
+  readonly observer: HttpObserver & RefusalObserver & HostOperatorsDeps['observer'];
   readonly releasers: Releasers;
   readonly log: Log;
 }
@@ -70,6 +73,8 @@ export async function startAdminServer({
   store,
   connection,
   poster,
+  activity,
+  announceProcess,
   observer,
   releasers,
   log,
@@ -81,7 +86,7 @@ export async function startAdminServer({
     promotions: store.promotions,
     audit: store.audit,
     clock: systemClock,
-    log,
+    ...{ activity, announceProcess, observer, log },
   });
   releasers.push('operators’ jobs', host.stop);
   const operators = createOperators({

@@ -37,6 +37,7 @@ import { StorageReserve } from '../pool/storage-reserve.ts';
 import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
 import type { ImageUpdater } from '../pool/update-images.ts';
 import { StartTurns } from '../pool/start-turns.ts';
+import { OperatorActivity } from '../pool/operator-jobs.ts';
 import { ReloadProgress, type ReadTemplates, type TemplateReload } from '../pool/reload-templates.ts';
 import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
 import { TemplateFitness } from '../pool/template-fitness.ts';
@@ -100,6 +101,7 @@ export interface AppParts {
   readonly poster: Poster;
   readonly leadership: Leadership;
   readonly reload: TemplateReload;
+  readonly activity: OperatorActivity;
   readonly pool: PoolParts;
 }
 
@@ -176,7 +178,7 @@ export async function openAppParts(
   const connection = await infrastructure.openQueue();
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
-  const progress = new ReloadProgress();
+  const [progress, activity] = [new ReloadProgress(), new OperatorActivity()];
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
   const metrics = createMetrics({ ...options, ...sources, spans: tracing.counts });
   await awaitReplicas({ ...options, store, metrics });
@@ -186,7 +188,7 @@ export async function openAppParts(
   const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
   await announceTemplates();
 
-  const leadership = await openLeadership({ ...options, store, catalogue, progress, releasers });
+  const leadership = await openLeadership({ ...options, store, catalogue, progress, activity, releasers });
   const probe = new HttpProbe();
   const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
@@ -221,7 +223,7 @@ export async function openAppParts(
   const reload = createReload({ ...options, ...pool, ...leadership, progress, announceTemplates });
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
-  return { store, connection, caddy, metrics, poster, leadership, reload, pool };
+  return { store, connection, caddy, metrics, poster, leadership, reload, activity, pool };
 }
 
 type NodePart =

@@ -213,7 +213,7 @@ interface Serving {
 
 /** Throws port_taken. */
 async function startServing(
-  { pool, store, connection, poster, metrics, reload }: AppParts,
+  { pool, store, connection, poster, metrics, reload, activity, leadership }: AppParts,
   demos: Demos,
   { reconciler }: AppLoops,
   config: Config,
@@ -251,6 +251,7 @@ async function startServing(
     store,
     connection,
     poster,
+    ...{ activity, announceProcess: leadership.announceProcess },
     observer: metrics,
     releasers,
     log: pool.log,

@@ -1,18 +1,14 @@
 import type { Config } from '../config/config.ts';
 import { runChecks } from '../doctor/check.ts';
-import type { Diagnosed } from '../domain/operator-job.ts';
-import type { Clock } from '../domain/clock.ts';
-import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { CheckpointOperators, DoctorOperators } from '../http/admin/operators.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import { requireTemplate } from '../pool/checkpoint-command.ts';
 import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '../pool/checkpoints.ts';
-import type { AuditLog } from '../pool/interfaces/audit-log.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
-import { OperatorJobs } from '../pool/operator-jobs.ts';
+import { OperatorJobs, type OperatorJobsDeps } from '../pool/operator-jobs.ts';
 import { verifyCheckpoint, type Verification } from '../pool/verify-checkpoint.ts';
 import { openCheckpointContext, type CheckpointContext } from './checkpoint-context.ts';
 import { openDoctorContext } from './doctor-context.ts';
@@ -20,13 +16,10 @@ import { openDoctorContext } from './doctor-context.ts';
 /** For removing what a trial of checkpoints made; an engine that hangs is not waited for longer. */
 const TIDY_MS = 60_000;
 
-export interface HostOperatorsDeps {
+export interface HostOperatorsDeps extends OperatorJobsDeps {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly promotions: Promotions;
-  readonly audit: AuditLog;
-  readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** What the commands `checkpoint` and `doctor` do on this host, done by the server, each as a job. */
@@ -34,7 +27,7 @@ export function createHostOperators(deps: HostOperatorsDeps): {
   readonly operators: CheckpointOperators & DoctorOperators;
   readonly stop: () => Promise<void>;
 } {
-  const jobs = new OperatorJobs(deps.audit, deps.log, deps.clock);
+  const jobs = new OperatorJobs(deps);
   const repository = openCheckpointRepository({ dir: deps.config.checkpoints.dir, log: deps.log });
   return {
     operators: { ...checkpointOperators(deps, repository, jobs), ...doctorOperators(deps, jobs) },
@@ -113,11 +106,13 @@ async function withCheckpoints(
   }
 }
 
-function doctorOperators({ config, catalogue, clock, log }: HostOperatorsDeps, jobs: OperatorJobs): DoctorOperators {
-  let latest: Diagnosed | undefined;
+function doctorOperators(
+  { config, catalogue, activity, clock, log }: HostOperatorsDeps,
+  jobs: OperatorJobs,
+): DoctorOperators {
   return {
     jobs: () => jobs.list(),
-    diagnosed: () => latest,
+    diagnosed: () => activity.diagnosed,
     diagnose: (who) =>
       jobs.begin({ action: 'doctor.run', on: 'all', who }, async (onStep, signal) => {
         const context = await openDoctorContext({ ...config, templates: catalogue.all() }, log);
@@ -127,7 +122,7 @@ function doctorOperators({ config, catalogue, clock, log }: HostOperatorsDeps, j
             runChecks(context.checks, (ended) => onStep(`${ended} of ${total} checks have ended`)),
             aborted(signal),
           ]);
-          latest = { atMs: clock.now(), findings };
+          activity.diagnosed = { atMs: clock.now(), findings };
           const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
           return `${count('failure')} failures, ${count('warning')} warnings, ${count('ok')} in order`;
         } finally {

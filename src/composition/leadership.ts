@@ -8,6 +8,7 @@ import type { Catalogue } from '../domain/template.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
+import type { OperatorActivity } from '../pool/operator-jobs.ts';
 import type { ReloadProgress } from '../pool/reload-templates.ts';
 import type { Store } from '../store/store.ts';
 
@@ -40,6 +41,7 @@ export interface LeadershipOptions {
   readonly role: RunningProcess['role'];
   readonly version: string;
   readonly progress: ReloadProgress;
+  readonly activity: OperatorActivity;
   readonly releasers: Releasers;
   readonly log: Log;
 }
@@ -55,6 +57,7 @@ export async function openLeadership({
   role,
   version,
   progress,
+  activity,
   releasers,
   log,
 }: LeadershipOptions): Promise<Leadership> {
@@ -75,6 +78,7 @@ export async function openLeadership({
       startedAtMs,
       templates: Object.fromEntries(catalogue.all().map(({ name }) => [name, catalogue.version(name) ?? ''])),
       catalogue: described(catalogue, progress),
+      ...active(activity),
       leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
     });
   };
@@ -119,6 +123,21 @@ function described(
   return {
     ...{ revision, sinceMs, reloads },
     ...(problem === undefined ? {} : { problem: problem.slice(0, PROBLEM_CHARACTERS) }),
+  };
+}
+
+/** Of long work, what others show of it. */
+const JOBS_TOLD = 5;
+
+function active({ jobs, diagnosed }: OperatorActivity): Pick<RunningProcess, 'jobs' | 'doctor'> {
+  const told = jobs.slice(0, JOBS_TOLD).map(({ action, on, who, startedAtMs, endedAtMs, state, said }) => ({
+    ...{ action, on, who, startedAtMs, state, said: said.slice(0, PROBLEM_CHARACTERS) },
+    ...(endedAtMs === undefined ? {} : { endedAtMs }),
+  }));
+  const failures = diagnosed?.findings.filter(({ verdict }) => verdict === 'failure').length ?? 0;
+  return {
+    ...(told.length === 0 ? {} : { jobs: told }),
+    ...(diagnosed === undefined ? {} : { doctor: { atMs: diagnosed.atMs, failures } }),
   };
 }
 

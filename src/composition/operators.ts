@@ -1,3 +1,5 @@
+import { hostname } from 'node:os';
+import type { RunningProcess } from '../domain/running-process.ts';
 import type { CheckpointOperators, DoctorOperators, Operators } from '../http/admin/operators.ts';
 import { funnelOf } from '../pool/funnel.ts';
 import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
@@ -73,6 +75,10 @@ export type OperatorsDeps = OperatePoolsDeps &
     readonly host: CheckpointOperators & DoctorOperators;
   };
 
+function isOwn({ host, pid }: RunningProcess): boolean {
+  return host === hostname() && pid === process.pid;
+}
+
 /** What the admin API asks of pool and queue, each answered by its use case. */
 export function createOperators(deps: OperatorsDeps): Operators {
   const { queueAdmin } = deps;
@@ -91,7 +97,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
     catalogue: async () => ({
       revision: deps.catalogue.revision,
       templates: deps.catalogue.all().map(({ name }) => ({ name, version: deps.catalogue.version(name) ?? '' })),
-      processes: await deps.processes.running(),
+      processes: (await deps.processes.running()).map((each) => ({ ...each, own: isOwn(each) })),
     }),
     reloadTemplates: (dryRun) => (dryRun ? deps.reload.plan() : deps.reload.reload()),
     instances: (filter) => listInstances(deps, filter),

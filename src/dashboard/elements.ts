@@ -16,6 +16,13 @@ export function withCode(text: string): Html {
   return html`${pieces.map((piece, at) => (at % 2 === 1 ? html`<code>${piece}</code>` : html`${piece}`))}`;
 }
 
+/** What others wrote, as a sentence of its own and no longer than that. */
+export function sentence(text: string, length: number): string {
+  return `${capital(said(text))
+    .slice(0, length)
+    .replace(/[\s.:;,]+$/, '')}.`;
+}
+
 /** What begins a sentence. */
 export function capital(text: string): string {
   return text.slice(0, 1).toUpperCase() + text.slice(1);

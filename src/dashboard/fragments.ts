@@ -3,8 +3,8 @@ import { html, type Html } from '../presentation/html.ts';
 import { badge, counted, said } from './elements.ts';
 import { demandOf } from '../domain/pool-sample.ts';
 import { sparkline } from './sparkline.ts';
-import { jobList } from './pages/checkpoints.ts';
-import { doctorProgress, findingList } from './pages/doctor.ts';
+import { jobList, jobsElsewhere } from './pages/checkpoints.ts';
+import { doctorElsewhere, doctorProgress, findingList } from './pages/doctor.ts';
 import { processTable } from './pages/templates.ts';
 import { problemsOf } from './problems.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -21,7 +21,13 @@ export function fragmentsOf(snapshot: Snapshot): Fragments {
     ['jobs.checkpoint', jobList(snapshot.jobs, 'checkpoint.')],
     ['doctor.progress', doctorProgress(snapshot.jobs)],
     ['doctor.findings', findingList(snapshot.diagnosed)],
-    ...('value' in catalogue ? [['templates.processes', processTable(catalogue)] as const] : []),
+    ...('value' in catalogue
+      ? [
+          ['templates.processes', processTable(catalogue)] as const,
+          ['jobs.checkpoint.elsewhere', jobsElsewhere(catalogue, 'checkpoint.')] as const,
+          ['doctor.elsewhere', doctorElsewhere(catalogue)] as const,
+        ]
+      : []),
     ...('value' in pools ? pools.value.flatMap((pool) => [...ofPool(pool), ...ofHistory(pool, snapshot)]) : []),
     ...('value' in queue ? ofQueue(queue.value) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),

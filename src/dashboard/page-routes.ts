@@ -143,7 +143,7 @@ function imageRoute(app: App, { operators, send }: Dashboard): void {
   });
 }
 
-function listRoutes(app: App, { operators, audit, sessions, send }: Dashboard): void {
+function listRoutes(app: App, { operators, snapshots, audit, sessions, send }: Dashboard): void {
   app.get('/networks', async (request, reply) => {
     const [suspects, harm, bans, allowances] = await Promise.all([
       part(operators.suspects()),
@@ -166,22 +166,23 @@ function listRoutes(app: App, { operators, audit, sessions, send }: Dashboard): 
     }));
   });
   app.get('/checkpoints', async (request, reply) => {
-    const overview = await part(operators.checkpoints());
+    const [overview, { catalogue }] = await Promise.all([part(operators.checkpoints()), snapshots.now()]);
     return send(request, reply, (view) => ({
       title: 'Checkpoints',
       place: '/checkpoints',
-      body: checkpointsPage(view, overview, operators.jobs()),
+      body: checkpointsPage(view, overview, operators.jobs(), catalogue),
       live: true,
     }));
   });
-  app.get('/doctor', (request, reply) =>
-    send(request, reply, (view) => ({
+  app.get('/doctor', async (request, reply) => {
+    const { catalogue } = await snapshots.now();
+    return send(request, reply, (view) => ({
       title: 'Doctor',
       place: '/doctor',
-      body: doctorPage(view, operators.diagnosed(), operators.jobs()),
+      body: doctorPage(view, operators.diagnosed(), operators.jobs(), catalogue),
       live: true,
-    })),
-  );
+    }));
+  });
   app.get('/audit', async (request, reply) => {
     const wanted = Number(field(request.query, 'limit') ?? LISTED);
     const limit = Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, 10_000) : LISTED;

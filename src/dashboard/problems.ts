@@ -1,5 +1,5 @@
 import type { CatalogueState, ImageSnapshot, NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
-import { counted, said, type Tone } from './elements.ts';
+import { counted, said, sentence, type Tone } from './elements.ts';
 import type { Part, Snapshot } from './snapshot.ts';
 
 interface Problem {
@@ -38,13 +38,15 @@ export function problemsOf(snapshot: Snapshot): readonly Problem[] {
 }
 
 const NAMED = 5;
+/** Of a reason, so many characters. */
+const SHOWN = 300;
 
 function ofQuarantine(quarantined: Snapshot['quarantined']): readonly Problem[] {
   const named = quarantined.slice(0, NAMED).map(({ id, template, reason }): Problem => ({
     tone: 'bad',
     text: `Instance ${id} of ${template} cannot be taken down`,
     path: `/instances/${id}`,
-    remedy: `${said(reason ?? 'Its cleanup keeps failing').slice(0, 200)}. It is tried again; end it to try at once.`,
+    remedy: `${sentence(reason ?? 'Its cleanup keeps failing', SHOWN)} It is tried again; end it to try at once.`,
   }));
   const more = quarantined.length - named.length;
   if (more <= 0) return named;
@@ -159,8 +161,12 @@ function ofSilent({ name, instances }: NodeSnapshot): Problem {
     tone: 'bad',
     text: `Node ${said(name)} is silent`,
     path: `/nodes/${encodeURIComponent(name)}`,
-    remedy: `${instances.assigned} visits there go on if it comes back. If its host is gone for good, remove it.`,
+    remedy: `${visitsThere(instances.assigned)}If its host is gone for good, remove it.`,
   };
+}
+
+function visitsThere(count: number): string {
+  return count === 0 ? '' : `${counted(count, 'visit there goes', 'visits there go')} on if it comes back. `;
 }
 
 function ofNode({ name, state, heartbeat, obstacles }: NodeSnapshot): readonly Problem[] {
@@ -174,7 +180,7 @@ function ofNode({ name, state, heartbeat, obstacles }: NodeSnapshot): readonly P
     tone: 'warn',
     text: `Node ${node} gets no instances of ${kept.flatMap(([of, why]) => (why === reason ? [of] : [])).join(', ')}`,
     path,
-    remedy: `${said(reason).slice(0, 200)}.`,
+    remedy: sentence(reason, SHOWN),
   }));
 }
 
@@ -208,7 +214,7 @@ function ofImage({ name, refused, checked }: ImageSnapshot): readonly Problem[] 
         tone: 'warn',
         text: `A new ${image} is refused; visitors get the one before`,
         path,
-        remedy: `${said(refused.reason).slice(0, 200)}.`,
+        remedy: sentence(refused.reason, SHOWN),
       },
     ];
   if (checked?.problem === undefined) return [];
@@ -217,7 +223,7 @@ function ofImage({ name, refused, checked }: ImageSnapshot): readonly Problem[] 
       tone: 'warn',
       text: `Nobody can say whether there is a new ${image}`,
       path,
-      remedy: `${said(checked.problem.reason).slice(0, 200)}.`,
+      remedy: sentence(checked.problem.reason, SHOWN),
     },
   ];
 }

@@ -3,7 +3,7 @@ import type { OperatorAction } from './operator-role.ts';
 /** Something long that an operator began, which goes on without them. */
 export interface OperatorJob {
   readonly id: number;
-  readonly action: OperatorAction;
+  readonly action: JobAction;
   /** What it is done to. */
   readonly on: string;
   /** Who began it, as the audit log names them. */
@@ -15,6 +15,15 @@ export interface OperatorJob {
   /** The step it is at; at its end what came of it, or why nothing did. */
   readonly said: string;
 }
+
+/** Everything that goes on as one. */
+export const JOB_ACTIONS = [
+  'checkpoint.create',
+  'checkpoint.verify',
+  'checkpoint.promote',
+  'doctor.run',
+] as const satisfies readonly OperatorAction[];
+export type JobAction = (typeof JOB_ACTIONS)[number];
 
 /** What `doctor` saw of one thing. */
 export interface Finding {

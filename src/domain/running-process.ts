@@ -27,6 +27,22 @@ export const RunningProcess = Type.Object({
       problem: Type.Optional(Type.String()),
     }),
   ),
+  /** What operators began in it, the newest first; absent: nothing so far. It ends with the process. */
+  jobs: Type.Optional(
+    Type.Array(
+      Type.Object({
+        action: Type.String(),
+        on: Type.String(),
+        who: Type.String(),
+        startedAtMs: Type.Integer({ minimum: 0 }),
+        endedAtMs: Type.Optional(Type.Integer({ minimum: 0 })),
+        state: Type.Enum(['running', 'done', 'failed']),
+        said: Type.String(),
+      }),
+    ),
+  ),
+  /** When doctor ran last in it, and how many failures it found. */
+  doctor: Type.Optional(Type.Object({ atMs: Type.Integer({ minimum: 0 }), failures: Type.Integer({ minimum: 0 }) })),
   /** What it does for all others. */
   leads: Type.Array(Type.String()),
 });

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { TryItNowError } from '../domain/errors.ts';
 import type { AuditEntry } from './interfaces/audit-log.ts';
-import { OperatorJobs } from './operator-jobs.ts';
+import { OperatorActivity, OperatorJobs } from './operator-jobs.ts';
 
 const ON_TINY = { action: 'checkpoint.create', on: 'tiny', who: 'key:1' } as const;
 
@@ -12,7 +12,19 @@ function jobsWith() {
     record: (entry: Omit<AuditEntry, 'atMs'>) => Promise.resolve(void kept.push(entry)),
     recent: () => Promise.resolve([]),
   };
-  return { kept, jobs: new OperatorJobs(audit, pino({ level: 'silent' }), { now: () => 7 }) };
+  const counted: string[] = [];
+  const jobs = new OperatorJobs({
+    activity: new OperatorActivity(),
+    audit,
+    observer: {
+      jobBegan: (action) => counted.push(`${action} began`),
+      jobEnded: (action, outcome) => counted.push(`${action} ${outcome}`),
+    },
+    announceProcess: () => Promise.resolve(),
+    log: pino({ level: 'silent' }),
+    clock: { now: () => 7 },
+  });
+  return { kept, counted, jobs };
 }
 
 /** Work that goes on until it is told how it ends. */
@@ -43,10 +55,11 @@ describe('what an operator began', () => {
   });
 
   it('says why it failed, and keeps the code', async () => {
-    const { jobs, kept } = jobsWith();
+    const { jobs, kept, counted } = jobsWith();
     jobs.begin(ON_TINY, () => Promise.reject(new TryItNowError('checkpoint_failed', 'No room')));
     await jobs.stop();
     expect(jobs.list()).toMatchObject([{ state: 'failed', said: 'No room' }]);
+    expect(counted).toEqual(['checkpoint.create began', 'checkpoint.create failed']);
     expect(kept).toEqual([{ ...ON_TINY, outcome: 'checkpoint_failed' }]);
   });
 

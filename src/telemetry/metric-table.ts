@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
 import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
+import { JOB_ACTIONS } from '../domain/operator-job.ts';
 import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
 import { EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
 import {
@@ -286,6 +287,16 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
       {
         outcome: RELOAD_OUTCOMES,
       },
+    ),
+    jobsRunning: gauge(
+      'try_it_now_operator_jobs_running',
+      'Long work that operators began in this server and that goes on, by action.',
+      ['action'],
+    ),
+    jobs: counter(
+      'try_it_now_operator_jobs_total',
+      'Long work that operators began in this server and that has ended, by how.',
+      { action: JOB_ACTIONS, outcome: ['done', 'failed'] },
     ),
     repairs: counter('try_it_now_reconcile_repairs_total', 'Drift that was found and repaired, by kind.', {
       kind: REPAIR_KINDS,

@@ -1,5 +1,6 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { LookupOutcome } from '../domain/egress.ts';
+import type { JobAction } from '../domain/operator-job.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
 import { GATE_REASONS, type GateReason } from '../domain/gate-mode.ts';
@@ -249,6 +250,15 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
 
   reloaded(outcome: Parameters<Observer['reloaded']>[0]): void {
     this.#metrics.reloads.inc({ outcome });
+  }
+
+  jobBegan(action: JobAction): void {
+    this.#metrics.jobsRunning.inc({ action });
+  }
+
+  jobEnded(action: JobAction, outcome: 'done' | 'failed'): void {
+    this.#metrics.jobsRunning.dec({ action });
+    this.#metrics.jobs.inc({ action, outcome });
   }
 
   repaired(kind: Repair, count: number): void {

@@ -1,15 +1,26 @@
+import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openCheckpointRepository } from '../../src/checkpoints/repository.ts';
+import { about, asPodmanExports } from '../support/checkpoint-files.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
 import { suspend } from '../support/suspend.ts';
 import { template } from '../support/templates.ts';
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium() ?? (process.getuid?.() === 0 ? undefined : 'only root may mount a file system');
 const PATIENT = { timeoutMs: 180_000 };
+const MIB = 2 ** 20;
+/** Below this, doctor calls a disk full. */
+const FULL_BELOW = 256 * MIB;
 
 /** An operator who has nothing but a browser: what a test knows, it has read on a page; what it does, it clicked. */
 describe.skipIf(why !== undefined)('by the dashboard alone', () => {
@@ -17,10 +28,17 @@ describe.skipIf(why !== undefined)('by the dashboard alone', () => {
   let browser: Browser;
   let page: Page;
   let base: string;
+  /** A file system of its own, which can be filled without harm. */
+  let disk: string;
 
   beforeAll(async () => {
+    disk = await mkdtemp(join(tmpdir(), 'tin-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=320m', 'tin-disk', disk]);
     stack = await startStack({
-      env: { OPERATOR_KEYS: OPERATOR_KEY, GATE_MODE: 'off', HELD_LIMIT: '10' },
+      env: {
+        ...{ OPERATOR_KEYS: OPERATOR_KEY, GATE_MODE: 'off', HELD_LIMIT: '10' },
+        ...{ CRIU_ENABLED: 'auto', CHECKPOINT_DIR: join(disk, 'checkpoints') },
+      },
       templates: [
         template({ pool: { target: 1, max: 2, replenishThreshold: 0 } }),
         template({
@@ -41,6 +59,8 @@ describe.skipIf(why !== undefined)('by the dashboard alone', () => {
   afterAll(async () => {
     await browser.close();
     await stack[Symbol.asyncDispose]();
+    execFileSync('umount', [disk]);
+    await rm(disk, { recursive: true });
   });
 
   /** What the overview says of it, once it does. */
@@ -152,6 +172,40 @@ describe.skipIf(why !== undefined)('by the dashboard alone', () => {
     await confirm(/it is quarantined/, 'End instance');
     await isInOrder();
   });
+
+  const finding = (text: RegExp) => page.locator('[data-live="doctor.findings"] li', { hasText: text }).first();
+
+  it('a full disk: doctor says which and what to do, old checkpoints are deleted, and it is in order', async () => {
+    const repository = openCheckpointRepository({ dir: join(disk, 'checkpoints'), log: silent });
+    for (const day of [1, 2, 3]) {
+      const file = join(disk, 'archive.tar');
+      await writeFile(file, asPodmanExports(randomBytes(30 * MIB)));
+      await repository.add(file, { ...about, createdAt: `2026-01-0${day}T03:04:05.000Z` });
+      await rm(file, { force: true });
+    }
+    expect(await free()).toBeLessThan(FULL_BELOW);
+    await page.click('nav >> text=Doctor');
+    await page.click('text=Run doctor');
+    await finding(/Disk, checkpoints/).waitFor({ timeout: PATIENT.timeoutMs });
+    const said = (await finding(/Disk, checkpoints/).textContent()) ?? '';
+    expect(said).toMatch(/^Failure.* free at .*Remove old checkpoints \(try-it-now checkpoint prune\)/);
+    await told(/Doctor found \d+ failures?/);
+    await page.click('nav >> text=Checkpoints');
+    await page.click('text=Delete old ones');
+    await confirm(/Delete all checkpoints .* but the newest 1 of each template\?/, 'Delete old ones');
+    await page.waitForSelector('text=Deleted: ');
+    expect(await free()).toBeGreaterThan(FULL_BELOW);
+    await page.click('nav >> text=Doctor');
+    await page.click('text=Run doctor');
+    await page
+      .locator('[data-live="doctor.findings"] li', { hasText: /^Warning.*Disk, checkpoints/ })
+      .waitFor({ timeout: PATIENT.timeoutMs });
+  });
+
+  async function free(): Promise<number> {
+    const { bavail, bsize } = await statfs(disk);
+    return bavail * bsize;
+  }
 
   it('a NATS that hangs: which part it is, and when it is back', async () => {
     await suspend(stack.nats.server);

@@ -53,12 +53,16 @@ function open() {
   stream.onmessage = ({ data }) => show(JSON.parse(data));
   stream.addEventListener('ended', () => location.reload());
   stream.onerror = () => {
-    const since = lastAt === '' ? 'when this page was opened' : lastAt;
-    lost.textContent = `The server does not answer. What is shown is from ${since}; it goes on by itself.`;
+    lost.textContent = `The server does not answer. ${age()}`;
     lost.hidden = false;
     // After a refusal the browser does not try again.
     if (stream?.readyState === EventSource.CLOSED) void comeBack();
   };
+}
+
+function age() {
+  const since = lastAt === '' ? 'when this page was opened' : lastAt;
+  return `What is shown is from ${since}; it goes on by itself.`;
 }
 
 function close() {
@@ -74,6 +78,9 @@ async function comeBack() {
     redirect: 'manual',
     headers: { accept: 'text/html' },
   }).catch(() => undefined);
+  // It is there, and says why on a page of its own.
+  if (answer !== undefined)
+    lost.textContent = `The server answers, but cannot show more now (${answer.status}). ${age()}`;
   if (answer?.type === 'opaqueredirect') location.reload();
   else setTimeout(() => !document.hidden && open(), RETRY_MS);
 }

@@ -1,5 +1,5 @@
 import type { OperatorJob } from '../../domain/operator-job.ts';
-import type { CheckpointOverview } from '../../http/admin/operators.ts';
+import type { CatalogueState, CheckpointOverview } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import { ago, badge, counted, empty, facts, liveBlock, said, section, shown, table } from '../elements.ts';
 import { actForm, checkbox, choice, input } from '../forms.ts';
@@ -9,11 +9,20 @@ import type { Part } from '../snapshot.ts';
 type Promotion = CheckpointOverview['promotions'][number];
 type Stored = CheckpointOverview['checkpoints'][number];
 
-export function checkpointsPage(view: View, overview: Part<CheckpointOverview>, jobs: readonly OperatorJob[]): Html {
+export function checkpointsPage(
+  view: View,
+  overview: Part<CheckpointOverview>,
+  jobs: readonly OperatorJob[],
+  catalogue: Part<CatalogueState>,
+): Html {
   return html`${shown(overview, (found) =>
     found.enabled ? whole(view, found) : empty('CRIU_ENABLED is false, so every instance is started cold.'),
   )}
-${section('What operators began here', liveBlock('jobs.checkpoint', jobList(jobs, 'checkpoint.')))}`;
+${section(
+  'What operators began here',
+  html`${liveBlock('jobs.checkpoint', jobList(jobs, 'checkpoint.'))}
+${liveBlock('jobs.checkpoint.elsewhere', jobsElsewhere(catalogue, 'checkpoint.'))}`,
+)}`;
 }
 
 function whole(view: View, { node, checkpoints, promotions }: CheckpointOverview): Html {
@@ -109,6 +118,24 @@ export function jobList(jobs: readonly OperatorJob[], prefix: string): Html {
     ({ action, on, who, state, said: words, startedAtMs, endedAtMs }) =>
       html`<li data-state="${state}">${badge(state, TONES[state])} <strong>${action}</strong> \
 <span class="id">${said(on)}</span> <span>${said(words)}${state === 'running' ? '…' : '.'}</span>
+<small>${said(who)}, ${ago(endedAtMs ?? startedAtMs)}</small></li>`,
+  )}</ul>`;
+}
+
+/** What goes on in other servers: a load balancer may lead to this one now, and to that one with the next click. */
+export function jobsElsewhere(catalogue: Part<CatalogueState>, prefix: string): Html {
+  if (!('value' in catalogue)) return html``;
+  const others = catalogue.value.processes.filter(({ own }) => !own);
+  const some = others.flatMap(({ host, node, jobs = [] }) =>
+    jobs.filter(({ action }) => action.startsWith(prefix)).map((job) => ({ ...job, host, node })),
+  );
+  if (some.length === 0) return html``;
+  return html`<p class="hint">In other servers, which this page cannot look into further:</p>
+<ul class="jobs">${some.map(
+    ({ action, on, who, state, said: words, startedAtMs, endedAtMs, host, node }) =>
+      html`<li data-state="${state}">${badge(state, TONES[state])} <strong>${said(action)}</strong> \
+<span class="id">${said(on)}</span> on ${said(host)} (${said(node)}): \
+<span>${said(words)}${state === 'running' ? '…' : '.'}</span>
 <small>${said(who)}, ${ago(endedAtMs ?? startedAtMs)}</small></li>`,
   )}</ul>`;
 }

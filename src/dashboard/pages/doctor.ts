@@ -1,8 +1,11 @@
 import type { Diagnosed, Finding, OperatorJob } from '../../domain/operator-job.ts';
+import type { CatalogueState } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import { badge, counted, empty, exactly, liveBlock, said, section, withCode, type Tone } from '../elements.ts';
 import { actForm, actions } from '../forms.ts';
 import type { View } from '../layout.ts';
+import type { Part } from '../snapshot.ts';
+import { jobsElsewhere } from './checkpoints.ts';
 
 const VERDICTS = {
   failure: { word: 'Failure', tone: 'bad' },
@@ -11,13 +14,19 @@ const VERDICTS = {
   ok: { word: 'In order', tone: 'good' },
 } as const satisfies Readonly<Record<Finding['verdict'], { word: string; tone: Tone }>>;
 
-export function doctorPage(view: View, diagnosed: Diagnosed | undefined, jobs: readonly OperatorJob[]): Html {
+export function doctorPage(
+  view: View,
+  diagnosed: Diagnosed | undefined,
+  jobs: readonly OperatorJob[],
+  catalogue: Part<CatalogueState>,
+): Html {
   return html`${section(
     'Look at every part',
     html`<p class="hint">From the host of this server: Valkey, NATS, the proxy, discovery, the engine, disks, nodes, \
 pools. It changes nothing but for a trial of checkpoints, of which it leaves nothing.</p>
 ${actions(view, [actForm(view, 'doctor.run', {})])}
-${liveBlock('doctor.progress', doctorProgress(jobs))}`,
+${liveBlock('doctor.progress', doctorProgress(jobs))}
+${liveBlock('doctor.elsewhere', doctorElsewhere(catalogue))}`,
   )}
 ${liveBlock('doctor.findings', findingList(diagnosed))}`;
 }
@@ -29,6 +38,19 @@ export function doctorProgress(jobs: readonly OperatorJob[]): Html {
   return state === 'running'
     ? html`${badge('running', 'busy')} ${said(words)}…`
     : html`${badge('failed', 'bad')} ${said(words)}.`;
+}
+
+/** What it found in other servers is in their dashboards: each looks from its own host. */
+export function doctorElsewhere(catalogue: Part<CatalogueState>): Html {
+  if (!('value' in catalogue)) return html``;
+  const ran = catalogue.value.processes.flatMap(({ own, host, doctor }) =>
+    own || doctor === undefined ? [] : [{ host, ...doctor }],
+  );
+  return html`${jobsElsewhere(catalogue, 'doctor.')}${ran.map(
+    ({ host, atMs, failures }) =>
+      html`<p class="hint">On ${said(host)} it found ${counted(failures, 'failure', 'failures')}, as of \
+${exactly(atMs)}; the dashboard of that server says which, or ${withCode('`try-it-now doctor`')} there.</p>`,
+  )}`;
 }
 
 export function findingList(diagnosed: Diagnosed | undefined): Html {

@@ -1,6 +1,6 @@
 import type { NodeSnapshot } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, ahead, facts, link, notice, said, section, shown, table } from '../elements.ts';
+import { ago, ahead, counted, facts, link, notice, said, section, shown, table } from '../elements.ts';
 import { actForm, actions, choice, input } from '../forms.ts';
 import { fragmentsOf, type Fragments } from '../fragments.ts';
 import type { View } from '../layout.ts';
@@ -101,10 +101,11 @@ function room(free: number, total: number): string {
 }
 
 function silence({ instances: { assigned, leaving } }: NodeSnapshot): Html {
+  const visits = counted(assigned, 'visit there goes', 'visits there go');
+  const waiting = counted(leaving, 'instance waits', 'instances wait');
   return notice(
     'bad',
-    html`<p><strong>It is silent.</strong> ${assigned} visits there go on if it comes back, and ${leaving} instances
-wait to be taken down there. Look whether its worker runs and reaches Valkey; if the host is gone for good, remove
-the node.</p>`,
+    html`<p><strong>It is silent.</strong> ${visits} on if it comes back, and ${waiting} to be taken down there. \
+Look whether its worker runs and reaches Valkey; if the host is gone for good, remove the node.</p>`,
   );
 }

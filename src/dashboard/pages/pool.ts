@@ -74,7 +74,7 @@ function controls(view: View, { template, mode, stats, configuredTarget }: PoolS
     }),
     actForm(view, 'pool.scale', {
       on: template,
-      inputs: input('target', `Ready at a time (empty: ${configuredTarget}, as configured)`, {
+      inputs: input('target', `Ready at a time (configured: ${configuredTarget})`, {
         value: String(stats.target),
         type: 'number',
       }),

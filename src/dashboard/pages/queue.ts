@@ -1,6 +1,6 @@
 import type { DeadTask, QueuedTask, QueueInfo } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, empty, said, section, shown, table } from '../elements.ts';
+import { ago, counted, empty, said, section, shown, table } from '../elements.ts';
 import { actForm, choice } from '../forms.ts';
 import { fragmentsOf } from '../fragments.ts';
 import type { View } from '../layout.ts';
@@ -65,7 +65,7 @@ function deadList(view: View, tasks: readonly DeadTask[]): Html {
     ({ sequence, kind, id, template, reason, report, attempts, diedAtMs }) =>
       html`<li><p><strong>Task ${sequence}: ${kind}${template !== undefined && ` of ${said(template)}`}</strong></p>
 ${report === undefined ? html`<p>${said(reason)}.</p>` : failureReport(report)}
-<p class="hint">Given up ${ago(diedAtMs)} after ${attempts} tries · \
+<p class="hint">Given up ${ago(diedAtMs)} after ${counted(attempts, 'try', 'tries')} · \
 <span class="id">${said(id ?? 'unreadable')}</span></p>
 <div class="actions">${deadForms(view, String(sequence))}</div></li>`,
   )}</ul>`;

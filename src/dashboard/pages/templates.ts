@@ -89,7 +89,7 @@ export function processTable(catalogue: Part<CatalogueState>): Html {
       processes.map((each) => [
         html`${each.role} <span class="id">${said(each.host)}/${each.pid}</span>`,
         each.node === NO_NODE ? 'none' : link(`/nodes/${encodeURIComponent(each.node)}`, said(each.node)),
-        html`<span class="id">${said(each.catalogue?.revision ?? 'not said')}</span>`,
+        html`<span class="id whole">${said(each.catalogue?.revision ?? 'not said')}</span>`,
         ago(each.catalogue?.sinceMs, ''),
         stateOf(each, usual),
       ]),

@@ -65,7 +65,13 @@ export interface PoolOperators {
 }
 
 /** A server or worker, and what it goes by. */
-export type CatalogueProcess = Pick<RunningProcess, 'role' | 'host' | 'pid' | 'node' | 'catalogue'>;
+export type CatalogueProcess = Pick<
+  RunningProcess,
+  'role' | 'host' | 'pid' | 'node' | 'catalogue' | 'jobs' | 'doctor'
+> & {
+  /** The server that is asked. */
+  readonly own: boolean;
+};
 
 export interface CatalogueState {
   readonly revision: string;

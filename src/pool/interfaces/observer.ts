@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../domain/errors.ts';
+import type { JobAction } from '../../domain/operator-job.ts';
 import type { ReleaseReason } from '../../domain/instance.ts';
 import type { SuspectKind, Suspicion } from '../../domain/suspect.ts';
 import type { GateReason } from '../../domain/gate-mode.ts';
@@ -91,6 +92,9 @@ export interface Observer {
   /** The disk that containers lie on. `low`: nothing more is started. */
   storage(freeBytes: number, totalBytes: number, low: boolean): void;
   repaired(kind: RepairKind, count: number): void;
+  /** Long work that an operator began. */
+  jobBegan(action: JobAction): void;
+  jobEnded(action: JobAction, outcome: 'done' | 'failed'): void;
   reloaded(outcome: (typeof RELOAD_OUTCOMES)[number]): void;
   /**
    * How many things were out of order when the recorded and the actual state were compared; undefined for kinds that
