@@ -77,8 +77,7 @@ export async function openLeadership({
       node: node.name,
       startedAtMs,
       templates: Object.fromEntries(catalogue.all().map(({ name }) => [name, catalogue.version(name) ?? ''])),
-      catalogue: described(catalogue, progress),
-      ...active(activity),
+      ...{ catalogue: described(catalogue, progress), ...active(activity) },
       leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
     });
   };
