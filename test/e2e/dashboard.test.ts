@@ -300,6 +300,8 @@ describe('acting', () => {
       expect(page).not.toContain('checks have ended');
       expect(page).toMatch(/Pools, failing<\/strong>|Pools, pool failing<\/strong>/);
     });
+    // For the dashboards of other servers.
+    expect(Object.values(await valkey.hgetall('processes')).join()).toContain('"action":"doctor.run"');
     const [ended, begun] = (await operator.list('/audit?limit=50', 'entries')).filter(
       ({ action }) => action === 'doctor.run',
     );
