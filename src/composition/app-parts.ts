@@ -4,6 +4,7 @@ import { createConsumption, createImageStorage, createNetworks, engineVersion } 
 import { Infrastructure } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
+import { templatesWithPreviews } from './stored-previews.ts';
 import { announceAll, createReload } from './template-reload.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
@@ -116,6 +117,7 @@ type StoredPart =
   | 'controls'
   | 'registry'
   | 'promotions'
+  | 'previews'
   | 'processes'
   | 'waitingList'
   | 'visitSteps';
@@ -175,6 +177,7 @@ export async function openAppParts(
     leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
     patience: options.taskPatience,
   });
+  catalogue.replace(await templatesWithPreviews(config, store));
   const connection = await infrastructure.openQueue();
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
@@ -345,6 +348,7 @@ function storedParts({
   inventory,
   controls,
   registry,
+  previews,
   promotions,
   processes,
   waitingList,
@@ -359,6 +363,7 @@ function storedParts({
     inventory,
     controls,
     registry,
+    previews,
     promotions,
     processes,
     waitingList,

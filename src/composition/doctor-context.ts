@@ -61,6 +61,7 @@ import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
+import { templatesOffered } from './stored-previews.ts';
 import { bridgeAddress } from '../runtime/isolation/bridges.ts';
 import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
@@ -84,17 +85,18 @@ const ENGINE_DOWN = 'the container engine does not answer';
  * Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence
  * keeps the others from being checked.
  */
-export async function openDoctorContext(config: Config, log: Log): Promise<DoctorContext> {
+export async function openDoctorContext(own: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];
   const trials: Promise<unknown>[] = [];
   const infrastructure = new Infrastructure({
-    config,
+    config: own,
     log,
     releasers: { push: (_, close) => closers.push(close) },
   });
-  const { node, containers, templates, proxy: addresses } = config;
   const valkey = new Shared(() => infrastructure.openValkey(), VALKEY_DOWN);
   const store = new Shared(() => infrastructure.openStore(), VALKEY_DOWN);
+  const config = { ...own, templates: await templatesOffered(own, store) };
+  const { node, containers, templates, proxy: addresses } = config;
   const queue = new Shared(() => infrastructure.openQueue(), NATS_DOWN);
   const proxy = infrastructure.createProxy();
   const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
@@ -134,7 +136,7 @@ export async function openDoctorContext(config: Config, log: Log): Promise<Docto
       ...driftChecks(drift, node.name === NO_NODE ? 'pool' : 'all', async () => (await metrics.get()) !== undefined),
     ],
     tidied: () => Promise.allSettled(trials).then(() => undefined),
-    close: () => closeAll(closers),
+    close: () => closers.forEach((close) => void Promise.resolve(close()).catch(() => undefined)),
   };
 }
 
@@ -167,10 +169,6 @@ function hostPart(engine: Engine, metrics: Shared<string | undefined>, templates
         ]
       : []),
   ];
-}
-
-function closeAll(closers: readonly (() => unknown)[]): void {
-  for (const close of closers) void Promise.resolve(close()).catch(() => undefined);
 }
 
 function engineAnswer(engine: Engine, { containers }: Config): Shared<EngineFacts> {

@@ -26,6 +26,7 @@ import { NodeDrains } from '../pool/node-drains.ts';
 import { NodeLosses } from '../pool/node-losses.ts';
 import { HealthCheck } from '../pool/health-check.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
+import { forgetPreviews } from '../pool/forget-previews.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { resetAstrayConsumers } from '../queue/astray-consumers.ts';
 import { putStreamsBack } from '../queue/stream-and-consumers.ts';
@@ -64,6 +65,8 @@ const CROWDING_INTERVAL_MS = 1_000;
 const DATABASES_INTERVAL_MS = 1_000;
 /** How long a checkpoint that was promoted goes unnoticed on other nodes. */
 const CHECKPOINTS_INTERVAL_MS = 5_000;
+/** How long a preview that was put, or removed, on another server goes unnoticed. */
+const PREVIEWS_INTERVAL_MS = 3_000;
 /** How long what operators ask of an image goes unnoticed. */
 const IMAGES_INTERVAL_MS = 2_000;
 /** A disk holds what a few minutes bring. */
@@ -150,10 +153,15 @@ function ownLoops(
     () => reconciler.trigger(),
     () => reload.heard(leadership.reloadsAsked()),
   );
-  if (config.node.name === NO_NODE) return [keeper, reconciler];
+  const previews = new Loop({ name: 'previews', intervalMs: PREVIEWS_INTERVAL_MS, log }, async () => {
+    await reload.refresh();
+    if (leadership.pool?.held === true) await forgetPreviews(pool);
+  });
+  if (config.node.name === NO_NODE) return [keeper, previews, reconciler];
   const health = new HealthCheck(pool);
   return [
     keeper,
+    previews,
     heartbeat,
     new Loop({ name: 'container events', intervalMs: EVENTS_PAUSE_MS, log }, (signal) =>
       followContainers(pool, signal),

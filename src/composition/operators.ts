@@ -1,6 +1,12 @@
 import { hostname } from 'node:os';
 import type { RunningProcess } from '../domain/running-process.ts';
-import type { CheckpointOperators, DoctorOperators, Operators } from '../http/admin/operators.ts';
+import type {
+  CheckpointOperators,
+  DoctorOperators,
+  Operators,
+  PreviewOperators,
+  TemplateOperators,
+} from '../http/admin/operators.ts';
 import { funnelOf } from '../pool/funnel.ts';
 import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
@@ -49,6 +55,13 @@ import {
   type OperatePoolsDeps,
 } from '../pool/operate-pools.ts';
 import {
+  listPreviews,
+  putPreview,
+  removePreview,
+  showPreview,
+  type OperatePreviewsDeps,
+} from '../pool/operate-previews.ts';
+import {
   deadEvents,
   listWebhooks,
   replayWebhook,
@@ -66,7 +79,8 @@ export type OperatorsDeps = OperatePoolsDeps &
   OperateNetworksDeps &
   OperateNodesDeps &
   OperateImagesDeps &
-  OperateWebhooksDeps & {
+  OperateWebhooksDeps &
+  OperatePreviewsDeps & {
     readonly reload: Pick<TemplateReload, 'plan' | 'reload'>;
     readonly processes: Pick<ProcessRegistry, 'running'>;
     readonly funnel: FunnelCounts;
@@ -94,12 +108,7 @@ export function createOperators(deps: OperatorsDeps): Operators {
     poolEvents: (template) => listPoolEvents(deps, template),
     putPoolEvent: (template, event) => putPoolEvent(deps, template, event),
     removePoolEvent: (template, event) => removePoolEvent(deps, template, event),
-    catalogue: async () => ({
-      revision: deps.catalogue.revision,
-      templates: deps.catalogue.all().map(({ name }) => ({ name, version: deps.catalogue.version(name) ?? '' })),
-      processes: (await deps.processes.running()).map((each) => ({ ...each, own: isOwn(each) })),
-    }),
-    reloadTemplates: (dryRun) => (dryRun ? deps.reload.plan() : deps.reload.reload()),
+    ...templateOperators(deps),
     instances: (filter) => listInstances(deps, filter),
     instance: (id) => showInstance(deps, id),
     endInstance: (id) => endInstance(deps, id),
@@ -135,5 +144,24 @@ export function createOperators(deps: OperatorsDeps): Operators {
     allow: (wanted, held) => allowNetwork(deps, wanted, held),
     removeNetworkRule: (kind, network) => removeNetworkRule(deps, kind, network),
     purge: (which) => purgeQueue(deps, which),
+  };
+}
+
+function templateOperators(deps: OperatorsDeps): TemplateOperators & PreviewOperators {
+  const { catalogue, processes, reload } = deps;
+  return {
+    catalogue: async () => ({
+      revision: catalogue.revision,
+      templates: catalogue.all().map(({ name, endsAtMs, previewOf }) => ({
+        ...{ name, endsAtMs, previewOf },
+        version: catalogue.version(name) ?? '',
+      })),
+      processes: (await processes.running()).map((each) => ({ ...each, own: isOwn(each) })),
+    }),
+    reloadTemplates: (dryRun) => (dryRun ? reload.plan() : reload.reload()),
+    previews: () => listPreviews(deps),
+    preview: (name) => showPreview(deps, name),
+    putPreview: (name, wanted) => putPreview(deps, name, wanted),
+    removePreview: (name) => removePreview(deps, name),
   };
 }

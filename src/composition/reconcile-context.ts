@@ -9,6 +9,7 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import type { RepairDeps } from '../pool/repair-drift.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { createPublisher } from '../queue/publisher.ts';
+import { templatesWithPreviews } from './stored-previews.ts';
 import type { Engine } from '../runtime/engines.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 
@@ -20,12 +21,13 @@ export interface ReconcileContext extends RepairDeps {
  * What the command compares and repairs with, on this node, beside whatever server runs. Throws store_unavailable, and
  * engine_unavailable where the server's containers cannot be seen: to a wrong engine all of them would look lost.
  */
-export async function openReconcileContext(config: Config, version: string, log: Log): Promise<ReconcileContext> {
+export async function openReconcileContext(own: Config, version: string, log: Log): Promise<ReconcileContext> {
   const releasers = new Releasers();
   try {
-    const { node } = config;
-    const infrastructure = new Infrastructure({ config, log, releasers });
+    const infrastructure = new Infrastructure({ config: own, log, releasers });
     const store = await infrastructure.openStore();
+    const config = { ...own, templates: await templatesWithPreviews(own, store) };
+    const { node } = config;
     const { engine, runtime } = await infrastructure.openEngine({
       toDo: 'compare what is recorded with (the server repairs by itself what belongs to the whole pool)',
       require: (candidate) => requireVisibleEngine(candidate, config),

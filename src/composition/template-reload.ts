@@ -11,12 +11,12 @@ export function createReload({
   config,
   readTemplates,
   ...deps
-}: Omit<TemplateReloadDeps, 'read'> & {
+}: Omit<TemplateReloadDeps, 'read' | 'started'> & {
   readonly config: Pick<Config, 'templates'>;
   readonly readTemplates?: TemplateReloadDeps['read'] | undefined;
 }): TemplateReload {
-  const configured = { templates: config.templates, text: '', warnings: [] };
-  return new TemplateReload({ ...deps, read: readTemplates ?? (() => configured) });
+  const started = { templates: config.templates, text: '', warnings: [] };
+  return new TemplateReload({ ...deps, started, read: readTemplates ?? (() => started) });
 }
 
 /** From here on every node provides each template in this configuration's version, and from its checkpoint. */

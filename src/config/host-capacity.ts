@@ -1,4 +1,5 @@
 /** Whether this host can hold what the pools may become. */
+import { mostInstances } from '../domain/preview-rules.ts';
 import type { Template } from '../domain/template.ts';
 import { STAND_IN } from '../runtime/engines.ts';
 import { NO_ENGINE } from '../runtime/no-engine.ts';
@@ -23,9 +24,9 @@ export function capacityWarnings(
 
 function memoryShortage(templates: readonly Template[], readFile: FileReader): string[] {
   const bytes = hostMemory(readFile);
-  const most = templates.reduce((sum, { pool, limits }) => sum + pool.max * limits.memoryBytes, 0);
+  const most = templates.reduce((sum, template) => sum + mostInstances(template) * template.limits.memoryBytes, 0);
   if (bytes === undefined || most <= bytes) return [];
-  const instances = templates.reduce((sum, { pool }) => sum + pool.max, 0);
+  const instances = templates.reduce((sum, template) => sum + mostInstances(template), 0);
   return [
     `the pools may hold ${instances} instances that may use ${inGib(most)} GiB together, but this host has ` +
       `${inGib(bytes)} GiB: when they do, the kernel ends some of them; lower POOL_MAX_SIZE, the templates' pool.max ` +
@@ -42,7 +43,9 @@ function fullBridges(templates: readonly Template[]): string[] {
   // Those that say where to have a network each.
   const sharing = templates.filter(({ egress }) => egress?.allow === undefined);
   return ways.flatMap(([way, mail]) => {
-    const most = sharing.filter(({ egress }) => egress?.mail === mail).reduce((sum, { pool }) => sum + pool.max, 0);
+    const most = sharing
+      .filter(({ egress }) => egress?.mail === mail)
+      .reduce((sum, template) => sum + mostInstances(template), 0);
     if (most <= BRIDGE_HOLDS) return [];
     return [
       `the pools of templates ${way} may hold ${most} instances, but the network they ` +

@@ -1,5 +1,6 @@
 /** Rules over more than one setting. Each message names every setting involved and what to change. */
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
+import { mostInstances } from '../domain/preview-rules.ts';
 import type { Template } from '../domain/template.ts';
 import { RESTORING_ENGINES, WHO_RESTORES, findEngine } from '../runtime/engines.ts';
 import type { FileReader } from './environment.ts';
@@ -165,7 +166,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
  * what it holds of them needs no more than that.
  */
 export function portShortage(values: Values, templates: readonly Template[]): string[] {
-  const inPools = templates.reduce((sum, template) => sum + template.pool.max, 0);
+  const inPools = templates.reduce((sum, template) => sum + mostInstances(template), 0);
   const needed = Math.min(inPools, values.NODE_CAPACITY ?? Infinity);
   const { CONTAINER_PORT_RANGE_START: start, CONTAINER_PORT_RANGE_END: end } = values;
   if (start >= end || end - start + 1 >= needed) return [];
@@ -174,7 +175,7 @@ export function portShortage(values: Values, templates: readonly Template[]): st
     return [`${range} NODE_CAPACITY lets this host hold ${needed} instances; widen the range or lower NODE_CAPACITY`];
   return [
     `${range} the pools may hold ${needed} instances; widen the range, lower POOL_MAX_SIZE or the templates' ` +
-      'pool.max, or set NODE_CAPACITY where further hosts hold the rest',
+      'pool.max (and previews.max), or set NODE_CAPACITY where further hosts hold the rest',
   ];
 }
 

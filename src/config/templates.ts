@@ -15,6 +15,7 @@ import { IMAGE_CHECK, readSmoke } from './image-update-section.ts';
 import { readLead } from './lead-section.ts';
 import { decimal, duration, integer, oneOf, prose, size, ParseError, type Parser, webOrigin } from './parsers.ts';
 import { PROCESS_KEYS, readEnv, readProcess } from './process-keys.ts';
+import { readPreviews } from './previews-section.ts';
 import { readHealth, readReadiness } from './readiness-section.ts';
 import { poolProblems, type PoolSettings, type Setting } from './rules.ts';
 import { readMemory, readRuntime } from './runtime-key.ts';
@@ -47,6 +48,20 @@ const CALL_URL: Parser<string> = {
   expects: 'an address that starts with https://, http:// or mailto:, such as https://example.org/buy',
   parse: (text) =>
     /^(https?:\/\/|mailto:)[\x21-\x7e]{1,1000}$/.test(text) && URL.canParse(text) ? text : new ParseError(),
+};
+
+/** Undefined for no such time. */
+function instantOf(text: string): number | undefined {
+  const written = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  const ms = written ? Date.parse(text.replace(' ', 'T')) : Number.NaN;
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+const INSTANT: Parser<number> = {
+  type: 'time',
+  expects: 'a date and time with its time zone, such as 2027-03-31T18:00:00+02:00 or 2027-03-31T16:00:00Z',
+  json: { type: 'string' },
+  parse: (text) => instantOf(text) ?? new ParseError(),
 };
 
 const TITLE = prose(80);
@@ -124,6 +139,8 @@ export const TEMPLATE_KEYS = [
   'renew',
   'idle',
   'max_age',
+  'ends_at',
+  'previews',
   'allowed_origins',
   'nodes',
 ] as const;
@@ -188,8 +205,14 @@ export function readTemplate(section: YamlSection, defaults: TemplateDefaults, c
     allowedOrigins: section.list('allowed_origins', webOrigin) ?? defaults.allowedOrigins,
     ...readCheckpointSections(section, context),
     export: readExport(section),
+    ...readOffer(section),
     ...sizesAndTimes(settings, pick(pool, 'replenish_threshold', share, defaults.replenishThreshold), sized?.autosize),
   };
+}
+
+/** Until when it is offered, and what of it may be offered besides. */
+function readOffer(section: YamlSection): Pick<Template, 'endsAtMs' | 'previews'> {
+  return { endsAtMs: section.read('ends_at', INSTANT)?.value, previews: readPreviews(section) };
 }
 
 function readImage(section: YamlSection): Pick<Template, 'image' | 'pull' | 'imageCheck' | 'smoke'> {
@@ -287,6 +310,12 @@ export function parseTemplates(
     const template = readTemplate(section, defaults, { ...context, folder: dirname(file) });
     if (template.name !== '' && templates.some(({ name }) => name === template.name))
       section.report(`the name ${template.name} is taken by an earlier template; choose another`, 'name');
+    if (templates.length === 0 && template.endsAtMs !== undefined)
+      section.report(
+        `${section.path}.ends_at: the first template is the default, which has to be there always; put another one ` +
+          'first, or leave ends_at out',
+        'ends_at',
+      );
     templates.push(template);
   }
   return { templates, problems: listProblems(source) };

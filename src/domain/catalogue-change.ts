@@ -42,6 +42,7 @@ const KEYS: Readonly<Record<string, string>> = {
   renewOnUse: 'renew',
   allowedOrigins: 'allowed_origins',
   maxAgeMs: 'max_age',
+  endsAtMs: 'ends_at',
   imageCheck: 'image_check',
   shmBytes: 'limits',
   readOnly: 'read_only',

@@ -119,6 +119,36 @@ export const ERROR_CATALOGUE = {
     title: 'There is no such template',
     remedy: 'GET /api/v1/templates lists the templates.',
   },
+  template_ended: {
+    status: 410,
+    retryable: false,
+    title: 'It is not offered any more',
+    remedy: 'Its time is over. Take another template; GET /api/v1/templates lists those there are.',
+  },
+  unknown_preview: {
+    status: 404,
+    retryable: false,
+    title: 'There is no such preview',
+    remedy: '`try-it-now previews list` shows those there are.',
+  },
+  preview_not_allowed: {
+    status: 403,
+    retryable: false,
+    title: 'The template does not let such a preview be made',
+    remedy: 'Change `previews` of the template in TEMPLATES_FILE as the detail says, or put another image.',
+  },
+  preview_name_taken: {
+    status: 409,
+    retryable: false,
+    title: 'A template has this name',
+    remedy: 'Give the preview another name, such as that of the template with -pr-12 behind it.',
+  },
+  preview_limit: {
+    status: 409,
+    retryable: false,
+    title: 'As many previews are offered as may be',
+    remedy: 'Remove one (`try-it-now previews remove NAME`), or raise `previews.max` of the template.',
+  },
   unknown_instance: {
     status: 404,
     retryable: false,

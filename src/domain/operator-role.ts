@@ -14,6 +14,8 @@ export const ACTION_ROLES = {
   'pool.event.add': 'operator',
   'pool.event.remove': 'operator',
   'templates.reload': 'operator',
+  'preview.put': 'operator',
+  'preview.remove': 'operator',
   'instance.release': 'operator',
   'queue.retry': 'operator',
   'queue.drop': 'operator',

@@ -4,6 +4,7 @@ import { versionedEgress, type Egress } from './egress.ts';
 import type { ImageCheck, SmokeStep } from './image-check.ts';
 import type { LeadForm } from './lead.ts';
 import type { Autosize } from './pool-size.ts';
+import type { PreviewRules } from './preview-rules.ts';
 import type { ProcessSettings } from './process-settings.ts';
 import type { Service } from './service.ts';
 import { versionedReadiness, type Health, type Readiness } from './readiness.ts';
@@ -138,6 +139,12 @@ export interface Template {
   readonly nodes: readonly string[];
   /** Life of an instance from ready on; an idle one without a full visit left is replaced. */
   readonly maxAgeMs: number;
+  /** From then on nobody gets one (ms); undefined: for ever. */
+  readonly endsAtMs?: number | undefined;
+  /** What others may have copies of it made of; undefined: nobody may. */
+  readonly previews?: PreviewRules | undefined;
+  /** Of a preview: the template that it is a copy of. */
+  readonly previewOf?: string | undefined;
 }
 
 interface IdleSettings {
@@ -210,20 +217,31 @@ interface Offer {
   readonly versions: ReadonlyMap<string, string>;
   readonly default: Template;
   readonly revision: string;
+  readonly text: string;
+  /** The first of them ends then (ms). */
+  readonly untilMs: number;
+}
+
+export function hasEnded({ endsAtMs }: Pick<Template, 'endsAtMs'>, nowMs: number): boolean {
+  return endsAtMs !== undefined && endsAtMs <= nowMs;
 }
 
 /**
- * The templates on offer, in the order of the catalogue file; the first is the default. Never empty. What is on offer
- * may be replaced while the process runs: whoever keeps something for each template asks again, or subscribes.
+ * The templates on offer, in the order of the catalogue file; the first is the default, which never ends. Never empty.
+ * What is on offer changes while the process runs, as templates end and as they are replaced: whoever keeps something
+ * for each template asks again, or subscribes.
  */
 export class Catalogue {
   #offer: Offer;
   readonly #withdrawn = new Map<string, Template>();
   readonly #subscribers: (() => void)[] = [];
+  readonly #now: () => number;
 
-  /** `text`: what the templates were read from. */
-  constructor(templates: readonly Template[], text = '') {
-    this.#offer = offerOf(templates, text);
+  /** `text`: what the templates were read from. Some of them may have ended. */
+  constructor(templates: readonly Template[], text = '', now: () => number = Date.now) {
+    this.#now = now;
+    this.#offer = offerOf(templates, text, now());
+    this.#withdraw(templates);
   }
 
   get default(): Template {
@@ -232,11 +250,11 @@ export class Catalogue {
 
   /** The same for all processes that offer the same templates, read from the same text. */
   get revision(): string {
-    return this.#offer.revision;
+    return this.#current().revision;
   }
 
   get(name: string): Template | undefined {
-    return this.#offer.byName.get(name);
+    return this.#current().byName.get(name);
   }
 
   /** One that is offered, or was since the process started: what a visit goes by that outlives its template. */
@@ -244,13 +262,19 @@ export class Catalogue {
     return this.get(name) ?? this.#withdrawn.get(name);
   }
 
+  /** One that is no longer offered because its time is over. */
+  ended(name: string): Template | undefined {
+    const template = this.get(name) === undefined ? this.#withdrawn.get(name) : undefined;
+    return template !== undefined && hasEnded(template, this.#now()) ? template : undefined;
+  }
+
   /** The current version of a template, undefined for one that is no longer offered. */
   version(name: string): string | undefined {
-    return this.#offer.versions.get(name);
+    return this.#current().versions.get(name);
   }
 
   all(): readonly Template[] {
-    return [...this.#offer.byName.values()];
+    return [...this.#current().byName.values()];
   }
 
   /** With those that visits may outlive. */
@@ -261,26 +285,52 @@ export class Catalogue {
   /** All at once: nobody sees a part of it. */
   replace(templates: readonly Template[], text = ''): void {
     const before = this.all();
-    this.#offer = offerOf(templates, text);
-    for (const template of before) this.#withdrawn.set(template.name, template);
-    for (const name of this.#offer.byName.keys()) this.#withdrawn.delete(name);
+    this.#offer = offerOf(templates, text, this.#now());
+    this.#withdraw([...before, ...templates]);
+    this.#forgetPreviews(templates);
     for (const onReplaced of this.#subscribers) onReplaced();
   }
 
   subscribe(onReplaced: () => void): void {
     this.#subscribers.push(onReplaced);
   }
+
+  /** Nothing has to run for a template to end. */
+  #current(): Offer {
+    if (this.#now() < this.#offer.untilMs) return this.#offer;
+    const before = [...this.#offer.byName.values()];
+    this.#offer = offerOf(before, this.#offer.text, this.#now());
+    this.#withdraw(before);
+    for (const onReplaced of this.#subscribers) onReplaced();
+    return this.#offer;
+  }
+
+  #withdraw(templates: readonly Template[]): void {
+    for (const template of templates) this.#withdrawn.set(template.name, template);
+    for (const name of this.#offer.byName.keys()) this.#withdrawn.delete(name);
+  }
+
+  /** One that has ended is recorded until nobody visits it: who finds none recorded needs to know of it no more. */
+  #forgetPreviews(recorded: readonly Template[]): void {
+    const names = new Set(recorded.map(({ name }) => name));
+    for (const template of this.#withdrawn.values())
+      if (template.previewOf !== undefined && hasEnded(template, this.#now()) && !names.has(template.name))
+        this.#withdrawn.delete(template.name);
+  }
 }
 
-function offerOf(templates: readonly Template[], text: string): Offer {
+function offerOf(all: readonly Template[], text: string, nowMs: number): Offer {
+  const templates = all.filter((template) => !hasEnded(template, nowMs));
   const [first] = templates;
-  if (first === undefined) throw new Error('a catalogue needs at least one template');
+  if (first === undefined) throw new Error('a catalogue needs at least one template that does not end');
   const versions = new Map(templates.map((template) => [template.name, templateVersion(template)]));
   return {
     byName: new Map(templates.map((template) => [template.name, template])),
     versions,
     default: first,
     revision: shortDigest(JSON.stringify([text, ...versions])),
+    text,
+    untilMs: Math.min(...templates.map(({ endsAtMs = Infinity }) => endsAtMs)),
   };
 }
 

@@ -10,6 +10,11 @@ import type { Place } from '../pool/wait.ts';
 
 export type { AcquireRequest, Acquired, Download, Place, Placed };
 
+/** What everybody is shown: who is to find a preview has its address. */
+export function listed(demos: Pick<Demos, 'templates'>): readonly Template[] {
+  return demos.templates().filter(({ previewOf }) => previewOf === undefined);
+}
+
 export interface Demos {
   /**
    * Throws unknown_template, landing_not_allowed, banned, challenge_required, harm_limit, hourly_limit, daily_limit,

@@ -4,6 +4,7 @@ import { harmNames } from '../domain/harm.ts';
 import { visitName } from '../domain/ids.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
+import { templateEnded } from '../domain/template-ended.ts';
 import type { Tracer } from '../domain/tracer.ts';
 import { DIRECT_SITE } from '../domain/visit-event.ts';
 import { isAlive, isLost, releaseDead, type DeliveryDeps } from './deliver.ts';
@@ -79,8 +80,8 @@ const OFF_RETRY_MS = 30_000;
 /**
  * Hands a ready instance over: one store round trip, and a look whether the instance reacts. A dead one is released and
  * replaced; who meets two in a row, or three where hosts are not reached, is asked to come again. Throws
- * unknown_template, landing_not_allowed, banned, challenge_required, harm_limit, hourly_limit, daily_limit, held_limit,
- * pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
+ * unknown_template, template_ended, landing_not_allowed, banned, challenge_required, harm_limit, hourly_limit,
+ * daily_limit, held_limit, pool_empty, pool_paused, idempotency_mismatch, store_unavailable.
  */
 export async function acquire(deps: AcquireDeps, request: AcquireRequest): Promise<Acquired> {
   const template = templateOf(deps, request);
@@ -110,9 +111,11 @@ interface Wish {
 
 function templateOf({ catalogue }: AcquireDeps, { template }: AcquireRequest): Template {
   const found = template === undefined ? catalogue.default : catalogue.get(template);
-  if (found === undefined)
-    throw new TryItNowError('unknown_template', `there is no template named "${template ?? ''}"`);
-  return found;
+  if (found !== undefined) return found;
+  const ended = catalogue.ended(template ?? '');
+  throw ended === undefined
+    ? new TryItNowError('unknown_template', `there is no template named "${template ?? ''}"`)
+    : templateEnded(ended);
 }
 
 async function serve(

@@ -1,9 +1,11 @@
 import { catalogueChanges, type TemplateChange } from '../domain/catalogue-change.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { Catalogue, Template } from '../domain/template.ts';
+import { offeredPreviews, type Preview } from '../domain/preview.ts';
+import { hasEnded, type Catalogue, type Template } from '../domain/template.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { Observer } from './interfaces/observer.ts';
+import type { Previews } from './interfaces/previews.ts';
 import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { TemplateFitness } from './template-fitness.ts';
 
@@ -18,8 +20,11 @@ export interface ReadTemplates {
 export interface TemplateReloadDeps {
   readonly catalogue: Catalogue;
   readonly progress: ReloadProgress;
+  /** What the process was started with. */
+  readonly started: ReadTemplates;
   /** Throws invalid_config. */
   readonly read: () => ReadTemplates;
+  readonly previews: Pick<Previews, 'list'>;
   readonly fitness: Pick<TemplateFitness, 'prepare'>;
   readonly inventory: Pick<Inventory, 'stats'>;
   readonly processes: Pick<ProcessRegistry, 'requestReload'>;
@@ -64,22 +69,29 @@ export class ReloadProgress {
 }
 
 /**
- * Has this process go by what the catalogue file says now, and every other one by what it says where that one runs.
- * A file that is wrong changes nothing. Reloads never overlap.
+ * Has this process go by what the catalogue file says now, and every other one by what it says where that one runs;
+ * previews come to it. A file that is wrong changes nothing. Reloads never overlap.
  */
 export class TemplateReload {
   readonly #deps: TemplateReloadDeps;
   #last: Promise<unknown> = Promise.resolve();
   /** Requests heard of. */
   #heard = 0;
+  /** Of the file, as it was read when it was right the last time. */
+  #file: ReadTemplates;
+  /** What the others were told is on offer. */
+  #told: readonly Template[];
+  #text = '';
 
   constructor(deps: TemplateReloadDeps) {
     this.#deps = deps;
+    this.#file = deps.started;
+    this.#told = deps.catalogue.all();
   }
 
   /** What a reload would do; nothing is changed. Throws invalid_templates, store_unavailable. */
   async plan(): Promise<ReloadPlan> {
-    const { templates, warnings } = this.#read();
+    const { templates, warnings } = await this.#withPreviews(this.#read());
     return { changes: await this.#planned(templates), warnings };
   }
 
@@ -87,10 +99,12 @@ export class TemplateReload {
   reload(): Promise<Reloaded> {
     return this.#inTurn(async () => {
       const { catalogue, processes } = this.#deps;
-      const read = this.#readOrRefuse();
+      const file = this.#readOrRefuse();
+      const read = await this.#withPreviews(file);
       const changes = await this.#planned(read.templates);
       const request = await processes.requestReload();
       this.#heard = Math.max(this.#heard, request);
+      this.#file = file;
       await this.#goBy(read, request);
       return { changes, warnings: read.warnings, revision: catalogue.revision, request };
     });
@@ -115,11 +129,48 @@ export class TemplateReload {
     void this.#follow(requests);
   }
 
+  /**
+   * Has this process go by the previews there are now, and notice what has ended; files are not read again. Throws
+   * store_unavailable.
+   */
+  refresh(): Promise<void> {
+    return this.#inTurn(async () => {
+      const { catalogue, log } = this.#deps;
+      const { templates, text } = await this.#withPreviews(this.#file);
+      const offered = templates.filter((template) => !hasEnded(template, Date.now()));
+      const changes = catalogueChanges(this.#told, offered).filter(({ kind }) => kind !== 'unchanged');
+      if (changes.length === 0 && text === this.#text) return;
+      const before = catalogue.revision;
+      await this.#offer(templates, text, changes.length > 0);
+      if (changes.length > 0)
+        log.info({ revision: catalogue.revision, before, changes }, 'Previews have changed, or templates have ended');
+    });
+  }
+
   #follow(requests: number): Promise<void> {
-    return this.#inTurn(() => this.#goBy(this.#readOrRefuse(), requests)).catch((error: unknown) => {
+    return this.#inTurn(async () => {
+      const file = this.#readOrRefuse();
+      const read = await this.#withPreviews(file);
+      this.#file = file;
+      await this.#goBy(read, requests);
+    }).catch((error: unknown) => {
+      if (error instanceof TryItNowError && error.code === 'store_unavailable') {
+        // Heard of again as soon as the store answers.
+        this.#heard = UNHEARD;
+        return;
+      }
       this.#deps.progress.requests = requests;
       this.#tellRefused(error);
     });
+  }
+
+  /** Throws store_unavailable. */
+  async #withPreviews(file: ReadTemplates): Promise<ReadTemplates> {
+    const stored = await this.#deps.previews.list();
+    return withPreviews(
+      file,
+      stored.map(({ preview }) => preview),
+    );
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -150,8 +201,9 @@ export class TemplateReload {
     this.#deps.log.error({ reason: describeError(error) }, 'The templates were not reloaded; those before hold');
   }
 
-  async #planned(templates: readonly Template[]): Promise<readonly PlannedChange[]> {
+  async #planned(all: readonly Template[]): Promise<readonly PlannedChange[]> {
     const { catalogue, inventory } = this.#deps;
+    const templates = all.filter((template) => !hasEnded(template, Date.now()));
     const stats = await inventory.stats(catalogue.all());
     return catalogueChanges(catalogue.all(), templates).map((change) => {
       const { ready = 0, assigned = 0 } = stats.get(change.name) ?? {};
@@ -161,21 +213,31 @@ export class TemplateReload {
   }
 
   async #goBy({ templates, text, warnings }: ReadTemplates, requests: number): Promise<void> {
-    const { catalogue, progress, fitness, log, observer } = this.#deps;
+    const { catalogue, progress, log, observer } = this.#deps;
     const before = catalogue.revision;
-    const changes = catalogueChanges(catalogue.all(), templates).filter(({ kind }) => kind !== 'unchanged');
-    if (changes.length > 0) {
-      // Networks first: what is to be started on one that is not there yet would fail.
-      await this.#attempt('This host is not ready for all templates yet', () => fitness.prepare(templates));
-    }
-    catalogue.replace(templates, text);
-    if (before !== catalogue.revision) progress.sinceMs = Date.now();
+    const offered = templates.filter((template) => !hasEnded(template, Date.now()));
+    const changes = catalogueChanges(this.#told, offered).filter(({ kind }) => kind !== 'unchanged');
     Object.assign(progress, { requests, problem: undefined });
-    if (changes.length > 0) await this.#tell();
-    else await this.#attempt('The others are told later what is on offer here', this.#deps.announceProcess);
+    await this.#offer(templates, text, changes.length > 0);
     observer.reloaded(changes.length > 0 ? 'changed' : 'unchanged');
     for (const warning of warnings) log.warn({}, warning);
     if (changes.length > 0) log.info({ revision: catalogue.revision, before, changes }, 'The templates were reloaded');
+  }
+
+  async #offer(templates: readonly Template[], text: string, changed: boolean): Promise<void> {
+    const { catalogue, progress, fitness } = this.#deps;
+    const before = catalogue.revision;
+    if (changed) {
+      const offered = templates.filter((template) => !hasEnded(template, Date.now()));
+      // Networks first: what is to be started on one that is not there yet would fail.
+      await this.#attempt('This host is not ready for all templates yet', () => fitness.prepare(offered));
+    }
+    catalogue.replace(templates, text);
+    this.#told = catalogue.all();
+    this.#text = text;
+    if (before !== catalogue.revision) progress.sinceMs = Date.now();
+    if (changed) await this.#tell();
+    else await this.#attempt('The others are told later what is on offer here', this.#deps.announceProcess);
   }
 
   async #tell(): Promise<void> {
@@ -195,6 +257,25 @@ export class TemplateReload {
       this.#deps.log.warn({ reason: describeError(error) }, failed);
     }
   }
+}
+
+/** Never asked for so often. */
+const UNHEARD = -1;
+
+export function withPreviews(
+  { templates, text, warnings }: ReadTemplates,
+  previews: readonly Preview[],
+): ReadTemplates {
+  const { templates: copies, problems } = offeredPreviews(templates, previews);
+  const told = copies.map(({ name, image, title, endsAtMs }) => [name, image, title, endsAtMs]);
+  return {
+    templates: [...templates, ...copies],
+    text: copies.length === 0 ? text : `${text}\n${JSON.stringify(told)}`,
+    warnings: [
+      ...warnings,
+      ...[...problems].map(([name, problem]) => `The preview ${name} is not offered: ${problem}`),
+    ],
+  };
 }
 
 function invalidTemplates(error: unknown): unknown {

@@ -13,6 +13,8 @@ export const keys = {
   templates: 'templates',
   /** hash: label → {v, id, node, port} */
   hostnames: 'hostnames',
+  /** hash: name → a copy of a template with another image, until it ends (JSON) */
+  previews: 'previews',
   /** stream: what changed in `hostnames`, for discovery */
   hostnameChanges: 'hostname_changes',
   /** hash: node → {v, address, engine, seenAtMs} */

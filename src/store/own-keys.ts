@@ -18,6 +18,7 @@ const SAVED = 'saved';
 const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAVED])[] = [
   [keys.instances, 'hash'],
   [keys.templates, 'set'],
+  [keys.previews, 'hash', SAVED],
   [keys.hostnames, 'hash'],
   [keys.hostnameChanges, 'stream'],
   [keys.nodes, 'hash'],

@@ -49,6 +49,8 @@ import type { OperatorSessions } from '../pool/interfaces/operator-sessions.ts';
 import { ValkeyOperatorSessions } from './operator-sessions.ts';
 import type { NetworkRules } from '../pool/interfaces/network-rules.ts';
 import { ValkeyNetworkRules } from './network-rules.ts';
+import type { Previews } from '../pool/interfaces/previews.ts';
+import { ValkeyPreviews } from './previews.ts';
 import { ValkeyNodeRegistry } from './node-registry.ts';
 import { ValkeyPromotions } from './promotions.ts';
 import { ValkeyEventOutbox } from './event-outbox.ts';
@@ -103,6 +105,7 @@ export interface Store {
   readonly harmMemory: HarmMemory;
   readonly poolSizes: PoolSizes;
   readonly networkRules: NetworkRules;
+  readonly previews: Previews;
   readonly challengeStore: ChallengeStore;
   readonly shareCounts: ShareCounts;
   readonly audit: AuditLog;
@@ -175,6 +178,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     shareCounts: new ValkeyShareCounts(client, scripts, systemClock, log),
     harmMemory: new ValkeyHarmMemory(client, scripts),
     networkRules: new ValkeyNetworkRules(client, scripts, log),
+    previews: new ValkeyPreviews(client, scripts, log),
     audit: new ValkeyAuditLog(client),
     operatorSessions: new ValkeyOperatorSessions(client, scripts),
     poolHistory: new ValkeyPoolHistory(client),

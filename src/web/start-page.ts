@@ -7,7 +7,7 @@ import { ERROR_CATALOGUE, TryItNowError, type ErrorCode } from '../domain/errors
 import { landingFor } from '../domain/landing.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
-import type { Demos } from '../http/demos.ts';
+import { listed, type Demos } from '../http/demos.ts';
 import { sendDownload } from '../http/download.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
 import type { Origins } from '../http/origins.ts';
@@ -119,7 +119,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
 function homeRoutes(app: FastifyInstance, deps: Deps): void {
   const { demos } = deps;
   app.get<{ Querystring: { notice?: unknown } }>('/', (request, reply) =>
-    home(deps, request, reply, { offered: demos.templates(), notice: request.query.notice }),
+    home(deps, request, reply, { offered: listed(demos), notice: request.query.notice }),
   );
   // A link leads here; only the button takes an instance, so that no crawler and no preview does.
   app.get<ForTemplate>('/try/:template', (request, reply) => {
@@ -189,7 +189,7 @@ function backHome(reply: FastifyReply, notice: Notice): FastifyReply {
 /** GET /embed: what to paste into other pages. */
 function embedPageRoute(app: FastifyInstance, { demos, presentations, publicOrigin }: Deps): void {
   app.get('/embed', (request, reply) => {
-    const templates = demos.templates();
+    const templates = listed(demos);
     const template = templateNamed(demos, field(request.query, 'template') ?? templates[0]?.name ?? '');
     const mode = EMBED_MODES.find((each) => each === field(request.query, 'mode')) ?? 'modal';
     const presentation = presentations.for(request);

@@ -13,6 +13,8 @@ const LEAST: Readonly<Record<string, OperatorRole>> = {
   'put /admin/v1/pools/{template}/events/{event}': 'operator',
   'delete /admin/v1/pools/{template}/events/{event}': 'operator',
   'post /admin/v1/templates/reload': 'operator',
+  'put /admin/v1/previews/{preview}': 'operator',
+  'delete /admin/v1/previews/{preview}': 'operator',
   'delete /admin/v1/instances/{id}': 'operator',
   'post /admin/v1/nodes/{node}/cordon': 'operator',
   'post /admin/v1/nodes/{node}/drain': 'operator',

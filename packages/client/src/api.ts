@@ -454,6 +454,11 @@ export interface operations {
                             description: string;
                             /** @description True for the one an acquire without `template` gets. */
                             default: boolean;
+                            /**
+                             * Format: date-time
+                             * @description From then on nobody gets one.
+                             */
+                            ends_at?: string;
                             /** @description How long an instance is yours at first. */
                             ttl_seconds: number;
                             /** @description The name of the file that `GET /api/v1/demo/{id}/export` downloads. */
@@ -812,6 +817,15 @@ export interface operations {
             };
             /** @description `unknown_template`: There is no such template. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `template_ended`: It is not offered any more. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1399,6 +1413,15 @@ export interface operations {
             };
             /** @description `unknown_template`: There is no such template. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `template_ended`: It is not offered any more. */
+            410: {
                 headers: {
                     [name: string]: unknown;
                 };

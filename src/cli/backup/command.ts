@@ -78,6 +78,7 @@ const KINDS: readonly (readonly [key: string, what: string])[] = [
   ['pool_events', 'pools with events'],
   ['arrivals', 'hours of counted clicks'],
   ['node_control', "operators' decisions on nodes"],
+  ['previews', 'previews'],
   ['audit', 'entries of the audit log'],
   ['bans', 'bans'],
   ['allowances', 'allowances'],

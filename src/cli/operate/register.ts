@@ -11,6 +11,7 @@ import { runCommand } from '../run-command.ts';
 import { registerImages } from './register-images.ts';
 import { registerNodes } from './register-nodes.ts';
 import { registerNetworks } from './register-networks.ts';
+import { registerPreviews } from './register-previews.ts';
 import { registerSessions } from './register-sessions.ts';
 import { wholeNumber } from './whole-number.ts';
 
@@ -45,6 +46,7 @@ export function registerOperatorCommands(cli: Command, env: Environment): void {
   registerNodes(cli, env, EXIT_CODES);
   registerImages(cli, env, EXIT_CODES);
   registerNetworks(cli, env, EXIT_CODES);
+  registerPreviews(cli, env, EXIT_CODES);
   registerSessions(cli, env, EXIT_CODES);
   cli
     .command('funnel')

@@ -33,6 +33,7 @@ import { poolEventRoutes } from './pool-event-routes.ts';
 import { poolRoutes } from './pool-routes.ts';
 import type { Operators } from './operators.ts';
 import type { AdminPages } from './pages.ts';
+import { previewRoutes } from './preview-routes.ts';
 import { queueRoutes } from './queue-routes.ts';
 import { RefusedCalls, type RefusalObserver } from './refused-calls.ts';
 import { sessionRoutes } from './session-routes.ts';
@@ -98,6 +99,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
   poolRoutes(app, operators);
   templateRoutes(app, operators);
+  previewRoutes(app, operators, options.publicUrl);
   poolEventRoutes(app, operators);
   failureRoutes(app, operators);
   instanceRoutes(app, operators);
@@ -111,9 +113,8 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   checkpointRoutes(app, operators, callers);
   jobRoutes(app, operators, callers);
   sessionRoutes(app, sessions);
-  const { audit, dashboardUrl } = options;
   const entries = { keys: options.operatorKeys.length > 0, provider: login?.provider };
-  await pages?.register(app, { operators, audit, sessions, callers, dashboardUrl, entries, log });
+  await pages?.register(app, { ...options, callers, entries });
   await app.ready();
   return {
     ...listener,

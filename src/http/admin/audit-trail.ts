@@ -30,6 +30,7 @@ const PARTICULARS = [
   'keep',
   'for_seconds',
   'from',
+  'image',
   'to',
   'within_seconds',
   'which',

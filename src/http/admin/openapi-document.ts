@@ -35,6 +35,10 @@ function never(): never {
 const NOBODY: Operators = {
   catalogue: nothing,
   reloadTemplates: nothing,
+  previews: nothing,
+  preview: nothing,
+  putPreview: nothing,
+  removePreview: nothing,
   pools: nothing,
   history: nothing,
   failures: nothing,

@@ -31,6 +31,7 @@ describe('the OpenAPI document of the admin API', () => {
       'put /admin/v1/bans/{network}',
       'put /admin/v1/pools/{template}/events/{event}',
       'put /admin/v1/pools/{template}/target',
+      'put /admin/v1/previews/{preview}',
     ]);
   });
 });

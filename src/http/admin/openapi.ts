@@ -32,6 +32,7 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
     tags: [
       { name: 'pools', description: 'Pause, drain, resume and scale a template while it runs.' },
       { name: 'templates', description: 'What is on offer, reloaded without a restart.' },
+      { name: 'previews', description: 'Copies of templates with another image, which end by themselves.' },
       { name: 'instances', description: 'Every instance there is, no matter who holds it.' },
       { name: 'nodes', description: 'The hosts that hold instances.' },
       { name: 'images', description: 'What the names of images stand for, and how new ones come to visitors.' },

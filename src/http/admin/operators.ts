@@ -21,6 +21,7 @@ import type { InstanceFilter, InstanceSnapshot } from '../../pool/operate-instan
 import type { NodeSnapshot } from '../../pool/operate-nodes.ts';
 import type { WantedEvent } from '../../pool/operate-pool-events.ts';
 import type { PoolSnapshot } from '../../pool/operate-pools.ts';
+import type { PreviewSnapshot, WantedCopy } from '../../pool/operate-previews.ts';
 import type { PlannedChange, Reloaded, ReloadPlan } from '../../pool/reload-templates.ts';
 import type { DeadTask, PurgeTarget, QueueInfo, QueuedTask } from '../../pool/interfaces/queue-admin.ts';
 
@@ -75,7 +76,12 @@ export type CatalogueProcess = Pick<
 
 export interface CatalogueState {
   readonly revision: string;
-  readonly templates: readonly { readonly name: string; readonly version: string }[];
+  readonly templates: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly endsAtMs: number | undefined;
+    readonly previewOf: string | undefined;
+  }[];
   readonly processes: readonly CatalogueProcess[];
 }
 
@@ -83,6 +89,15 @@ export interface TemplateOperators {
   catalogue(): Promise<CatalogueState>;
   /** `dryRun`: only says what would change. Throws invalid_templates too. */
   reloadTemplates(dryRun: boolean): Promise<ReloadPlan & Partial<Reloaded>>;
+}
+
+export interface PreviewOperators {
+  previews(): Promise<readonly PreviewSnapshot[]>;
+  /** Throws unknown_preview, as the last one does. */
+  preview(name: string): Promise<PreviewSnapshot>;
+  /** Throws unknown_template, preview_not_allowed, preview_name_taken, preview_limit, invalid_request too. */
+  putPreview(name: string, wanted: WantedCopy): Promise<PreviewSnapshot>;
+  removePreview(name: string): Promise<void>;
 }
 
 export interface InstanceOperators {
@@ -192,6 +207,7 @@ export type Operators = PoolOperators &
   CheckpointOperators &
   DoctorOperators &
   TemplateOperators &
+  PreviewOperators &
   InstanceOperators &
   QueueOperators &
   FunnelOperators &

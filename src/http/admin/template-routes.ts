@@ -33,7 +33,14 @@ export const ReloadedBody = Type.Object({
 });
 export const CatalogueBody = Type.Object({
   revision: Revision,
-  templates: Type.Array(Type.Object({ name: Type.String(), version: Type.String() })),
+  templates: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      version: Type.String(),
+      ends: Nullable(Type.String({ format: 'date-time', description: 'From then on nobody gets one.' })),
+      preview_of: Nullable(Type.String({ description: 'Of a preview: the template that it is a copy of.' })),
+    }),
+  ),
   processes: Type.Array(
     Type.Object({
       role: Type.Enum(['server', 'worker']),
@@ -64,7 +71,13 @@ export function templateRoutes(app: App, operators: TemplateOperators): void {
     },
     async () => {
       const { revision, templates, processes } = await operators.catalogue();
-      return { revision, templates: [...templates], processes: processes.map(processBody) };
+      return {
+        revision,
+        templates: templates.map(({ name, version, endsAtMs, previewOf }) => ({
+          ...{ name, version, ends: isoTime(endsAtMs), preview_of: previewOf ?? null },
+        })),
+        processes: processes.map(processBody),
+      };
     },
   );
 

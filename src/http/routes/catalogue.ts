@@ -1,5 +1,6 @@
 import type { PoolStats } from '../../pool/interfaces/inventory.ts';
 import type { App, RouteContext } from '../context.ts';
+import { listed } from '../demos.ts';
 import { KEYED } from '../openapi.ts';
 import { PoolStatsBody, TemplatesBody } from '../schemas/pool.ts';
 import { problems } from '../schemas/problem.ts';
@@ -20,11 +21,12 @@ export function templatesRoute(app: App, { demos }: RouteContext): void {
       },
     },
     () => ({
-      templates: demos.templates().map(({ name, title, description, ttl, export: offered }, index) => ({
+      templates: listed(demos).map(({ name, title, description, ttl, endsAtMs, export: offered }, index) => ({
         name,
         title,
         description,
         default: index === 0,
+        ...(endsAtMs === undefined ? {} : { ends_at: new Date(endsAtMs).toISOString() }),
         ...(offered === undefined ? {} : { export_file: offered.file }),
         ttl_seconds: Math.round(ttl.defaultMs / 1000),
         max_ttl_seconds: Math.round(ttl.maxMs / 1000),

@@ -155,6 +155,7 @@ const REFUSALS = problems(
   'invalid_request',
   'malformed_request',
   'unknown_template',
+  'template_ended',
   'landing_not_allowed',
   'idempotency_mismatch',
   'banned',

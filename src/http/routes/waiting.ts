@@ -26,6 +26,7 @@ const REFUSALS = problems(
   'invalid_request',
   'malformed_request',
   'unknown_template',
+  'template_ended',
   'landing_not_allowed',
   'foreign_origin',
   'banned',

@@ -30,6 +30,7 @@ export const TemplatesBody = Type.Object(
         title: Type.String(),
         description: Type.String(),
         default: Type.Boolean({ description: 'True for the one an acquire without `template` gets.' }),
+        ends_at: Type.Optional(Type.String({ format: 'date-time', description: 'From then on nobody gets one.' })),
         ttl_seconds: Type.Integer({ description: 'How long an instance is yours at first.' }),
         export_file: Type.Optional(
           Type.String({ description: 'The name of the file that `GET /api/v1/demo/{id}/export` downloads.' }),

@@ -1,0 +1,169 @@
+import Type from 'typebox';
+import { PREVIEW_STATES, type PreviewSnapshot } from '../../pool/operate-previews.ts';
+import type { App } from '../context.ts';
+import type { PreviewOperators } from './operators.ts';
+import { operatorProblems } from './problems.ts';
+import { NoQuery } from './schemas.ts';
+import { isoTime } from './times.ts';
+
+const tags = ['previews'];
+const YEAR_SECONDS = 365 * 24 * 3600;
+const Count = (description: string) => Type.Integer({ minimum: 0, description });
+const Nullable = <T extends Type.TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+const Time = (description: string) => Type.String({ format: 'date-time', description });
+
+const NewPreviewParams = Type.Object({
+  preview: Type.String({
+    pattern: '^[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?$',
+    description: 'As templates are called: 1 to 32 of a-z, 0-9 and -.',
+  }),
+});
+const PreviewParams = Type.Object({ preview: Type.String({ description: 'Its name.' }) });
+const NewPreviewBody = Type.Object(
+  {
+    from: Type.String({ description: 'The template that it is a copy of, which has to allow previews.' }),
+    image: Type.String({
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}$',
+      description: "In place of the template's; the template says which may be.",
+    }),
+    title: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 80,
+        pattern: '^[^\\u0000-\\u001f\\u007f-\\u009f]*$',
+        description: "What visitors read; without it, the template's with the preview's name.",
+      }),
+    ),
+    ends_at: Type.Optional(Time('When it ends; without it and `for_seconds`, as late as the template allows.')),
+    for_seconds: Type.Optional(Type.Integer({ minimum: 1, maximum: YEAR_SECONDS, description: 'After so long.' })),
+  },
+  { additionalProperties: false },
+);
+export const PreviewBody = Type.Object(
+  {
+    name: Type.String({ description: 'What an acquire takes as `template`.' }),
+    from: Type.String(),
+    image: Type.String(),
+    title: Type.String(),
+    state: Type.Enum([...PREVIEW_STATES], {
+      description:
+        '`starting`: no instance of this image has come up so far; `failing`: nor will one, as far as is known; ' +
+        '`refused`: not offered before its end, since the file has changed; `ended`: nobody gets one any more, and ' +
+        'it is gone once nobody visits one.',
+    }),
+    why: Nullable(Type.String({ description: 'Why it is failing or refused.' })),
+    ready: Count('Instances of this image that wait for a visitor.'),
+    visitors: Count('Those who visit one, of this image or of one before.'),
+    created: Time('When it was put first.'),
+    put: Time('When this image was put.'),
+    ends: Time('When it ends, or ended.'),
+    url: Type.String({ description: 'Where visitors click.' }),
+    badge: Type.String({ description: 'An image of a button, for pages that take no other.' }),
+  },
+  { description: 'A copy of a template with another image.' },
+);
+export const PreviewsBody = Type.Object({ previews: Type.Array(PreviewBody) }, { description: 'Sorted by name.' });
+
+/** Copies of templates that come and go while the server runs. `publicUrl`: where visitors find them. */
+export function previewRoutes(app: App, operators: PreviewOperators, publicUrl: string): void {
+  const body = (preview: PreviewSnapshot) => previewBody(preview, publicUrl);
+  lookRoutes(app, operators, body);
+  changeRoutes(app, operators, body);
+}
+
+type BodyOf = (preview: PreviewSnapshot) => ReturnType<typeof previewBody>;
+
+function lookRoutes(app: App, operators: PreviewOperators, body: BodyOf): void {
+  app.get(
+    '/admin/v1/previews',
+    {
+      schema: {
+        tags,
+        operationId: 'listPreviews',
+        summary: 'Every preview, and how it does',
+        querystring: NoQuery,
+        response: { 200: PreviewsBody, ...operatorProblems() },
+      },
+    },
+    async () => ({ previews: (await operators.previews()).map(body) }),
+  );
+  app.get(
+    '/admin/v1/previews/:preview',
+    {
+      schema: {
+        tags,
+        operationId: 'showPreview',
+        summary: 'How a preview does',
+        params: PreviewParams,
+        querystring: NoQuery,
+        response: { 200: PreviewBody, ...operatorProblems('unknown_preview') },
+      },
+    },
+    async (request) => body(await operators.preview(request.params.preview)),
+  );
+}
+
+function changeRoutes(app: App, operators: PreviewOperators, body: BodyOf): void {
+  app.put(
+    '/admin/v1/previews/:preview',
+    {
+      config: { audit: 'preview.put' },
+      schema: {
+        tags,
+        operationId: 'putPreview',
+        summary: 'Offer a copy of a template with another image',
+        description:
+          'In place of an earlier one of the same name, whose ready instances are replaced; visits go on. Other ' +
+          'servers and workers follow within seconds. It ends by itself.',
+        params: NewPreviewParams,
+        body: NewPreviewBody,
+        response: {
+          200: PreviewBody,
+          ...operatorProblems('unknown_template', 'preview_not_allowed', 'preview_name_taken', 'preview_limit'),
+        },
+      },
+    },
+    async ({ params, body: { from, image, title, ends_at: endsAt, for_seconds: seconds } }) =>
+      body(
+        await operators.putPreview(params.preview, {
+          from,
+          image,
+          title,
+          endsAtMs: endsAt === undefined ? undefined : Date.parse(endsAt),
+          forMs: seconds === undefined ? undefined : seconds * 1_000,
+        }),
+      ),
+  );
+  app.delete(
+    '/admin/v1/previews/:preview',
+    {
+      config: { audit: 'preview.remove' },
+      schema: {
+        tags,
+        operationId: 'removePreview',
+        summary: 'End a preview before its time',
+        description: 'Nobody gets one any more; visits go on, and nothing of it is left once they have ended.',
+        params: PreviewParams,
+        response: {
+          204: { type: 'null', description: 'It is not offered any more.' },
+          ...operatorProblems('unknown_preview'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await operators.removePreview(request.params.preview);
+      reply.code(204);
+      return null;
+    },
+  );
+}
+
+function previewBody(preview: PreviewSnapshot, publicUrl: string) {
+  const { name, from, image, title, state, why, ready, visitors, createdAtMs, putAtMs, endsAtMs } = preview;
+  return {
+    ...{ name, from, image, title, state, why: why ?? null, ready, visitors },
+    ...{ created: isoTime(createdAtMs), put: isoTime(putAtMs), ends: isoTime(endsAtMs) },
+    url: `${publicUrl}/try/${name}`,
+    badge: `${publicUrl}/badge/${name}.svg`,
+  };
+}

@@ -1,0 +1,320 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis as Valkey } from 'iovalkey';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
+import { eventually } from '../support/eventually.ts';
+import { OPERATOR_KEY } from '../support/operator.ts';
+import { Program } from '../support/program.ts';
+import { ServerProcess } from '../support/server-process.ts';
+
+const HELLO = { name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 1, max: 2 } };
+const SHOP = {
+  name: 'shop',
+  title: 'The shop',
+  image: 'localhost/acme/shop:1',
+  port: 80,
+  pool: { target: 1, max: 2 },
+  previews: { images: ['localhost/acme/shop:pr-*'], max: 2, max_age: '2d' },
+};
+const IMAGE = 'localhost/acme/shop:pr-12-aaa';
+
+interface Answer {
+  readonly status: number;
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+let dir: string;
+let file: string;
+let engine: LaunchedSimulatedEngine;
+let adminUrl: string;
+let server: ServerProcess;
+let valkey: Valkey;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tin-previews-'));
+  file = join(dir, 'templates.yaml');
+  await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
+  await write([HELLO, SHOP]);
+  engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  const adminPort = await freePort();
+  adminUrl = `http://127.0.0.1:${adminPort}`;
+  server = await ServerProcess.launch({
+    engine: 'simulated',
+    engineSocket: engine.socketPath,
+    ports: 30,
+    templates: [HELLO, SHOP],
+    env: {
+      TEMPLATES_FILE: file,
+      ADMIN_ADDR: `127.0.0.1:${adminPort}`,
+      OPERATOR_KEYS_FILE: join(dir, 'key'),
+      LOG_LEVEL: 'info',
+    },
+  });
+  const [host = '', port = ''] = (server.env['VALKEY_ADDR'] ?? '').split(':');
+  valkey = new Valkey({ host, port: Number(port) });
+  await eventually(async () => expect((await admin('GET', '/previews')).status).toBe(200));
+});
+afterAll(async () => {
+  // What is taken down is found out from the settings.
+  await write([HELLO, SHOP]);
+  valkey.disconnect();
+  await server[Symbol.asyncDispose]();
+  await engine[Symbol.asyncDispose]();
+  await rm(dir, { recursive: true });
+});
+
+function write(templates: readonly object[]): Promise<void> {
+  return writeFile(file, stringify({ templates }));
+}
+
+async function admin(method: string, path: string, body?: object): Promise<Answer> {
+  const answer = await fetch(`${adminUrl}/admin/v1${path}`, {
+    method,
+    headers: { 'x-api-key': OPERATOR_KEY, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  return { status: answer.status, json: (text === '' ? {} : JSON.parse(text)) as Answer['json'] };
+}
+
+const put = (name: string, body: object = {}): Promise<Answer> =>
+  admin('PUT', `/previews/${name}`, { from: 'shop', image: IMAGE, ...body });
+
+async function acquire(template: string): Promise<Answer> {
+  const answer = await fetch(`${server.api}/api/v1/demo/acquire`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ template }),
+  });
+  return { status: answer.status, json: (await answer.json()) as Answer['json'] };
+}
+
+const ready = (name: string): Promise<Answer['json']> =>
+  eventually(async () => {
+    const { json } = await admin('GET', `/previews/${name}`);
+    expect(json).toMatchObject({ state: 'ready', ready: 1 });
+    return json;
+  });
+
+async function instances(template: string): Promise<readonly Readonly<Record<string, unknown>>[]> {
+  const { json } = await admin('GET', `/instances?template=${template}`);
+  return json['instances'] as readonly Readonly<Record<string, unknown>>[];
+}
+
+/** Keys that have the name in them, or values that do. */
+async function traces(name: string): Promise<readonly string[]> {
+  const found = (await valkey.keys('*')).filter((key) => key.includes(name));
+  const [templates, previews, pins] = await Promise.all([
+    valkey.smembers('templates'),
+    valkey.hkeys('previews'),
+    valkey.hkeys('image_pins'),
+  ]);
+  return [...found, ...[...templates, ...previews, ...pins].filter((each) => each.includes(name))]
+    .filter((key) => !key.startsWith('arrivals:'))
+    .sort();
+}
+
+async function gone(name: string): Promise<void> {
+  await eventually(async () => {
+    expect(await traces(name)).toEqual([]);
+    expect((await admin('GET', `/previews/${name}`)).json['code']).toBe('unknown_preview');
+  });
+  expect(await instances(name)).toEqual([]);
+}
+
+/** As before each test: both templates, and no preview. */
+beforeEach(async () => {
+  await write([HELLO, SHOP]);
+  expect((await admin('POST', '/templates/reload', {})).status).toBe(200);
+  const { previews } = (await admin('GET', '/previews')).json as { previews: { name: string; visitors: number }[] };
+  for (const { name } of previews) {
+    await admin('DELETE', `/previews/${name}`);
+    for (const { id } of await instances(name)) await admin('DELETE', `/instances/${String(id)}`);
+    await gone(name);
+  }
+});
+
+describe('a preview', () => {
+  it('is a copy of its template that a visitor can try, and is shown to nobody who does not know of it', async () => {
+    const { status, json } = await put('shop-pr-12');
+    expect([status, json]).toEqual([
+      200,
+      expect.objectContaining({ name: 'shop-pr-12', title: 'The shop (shop-pr-12)', image: IMAGE, visitors: 0 }),
+    ]);
+    await ready('shop-pr-12');
+    expect(await acquire('shop-pr-12')).toMatchObject({ status: 201, json: { id: expect.any(String) as unknown } });
+    expect(await (await fetch(String(json['url']).replace(/^http:\/\/[^/]+/, server.api))).text()).toContain(
+      'The shop (shop-pr-12)',
+    );
+    const shown = (await (await fetch(`${server.api}/api/v1/templates`)).json()) as { templates: { name: string }[] };
+    expect(shown.templates.map(({ name }) => name)).toEqual(['hello', 'shop']);
+    expect(await (await fetch(server.api)).text()).not.toContain('shop-pr-12');
+    const { templates } = (await admin('GET', '/templates')).json as { templates: Record<string, unknown>[] };
+    expect(templates.at(-1)).toMatchObject({ name: 'shop-pr-12', preview_of: 'shop', ends: json['ends'] });
+  });
+
+  it('leaves nothing when it is removed, once its visitor has gone', async () => {
+    await put('shop-pr-13');
+    await ready('shop-pr-13');
+    const visit = (await acquire('shop-pr-13')).json;
+    expect((await admin('DELETE', '/previews/shop-pr-13')).status).toBe(204);
+    expect(await acquire('shop-pr-13')).toMatchObject({ status: 410, json: { code: 'template_ended' } });
+    expect((await fetch(`${server.api}/try/shop-pr-13`)).status).toBe(410);
+    await eventually(async () => {
+      expect((await instances('shop-pr-13')).map(({ state }) => state)).toEqual(['assigned']);
+    });
+    expect((await admin('GET', '/previews/shop-pr-13')).json).toMatchObject({ state: 'ended', visitors: 1 });
+    expect((await fetch(`${server.api}/api/v1/demo/${String(visit['id'])}`)).status).toBe(200);
+    await fetch(`${server.api}/api/v1/demo/${String(visit['id'])}`, { method: 'DELETE' });
+    await gone('shop-pr-13');
+  });
+
+  it('ends by itself at its time', async () => {
+    const { json } = await put('shop-pr-14', { for_seconds: 1 });
+    // A click would have it stay for as long as the visit lasts.
+    await eventually(async () => {
+      expect([404, 410]).toContain((await fetch(`${server.api}/try/shop-pr-14`)).status);
+    });
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(String(json['ends'])));
+    await gone('shop-pr-14');
+  });
+
+  it('gets another image in place, and counts only what has it as ready', async () => {
+    await put('shop-pr-15');
+    await ready('shop-pr-15');
+    const [before] = await instances('shop-pr-15');
+    const image = 'localhost/acme/shop:pr-12-bbb';
+    expect((await put('shop-pr-15', { image })).json).toMatchObject({ image, state: 'starting', ready: 0 });
+    await ready('shop-pr-15');
+    await eventually(async () => {
+      const now = await instances('shop-pr-15');
+      expect(now).toHaveLength(1);
+      expect(now[0]?.['id']).not.toBe(before?.['id']);
+    });
+  });
+
+  it('outlives the server, and is forgotten by the next one where that was killed on the way', async () => {
+    await put('shop-pr-16');
+    await ready('shop-pr-16');
+    const [before] = await instances('shop-pr-16');
+    await server.kill();
+    await server.start();
+    expect(await ready('shop-pr-16')).toMatchObject({ image: IMAGE });
+    expect((await instances('shop-pr-16')).map(({ id }) => id)).toEqual([before?.['id']]);
+    await admin('DELETE', '/previews/shop-pr-16');
+    await server.kill();
+    await server.start();
+    await gone('shop-pr-16');
+  });
+
+  it('gives way to a template of the file that takes its name', async () => {
+    await put('shop-pr-17');
+    await ready('shop-pr-17');
+    await write([HELLO, SHOP, { ...HELLO, name: 'shop-pr-17' }]);
+    const { json } = await admin('POST', '/templates/reload', { dry_run: true });
+    expect(json['warnings']).toEqual([expect.stringContaining('The preview shop-pr-17 is not offered: the file has')]);
+    await admin('POST', '/templates/reload', {});
+    await eventually(async () => expect(await valkey.hkeys('previews')).toEqual([]));
+    await eventually(async () => expect((await acquire('shop-pr-17')).status).toBe(201));
+    expect((await put('shop-pr-17')).json['code']).toBe('preview_name_taken');
+    for (const { id } of await instances('shop-pr-17')) await admin('DELETE', `/instances/${String(id)}`);
+  });
+
+  it('is not offered while the file no longer allows it, and says so', async () => {
+    await put('shop-pr-18');
+    await ready('shop-pr-18');
+    await write([HELLO, { ...SHOP, previews: undefined }]);
+    await admin('POST', '/templates/reload', {});
+    expect((await admin('GET', '/previews/shop-pr-18')).json).toMatchObject({
+      state: 'refused',
+      why: 'the template shop does not let previews be made any more',
+    });
+    expect((await acquire('shop-pr-18')).status).toBe(410);
+    await write([HELLO, SHOP]);
+    await admin('POST', '/templates/reload', {});
+    await ready('shop-pr-18');
+  });
+
+  it('does not have a file taken that was changed and not reloaded', async () => {
+    await write([HELLO, SHOP, { ...HELLO, name: 'half-done' }]);
+    await put('shop-pr-19');
+    await ready('shop-pr-19');
+    expect((await acquire('half-done')).json['code']).toBe('unknown_template');
+  });
+
+  it.each([
+    ['another image', { image: 'docker.io/library/miner:1' }, 403, 'preview_not_allowed'],
+    ['the repository beyond the tag', { image: 'localhost/acme/shop:pr-1/evil' }, 403, 'preview_not_allowed'],
+    ['a digest that is not allowed', { image: `localhost/acme/shop:pr-1@sha256:${'0'.repeat(64)}` }, 403, undefined],
+    ['a template without previews', { from: 'hello' }, 403, 'preview_not_allowed'],
+    ['a template that is not there', { from: 'nobody' }, 404, 'unknown_template'],
+    ['an end after the longest', { for_seconds: 3 * 24 * 3600 }, 400, 'invalid_request'],
+    ['an end in the past', { ends_at: '2020-01-01T00:00:00Z' }, 400, 'invalid_request'],
+    ['two ends', { ends_at: '2099-01-01T00:00:00Z', for_seconds: 60 }, 400, 'invalid_request'],
+    ['more than the API knows', { pool: 7 }, 400, 'invalid_request'],
+  ])('is refused with %s', async (_, body, status, code) => {
+    const answer = await put('shop-pr-20', body);
+    expect(answer.status).toBe(status);
+    if (code !== undefined) expect(answer.json['code']).toBe(code);
+    expect(await valkey.hexists('previews', 'shop-pr-20')).toBe(0);
+  });
+
+  it('is refused under the name of a template, and beyond as many as may be', async () => {
+    expect((await put('hello')).json['code']).toBe('preview_name_taken');
+    const answers = await Promise.all(['shop-a', 'shop-b', 'shop-c', 'shop-d'].map((name) => put(name)));
+    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 409, 409]);
+    expect(answers.find(({ status }) => status === 409)?.json).toMatchObject({ code: 'preview_limit' });
+  });
+
+  it('is put, listed and removed by the command', async () => {
+    const run = async (...args: string[]) => {
+      await using program = new Program(['previews', ...args], {
+        ADMIN_URL: adminUrl,
+        OPERATOR_KEY_FILE: join(dir, 'key'),
+      });
+      return { code: await program.exitCode, output: program.output };
+    };
+    expect(await run('list')).toEqual({ code: 0, output: 'There are no previews.\n' });
+    const done = await run('put', 'shop-pr-21', '--from', 'shop', '--image', IMAGE, '--for', '2h');
+    expect([done.code, done.output]).toEqual([
+      0,
+      expect.stringMatching(/for 2 h\.\nVisitors click at .*\/try\/shop-pr-21/),
+    ]);
+    expect((await run('list')).output).toMatch(/shop-pr-21 +shop +localhost\/acme\/shop:pr-12-aaa/);
+    const refused = await run('put', 'shop-pr-22', '--from', 'shop', '--image', 'docker.io/library/miner:1');
+    expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('localhost/acme/shop:pr-*')]);
+    expect((await run('remove', 'shop-pr-21')).code).toBe(0);
+    expect((await run('remove', 'shop-pr-99')).output).toContain('There is no preview named "shop-pr-99"');
+    const { json } = await admin('GET', '/audit');
+    expect(JSON.stringify(json)).toContain('preview.put');
+  });
+});
+
+describe('a template with an end', () => {
+  it('is offered until then, and its visitor goes on', async () => {
+    const ends = new Date(Date.now() + 5_000).toISOString();
+    await write([HELLO, SHOP, { ...HELLO, name: 'course', ends_at: ends }]);
+    await admin('POST', '/templates/reload', {});
+    const shown = (await (await fetch(`${server.api}/api/v1/templates`)).json()) as { templates: object[] };
+    expect(shown.templates.at(-1)).toMatchObject({ name: 'course', ends_at: ends });
+    await eventually(async () => expect((await acquire('course')).status).toBe(410));
+    await eventually(async () => {
+      expect((await instances('course')).filter(({ state }) => state === 'ready')).toEqual([]);
+    });
+    expect((await acquire('course')).json['code']).toBe('template_ended');
+  });
+
+  it('may not be the first, and needs a time zone', async () => {
+    await write([
+      { ...HELLO, ends_at: '2099-01-01T00:00:00Z' },
+      { ...SHOP, ends_at: '2099-01-01 00:00' },
+    ]);
+    const { json } = await admin('POST', '/templates/reload', { dry_run: true });
+    expect(json['detail']).toMatch(/templates\[0\]\.ends_at: the first template is the default/);
+    expect(json['detail']).toMatch(/templates\[1\]\.ends_at .*time zone/);
+  });
+});
