@@ -168,10 +168,8 @@ export async function openAppParts(
   triggers: LoopTriggers,
   releasers: Releasers,
 ): Promise<AppParts> {
-  const { config, log, role, version, tracing = NO_TRACING } = options;
-  const { tracer } = tracing;
+  const { config, log, role, version, tracing: { tracer, counts: spans } = NO_TRACING } = options;
   const catalogue = new Catalogue(config.templates);
-
   const infrastructure = new Infrastructure({ config, catalogue, log, tracer, releasers });
   const store = await infrastructure.openStore({
     leaseMs: Math.floor(config.queue.ackWaitMs * LEASE_SHARE),
@@ -183,7 +181,7 @@ export async function openAppParts(
   const list: ContainerRuntime['list'] = () => runtime.list();
   const [progress, activity] = [new ReloadProgress(), new OperatorActivity()];
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
-  const metrics = createMetrics({ ...options, ...sources, spans: tracing.counts });
+  const metrics = createMetrics({ ...options, ...sources, spans });
   await awaitReplicas({ ...options, store, metrics });
   const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, triggers, releasers };
   const { engine, runtime, images, restoring } = await openEngine(forEngine);
