@@ -4,7 +4,7 @@ set -euo pipefail
 
 readonly NODE_WANTED=20.19
 usage() {
-  cat <<USAGE
+  cat <<'USAGE'
 usage: scripts/setup.sh [--worker] [--with-tests] [--with-runsc] [--without-criu]
   --worker        for a further host of a fleet: no servers but the container engine
   --with-tests    also what the tests need: Docker, Chromium and a checker for metrics
@@ -46,6 +46,8 @@ tests|chromium-headless-shell|chromium-headless-shell|the same browser for half 
 tests|fonts|fonts-liberation|letters for that browser
 tests|promtool|prometheus|checks the metrics and the alert rules
 tests|curl|curl|runs the commands of the operations page
+tests|jq|jq|runs the script that brings previews to pull requests
+tests|shellcheck|shellcheck|reads the shell scripts
 tests|systemd-analyze|systemd|judges the units of systemd that are installed on hosts of their own
 tests|docker-registry|docker-registry|a registry that the tests fetch images from
 tests|python3|python3|runs the example of a client in Python

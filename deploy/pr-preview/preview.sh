@@ -42,7 +42,8 @@ said() {
   if [ "$status" = 000 ]; then
     tr -d '\n' <"$folder/error"
   else
-    jq -r '"\(.code // "no code"): \(.detail // "")"' "$folder/$1" 2>/dev/null || echo "status $status"
+    jq -r '"\(.code // "no code"): \(.detail // "")" | gsub("[\r\n]+"; " ")' "$folder/$1" 2>/dev/null ||
+      echo "status $status"
   fi
 }
 
@@ -67,17 +68,30 @@ comment_url() {
   esac
 }
 
+# Comments that may be ours, as a filter of jq: a stranger who copies our mark could change the button's address later.
+ours() {
+  if [ "$FORGE" = github ]; then
+    echo '.user.type == "Bot" or (.author_association | IN("OWNER", "MEMBER", "COLLABORATOR"))'
+  else
+    request forge GET "$FORGE_API/user"
+    [ "$status" = 200 ] || return 1
+    jq -r '".author.id == \(.id)"' "$folder/forge"
+  fi
+}
+
 # say TEXT [only-if-there]: one comment of ours, found again by its mark and changed. A forge that refuses costs the
 # comment, not the preview.
 say() {
   [ "$FORGE" != none ] || return 0
   mark="<!-- try-it-now:$PREVIEW_NAME -->"
+  ours >"$folder/ours" || { told; return 0; }
   page=1
   id=
   while :; do
     request forge GET "$(comments_url)?per_page=100&page=$page"
     [ "$status" = 200 ] || { told; return 0; }
-    id=$(jq -r --arg mark "$mark" '[.[] | select((.body // "") | startswith($mark)) | .id][0] // empty' "$folder/forge")
+    id=$(jq -r --arg mark "$mark" "[.[] | select((.body // \"\") | startswith(\$mark))
+      | select($(cat "$folder/ours")) | .id][0] // empty" "$folder/forge")
     if [ -n "$id" ] || [ "$(jq length "$folder/forge")" -lt 100 ] || [ "$page" -ge 30 ]; then break; fi
     page=$((page + 1))
   done
@@ -118,7 +132,8 @@ put() {
     state=unknown
     if [ "$status" = 200 ]; then
       state=$(jq -r '.state' "$folder/server")
-      why=$(jq -r '.why // ""' "$folder/server")
+      # On one line: what an app wrote must not begin one, which could be a command to the forge.
+      why=$(jq -r '.why // "" | gsub("[\r\n]+"; " ")' "$folder/server")
     else
       why=$(said server)
     fi

@@ -23,9 +23,21 @@ const SHOP = {
   previews: { images: ['localhost/acme/shop:pr-*'], max: 5 },
 };
 
-/** What of a forge's API the script speaks: comments of one request, listed, written and changed. */
+/** Whose it is as GitHub and as GitLab say it. */
+interface Comment {
+  readonly id: number;
+  body: string;
+  readonly user: { readonly type: 'User' | 'Bot' };
+  readonly author_association: 'NONE' | 'MEMBER';
+  readonly author: { readonly id: number };
+}
+
+const STRANGER = { user: { type: 'User' }, author_association: 'NONE', author: { id: 1 } } as const;
+const JOB = { user: { type: 'Bot' }, author_association: 'NONE', author: { id: 2 } } as const;
+
+/** What of a forge's API the script speaks: comments of one request, listed, written and changed, and who asks. */
 interface Forge {
-  readonly comments: { readonly id: number; body: string }[];
+  readonly comments: Comment[];
   readonly calls: string[];
   /** Answers every call with it. */
   refuses: number | undefined;
@@ -66,9 +78,9 @@ beforeAll(async () => {
       const text = Buffer.concat(chunks).toString();
       const body = text === '' ? '' : (JSON.parse(text) as { body: string }).body;
       const changed = forge.comments.find(({ id }) => url.endsWith(`/${id}`));
-      if (method === 'POST') forge.comments.push({ id: 100 + forge.comments.length, body });
+      if (method === 'POST') forge.comments.push({ id: 100 + forge.comments.length, body, ...JOB });
       else if (changed !== undefined) changed.body = body;
-      response.writeHead(200).end(JSON.stringify(forge.comments));
+      response.writeHead(200).end(JSON.stringify(url === '/user' ? JOB.author : forge.comments));
     });
   });
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
@@ -80,7 +92,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true });
 });
 beforeEach(() => {
-  forge = { comments: [{ id: 7, body: 'Looks good to me' }], calls: [], refuses: undefined };
+  forge = { comments: [{ id: 7, body: 'Looks good to me', ...STRANGER }], calls: [], refuses: undefined };
 });
 
 async function run(
@@ -138,6 +150,17 @@ describe('the script that brings previews to requests', () => {
     const none = await run('remove', '99', gitlab);
     expect([none.code, none.output]).toEqual([0, 'preview: there is no shop-pr-99\n']);
     expect(forge.comments).toHaveLength(2);
+  });
+
+  it.each(['github', 'gitlab'])('leaves alone what a stranger wrote with its mark (%s)', async (FORGE) => {
+    const trap = '<!-- try-it-now:shop-pr-16 -->\nnot the button';
+    forge.comments.push({ id: 8, body: trap, ...STRANGER });
+    expect((await run('put', '16', { FORGE })).code).toBe(0);
+    expect(forge.comments.map(({ body }) => body)).toEqual([
+      'Looks good to me',
+      trap,
+      expect.stringContaining('[![Try it now]'),
+    ]);
   });
 
   it('offers the preview where the forge refuses the comment, and says so', async () => {
