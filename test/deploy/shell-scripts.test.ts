@@ -23,6 +23,8 @@ it('finds nothing wrong in the shell scripts', async () => {
   expect(scripts).toContain('scripts/setup.sh');
   // SC2016: a $ or ` between single quotes is meant as it stands, in patterns and in tables.
   const args = ['--external-sources', '--exclude', 'SC2016', ...scripts];
-  const { stdout } = await run('shellcheck', args, { cwd: ROOT }).catch((error: unknown) => error as { stdout: string });
+  const { stdout } = await run('shellcheck', args, { cwd: ROOT }).catch(
+    (error: unknown) => error as { stdout: string },
+  );
   expect(stdout).toBe('');
 });
