@@ -53,6 +53,20 @@ it.each<[string, (socket: Socket) => void]>([
   expect(await listens({ address: '127.0.0.1', port, engine: 'docker' }, PATIENCE_MS)).toBe('refuses');
 });
 
+it('is not taken in when this process is too busy to see in time that it closed', async () => {
+  const { port } = await listen((socket) => {
+    // Two turns of the event loop later it is known to be connected.
+    setImmediate(() =>
+      setImmediate(() => {
+        socket.resetAndDestroy();
+        const until = performance.now() + 50;
+        while (performance.now() < until);
+      }),
+    );
+  });
+  expect(await listens({ address: '127.0.0.1', port, engine: 'docker' }, PATIENCE_MS)).toBe('refuses');
+});
+
 it('takes an engine for one with a relay that this version does not know', async () => {
   const { port } = await listen((socket) => socket.end());
   expect(await listens({ address: '127.0.0.1', port, engine: 'of another version' }, PATIENCE_MS)).toBe('refuses');

@@ -35,9 +35,14 @@ export function listens(
         return;
       }
       clearTimeout(timer);
-      timer = setTimeout(() => settle('listens'), Math.min(RELAY_PATIENCE_MS, timeoutMs));
+      timer = setTimeout(() => afterReads(() => settle('listens')), Math.min(RELAY_PATIENCE_MS, timeoutMs));
       // The end is only seen by who reads.
       socket.once('end', () => settle('refuses')).resume();
     });
   });
+}
+
+/** A busy process finds its timers due before it has read what came in time: an end may lie there unread. */
+function afterReads(then: () => void): void {
+  setImmediate(() => setImmediate(then));
 }
