@@ -244,7 +244,6 @@ async function startServing(
     }),
   });
   releasers.push('http', () => http.close(server.shutdownGraceMs));
-  const port = await http.listen(server);
   await startAdminServer({
     config,
     parts: { ...pool, reload },
@@ -257,7 +256,8 @@ async function startServing(
     log: pool.log,
   });
   return {
-    port,
+    // Last: whoever finds that it answers finds everything else up.
+    port: await http.listen(server),
     leave: async () => {
       http.leave();
       if (server.shutdownDrainMs === 0) return;

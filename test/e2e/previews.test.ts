@@ -56,7 +56,6 @@ beforeAll(async () => {
   });
   const [host = '', port = ''] = (server.env['VALKEY_ADDR'] ?? '').split(':');
   valkey = new Valkey({ host, port: Number(port) });
-  await eventually(async () => expect((await admin('GET', '/previews')).status).toBe(200));
 });
 afterAll(async () => {
   // What is taken down is found out from the settings.
