@@ -384,6 +384,7 @@ describe('docs/templates.md', () => {
       'pool',
       'ttl',
       'idle',
+      'previews',
     ];
     return Object.entries(each).flatMap(([key, value]) =>
       nested.includes(key) && typeof value === 'object'
