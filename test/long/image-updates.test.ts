@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
+import { Redis as Valkey } from 'iovalkey';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -12,6 +13,7 @@ import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { imageRegistry, type ImageRegistry } from '../support/image-registry.ts';
 import { OPERATOR_KEY, askAdmin, type Json } from '../support/operator.ts';
+import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 
@@ -27,7 +29,20 @@ const BETWEEN_VISITS_MS = 1_000;
 interface Release {
   readonly says: string;
   readonly command?: readonly string[];
+  /** A program that says whose instance it is. */
+  readonly identity?: string;
 }
+
+/** What it was told in its activation. */
+const OWN_IDENTITY = String.raw`#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+/bin/busybox cat /www/whoami
+`;
+const SAME_FOR_ALL = String.raw`#!/bin/sh
+printf 'Content-Type: text/plain\r\n\r\n'
+echo "the one and only"
+`;
+const PATIENT = { timeoutMs: 180_000 };
 
 const ENDS_AT_ONCE: Release = { says: 'bad shop', command: ['/bin/busybox', 'false'] };
 const ANSWERS_500: Release = {
@@ -43,9 +58,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
   let registry: ImageRegistry;
   let server: ServerProcess;
   let remote: string;
+  let valkey: Valkey;
   let adminPort: number;
   let socketPath: string;
   const pushed: string[] = [];
+  let byHand: unknown;
 
   beforeAll(async () => {
     const engine = await launchEngine('podman');
@@ -66,6 +83,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
         {
           ...{ name: 'shop', image: remote, port: 80, image_check: 'manual', warmup: ['/'] },
           smoke: [{ path: '/', status: 200, text: 'shop' }],
+          activation: { exec: [...SHELL, 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_SEED" > /www/whoami'] },
+          identity: { http: '/cgi-bin/me' },
           readiness: { path: '/', timeout: '4s', request_timeout: '2s' },
           limits: { memory: '32MiB' },
           pool: { target: TARGET, max: 12 },
@@ -73,11 +92,14 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
       ],
       env: {
         ADMIN_ADDR: `127.0.0.1:${adminPort}`,
+        CRIU_ENABLED: 'auto',
         OPERATOR_KEYS: OPERATOR_KEY,
         REGISTRY_AUTH_FILE: registry.credentialsFile,
       },
     });
     cleanups.push(() => server[Symbol.asyncDispose]());
+    valkey = new Valkey({ host: '127.0.0.1', port: server.auditTarget.valkeyPort });
+    cleanups.push(() => valkey.quit());
     await eventually(async () => expect(await readySays()).toEqual(Array(TARGET).fill('shop v1')));
   });
   afterAll(async () => {
@@ -85,10 +107,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
   });
 
   /** Into the registry under the one name; this host keeps nothing of it. */
-  async function push({ says, command = SERVE }: Release): Promise<void> {
-    await using local = await loadTinyImage(socketPath, command, [], undefined, (root) =>
-      writeFile(join(root, 'www/index.html'), says),
-    );
+  async function push({ says, command = SERVE, identity = OWN_IDENTITY }: Release): Promise<void> {
+    await using local = await loadTinyImage(socketPath, command, [], undefined, async (root) => {
+      await writeFile(join(root, 'www/index.html'), says);
+      await writeFile(join(root, 'www/cgi-bin/me'), identity, { mode: 0o755 });
+    });
     pushed.push((await docker.getImage(local.name).inspect()).Id);
     // So that the name leads nowhere else on this host meanwhile.
     await run('podman', ['push', '--quiet', '--authfile', registry.credentialsFile, local.name, `docker://${remote}`]);
@@ -238,8 +261,87 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
     await eventually(async () => expect(await readySays()).toEqual(Array(TARGET).fill('shop v2')));
   });
 
+  const checkpoints = async (): Promise<{ readonly all: readonly string[]; readonly current: unknown }> => {
+    const { checkpoints: all, promotions } = (await operator('GET', '/checkpoints')) as unknown as {
+      readonly checkpoints: readonly { readonly id: string }[];
+      readonly promotions: readonly { readonly current: unknown }[];
+    };
+    return { all: all.map(({ id }) => id).sort(), current: promotions[0]?.current };
+  };
+  /** Once all that is ready was restored from it. */
+  const servedFrom = (checkpoint: unknown, says: string): Promise<void> =>
+    eventually(async () => {
+      expect((await checkpoints()).current).toBe(checkpoint);
+      const records = (await valkey.hvals('instances')).map((text) => JSON.parse(text) as Record<string, string>);
+      const ready = records.filter(({ state }) => state === 'ready');
+      expect(ready.map(({ templateVersion }) => templateVersion)).toEqual(
+        Array(TARGET).fill(expect.stringContaining(`+${String(checkpoint)}`)),
+      );
+      expect(await readySays()).toEqual(Array(TARGET).fill(says));
+    }, PATIENT);
+
+  it('have a checkpoint made and restored before anybody gets them, or the one before stays', async () => {
+    await using made = new Program(['checkpoint', 'create', 'shop', '--promote'], server.env);
+    expect([await made.exitCode, made.output]).toEqual([0, expect.stringContaining('promoted')]);
+    const { current: first } = await checkpoints();
+    byHand = first;
+    await servedFrom(first, 'shop v2');
+    await push({ says: 'shop v3' });
+    await check();
+    expect(await settled()).toMatchObject({ state: 'current' });
+    const { current: second } = await checkpoints();
+    expect(second).not.toBe(first);
+    await servedFrom(second, 'shop v3');
+    // Its clones cannot be told from each other.
+    await push({ says: 'shop v4', identity: SAME_FOR_ALL });
+    await check();
+    const refused = await settled();
+    expect(refused).toMatchObject({ state: 'refused' });
+    expect((refused['refused'] as Json)['reason']).toMatch(/No sound checkpoint can be made of it/);
+    await servedFrom(second, 'shop v3');
+    expect((await checkpoints()).all).toEqual([first, second].sort());
+  });
+
+  it.each(['dumping memory', 'restoring and activating'])(
+    'leave nothing of a checkpoint when the server is killed at %s',
+    async (step) => {
+      const { current: before } = await checkpoints();
+      const says = `shop, killed at ${step}`;
+      await push({ says });
+      await check();
+      await eventually(async () => {
+        const trying = (await image())['trying'] as Json | null;
+        expect(String(trying?.['step'])).toContain(step);
+      }, PATIENT);
+      await server.kill();
+      await server.start();
+      await eventually(async () => expect(await readySays()).toEqual(Array(TARGET).fill(says)), PATIENT);
+      const { current } = await checkpoints();
+      await servedFrom(current, says);
+      expect(current).not.toBe(before);
+      // The one that an operator made stays.
+      await eventually(
+        async () => expect((await checkpoints()).all).toEqual([byHand, before, current].sort()),
+        PATIENT,
+      );
+      expect(await canaries()).toEqual([]);
+      const drafts = await readdir(join(server.env['CHECKPOINT_DIR'] ?? '', '.drafts'));
+      expect(drafts).toEqual([]);
+    },
+  );
+
+  it('are removed from the host but for the present one and the one before', async () => {
+    const kept = await image();
+    const ids = [kept['serves'], kept['former']].map((each) => String((each as Json)['id']).replace(/^sha256:/, ''));
+    await eventually(async () => {
+      const there = new Set((await docker.listImages({ all: true })).map(({ Id }) => Id.replace(/^sha256:/, '')));
+      expect(pushed.map((id) => id.replace(/^sha256:/, '')).filter((id) => there.has(id))).toEqual(ids.reverse());
+    }, PATIENT);
+  });
+
   it('cannot be had once the registry is gone in the midst: everything stays as it is', async () => {
     const serves = (await image())['serves'];
+    const says = await readySays();
     registry.signal('SIGSTOP');
     await check();
     await eventually(async () => expect(await image()).toMatchObject({ state: 'trying', trying: { id: null } }));
@@ -250,6 +352,6 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images from a registry,
       return found;
     });
     expect(now).toMatchObject({ serves });
-    expect(await readySays()).toEqual(Array(TARGET).fill('shop v2'));
+    expect(await readySays()).toEqual(says);
   });
 });

@@ -16,6 +16,7 @@ import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 import { OPERATOR_KEY, askAdmin, type Json } from '../support/operator.ts';
+import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 
@@ -30,6 +31,12 @@ interface Visit {
   readonly url: string;
 }
 
+interface Inspected {
+  readonly imageId: string;
+  readonly memory: number;
+  readonly networks: readonly string[];
+}
+
 describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').skip)(
   `a reload of the templates under visits, on ${titleFor('podman')}`,
   () => {
@@ -40,6 +47,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
     let adminPort: number;
     let file: string;
     let shop: Json;
+    let changes: readonly (readonly [string, Json])[];
     const quiet = { name: 'quiet', image: '', port: 80, pool: { target: 1, max: 2 } };
 
     beforeAll(async () => {
@@ -49,21 +57,36 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
       docker = new Dockerode({ host: '', socketPath });
       database = await startMariadb();
       cleanups.push(() => database[Symbol.asyncDispose]());
-      const image = await loadTinyImage(socketPath);
-      cleanups.push(() => image[Symbol.asyncDispose]());
+      const images: string[] = [];
+      for (const says of ['v1', 'v2']) {
+        const image = await loadTinyImage(socketPath, undefined, undefined, undefined, (root) =>
+          writeFile(join(root, 'www/index.html'), says),
+        );
+        cleanups.push(() => image[Symbol.asyncDispose]());
+        images.push(image.name);
+      }
       const dir = await mkdtemp(join(tmpdir(), 'tin-reload-'));
       cleanups.push(() => rm(dir, { recursive: true }));
       file = join(dir, 'templates.yaml');
-      const seed = join(dir, 'seed.sql');
-      await writeFile(seed, 'CREATE TABLE notes (id INT PRIMARY KEY);');
-      quiet.image = image.name;
+      const seeds = ['one', 'two'].map((name) => join(dir, `${name}.sql`));
+      for (const seed of seeds)
+        await writeFile(seed, `CREATE TABLE notes (id INT PRIMARY KEY); INSERT INTO notes VALUES (${seed.length});`);
+      await writeFile(seeds[1] ?? '', 'CREATE TABLE others (id INT PRIMARY KEY);');
+      quiet.image = images[0] ?? '';
       shop = {
-        ...{ ...NAMED, image: image.name, port: 80, database: { seed } },
+        ...{ ...NAMED, image: images[0], port: 80, database: { seed: seeds[0] } },
         activation: { exec: ['/bin/sh', '-c', 'echo "$TRY_IT_NOW_INSTANCE_ID $TRY_IT_NOW_SEED" > /www/whoami'] },
+        identity: { http: '/whoami' },
         limits: { memory: '32MiB' },
         egress: { allow: ['shop.example.org:443'] },
         pool: { target: TARGET, max: 8 },
       };
+      changes = [
+        ['image', { image: images[1] }],
+        ['memory', { limits: { memory: '48MiB' } }],
+        ['egress', { egress: { allow: ['other.example.org:443'] } }],
+        ['database', { database: { seed: seeds[1] } }],
+      ];
       await write(shop, quiet);
       adminPort = await freePort();
       const { launched } = database;
@@ -71,7 +94,7 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
         ...{ engine: 'podman', engineSocket: socketPath, ports: 60, mariadb: launched },
         templates: [],
         env: {
-          ...{ TEMPLATES_FILE: file, ADMIN_ADDR: `127.0.0.1:${adminPort}` },
+          ...{ TEMPLATES_FILE: file, CRIU_ENABLED: 'auto', ADMIN_ADDR: `127.0.0.1:${adminPort}` },
           OPERATOR_KEYS: OPERATOR_KEY,
         },
       });
@@ -90,8 +113,25 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
     };
     const reload = (): Promise<Json> => operator('POST', '/templates/reload');
 
-    const ready = async (): Promise<readonly unknown[]> =>
-      (await operator('GET', '/instances?template=shop&state=ready'))['instances'] as readonly unknown[];
+    const ready = async (): Promise<readonly { readonly id: string; readonly container: string }[]> =>
+      (await operator('GET', '/instances?template=shop&state=ready'))['instances'] as never;
+
+    async function inspect(container: string): Promise<Inspected> {
+      const found = await docker.getContainer(container).inspect();
+      const networks = Object.keys(found.NetworkSettings.Networks);
+      return { imageId: found.Image, memory: found.HostConfig.Memory ?? 0, networks };
+    }
+
+    /** As many as the pool is to hold, and none of these. */
+    const replaced = (
+      before: ReadonlySet<string>,
+    ): Promise<readonly { readonly id: string; readonly container: string }[]> =>
+      eventually(async () => {
+        const found = await ready();
+        expect(found.filter(({ id }) => !before.has(id))).toHaveLength(TARGET);
+        expect(found).toHaveLength(TARGET);
+        return found;
+      }, PATIENT);
 
     async function visit(): Promise<Visit & AsyncDisposable> {
       return eventually(async () => {
@@ -137,6 +177,53 @@ describe.skipIf(whyWithout('podman') !== undefined || mariadbSuite('MariaDB').sk
         ...databases.map((each) => each.name),
       ];
     }
+
+    async function promoteNew(): Promise<void> {
+      await using made = new Program(['checkpoint', 'create', 'shop', '--promote'], server.env);
+      expect([await made.exitCode, made.output]).toEqual([0, expect.stringContaining('promoted')]);
+    }
+
+    it('replaces what is ready with each change, and nobody who visits notices', async () => {
+      const { launched } = database;
+      await eventually(async () => expect(await ready()).toHaveLength(TARGET), PATIENT);
+      await promoteNew();
+      const metrics = async (): Promise<string> => (await fetch(`${server.api}/metrics`)).text();
+      const restored = /provisions_total\{template="shop",method="criu_restore",status="success"\} [1-9]/;
+      await eventually(async () => expect(await metrics()).toMatch(restored), PATIENT);
+      await using held = await visit();
+      const is = await whoami(held);
+      expect(is).not.toBe('');
+      const before = new Set((await replaced(new Set())).map(({ id }) => id));
+      for (const [what, change] of changes) {
+        shop = { ...shop, ...change };
+        await write(shop, quiet);
+        expect((await reload())['changes'], what).toContainEqual(
+          expect.objectContaining({ template: 'shop', change: 'changed', visitors: 1 }),
+        );
+        const now = await replaced(before);
+        for (const { id } of now) before.add(id);
+        expect(await whoami(held), what).toBe(is);
+      }
+      // What a dump is to be like makes no other version; a new one that is promoted does.
+      shop = { ...shop, checkpoint: { random: 'confirmed' } };
+      await write(shop, quiet);
+      expect((await reload())['changes']).toContainEqual(
+        expect.objectContaining({ template: 'shop', change: 'changed', replaced: 0 }),
+      );
+      await promoteNew();
+      await replaced(before);
+      expect(await whoami(held)).toBe(is);
+      const [first] = await ready();
+      const image = (await docker.getImage(String(shop['image'])).inspect()).Id;
+      const { memory, imageId, networks } = await inspect(first?.container ?? '');
+      expect([memory, imageId, networks]).toEqual([48 * 1024 ** 2, image, [own().name]]);
+      await eventually(async () => {
+        const names = (await ownDatabases({ mariadb: launched }, server.auditTarget.deployment)).map(
+          ({ name }) => name,
+        );
+        expect(names.filter((name) => name.includes('_s_'))).toHaveLength(1);
+      }, PATIENT);
+    });
 
     it('leaves nothing of one that is removed, once its last visit has ended', async () => {
       await using held = await visit();
