@@ -216,7 +216,7 @@ describe('a promoted checkpoint', () => {
   });
 
   it('of an image goes once two of other images have taken its place', async () => {
-    const keepUntil = new Date(nowMs - 1).toISOString();
+    const keepUntil = new Date(nowMs + 3_600_000).toISOString();
     const about = { template: tiny.name, templateVersion: templateVersion(tiny), keepUntil, forImage: tiny.image };
     const ids: string[] = [];
     for (const content of ['first', 'second', 'third', 'fourth']) {
@@ -226,6 +226,10 @@ describe('a promoted checkpoint', () => {
       await maker.round();
     }
     expect((await maker.has()).sort()).toEqual(ids.slice(2).sort());
+    // One that was never promoted may be about to be.
+    const { id: made } = await maker.files.added(about, asPodmanExports(Buffer.from('fifth')));
+    await maker.round();
+    expect((await maker.has()).sort()).toEqual([...ids.slice(2), made].sort());
   });
 
   it('of which a kill left the archive alone is gone after an hour, unless it is promoted', async () => {

@@ -352,16 +352,19 @@ function sizeOf({ sizeBytes, sha256 }: CheckpointMetadata): Pick<CheckpointMetad
 
 /**
  * What came by itself goes by itself, once neither its template is restored from it nor a rollback leads to it. So does
- * what was to be promoted and was not, because whoever made it was killed.
+ * what was to be promoted and was not, because whoever made it was killed; that may still come for a while.
  */
 async function removeUnused({ checkpointRepository, promotions, clock, log }: CarrierDeps): Promise<void> {
   const nowMs = clock.now();
   for (const stored of await checkpointRepository.list()) {
     const { id, template, metadata } = stored;
-    if (!mayGo(stored, nowMs)) continue;
+    const byHand = metadata === undefined || isMadeByHand(metadata);
+    const isOver = mayGo(stored, nowMs);
+    if (byHand && !isOver) continue;
     const { current, earlier } = await promotions.status(template);
-    const reached = metadata === undefined || isMadeByHand(metadata) ? earlier : earlier.slice(0, 1);
-    if ([current, ...reached].includes(metadata?.standsFor ?? id)) continue;
+    const standsFor = metadata?.standsFor ?? id;
+    const reached = byHand ? earlier : earlier.slice(0, 1);
+    if ([current, ...reached].includes(standsFor) || !(isOver || earlier.includes(standsFor))) continue;
     await checkpointRepository.remove(id);
     log.info({ template, checkpoint: id }, 'Removed a checkpoint that no template is restored from');
   }
