@@ -114,7 +114,9 @@ function portProblems(
 async function taskProblems(fleet: Fleet): Promise<string[]> {
   const found = await tasks(fleet);
   if (found === undefined) return ['nobody leads the stream of tasks'];
-  return [...found].flatMap(([stream, count]) => (count === 0 ? [] : [`${count} tasks are in ${stream}`]));
+  return [...found].flatMap(([stream, { count, where }]) =>
+    count === 0 ? [] : [`${count} tasks are in ${stream} (${where})`],
+  );
 }
 
 function nameProblems(records: readonly Entry[], names: Awaited<ReturnType<RecordedState['names']>>): string[] {
