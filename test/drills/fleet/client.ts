@@ -23,6 +23,11 @@ interface Answer {
 /** What those who come back once, when they are told to, need not notice: nobody, or no store, to serve them. */
 const COMES_BACK: ReadonlySet<string | undefined> = new Set(['no_server', 'store_unavailable']);
 
+/** Whether a server decided about it, and not only a load balancer that found none, or a server without a store. */
+export function isServed({ outcome }: Asked): boolean {
+  return outcome !== 'nobody' && outcome !== 'no_server' && !outcome.endsWith('_unavailable');
+}
+
 /** What came of opening a page. */
 export interface Look {
   readonly atMs: number;

@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events';
 import { describeError } from '../../../src/domain/errors.ts';
 import { sleep } from '../../../src/lifecycle/sleep.ts';
 import { eventually } from '../../support/eventually.ts';
-import type { Asked, Client, Look } from './client.ts';
+import { isServed, type Asked, type Client, type Look } from './client.ts';
 
 /** Somebody in an instance, and all they saw there. */
 export interface Visit {
@@ -141,14 +141,17 @@ export class Crowd implements AsyncDisposable {
     await this.#leave(visit);
   }
 
-  /** As a decent client: what nobody answered is tried until somebody does. */
   async #leave(visit: Visit): Promise<void> {
     visit.over = true;
-    await eventually(async () => {
-      const asked = await this.#client.release(visit.id);
-      if (asked.outcome === 'nobody' || asked.outcome.endsWith('_unavailable'))
-        throw new Error(`${visit.id} cannot be given back: ${asked.outcome}`);
-      this.#note(visit, 'release', asked);
+    this.#note(visit, 'release', await this.#release(visit.id));
+  }
+
+  /** As a decent client: what nobody served is tried until somebody does. */
+  #release(id: string): Promise<Asked> {
+    return eventually(async () => {
+      const asked = await this.#client.release(id);
+      if (!isServed(asked)) throw new Error(`${id} cannot be given back: ${asked.outcome}`);
+      return asked;
     });
   }
 
@@ -163,7 +166,7 @@ export class Crowd implements AsyncDisposable {
       if (outcome !== 'ok' && outcome !== 'pool_empty') throw new Error(`nobody says what ${key} has: ${outcome}`);
       if (answer.id !== undefined) {
         this.#holdsAlone(this.#keyOf, answer.id, key);
-        await this.#client.release(answer.id);
+        await this.#release(answer.id);
       }
     });
     this.#unanswered.delete(key);
