@@ -26,9 +26,19 @@ export function faultTable(outcomes: readonly Outcome[]): string {
     inApps(outcome.there),
     seconds(outcome.stockAfterMs),
     seconds(outcome.orderAfterMs),
-    outcome.problems.join('; ') || 'nothing',
+    kinds(outcome.problems) || 'nothing',
   ]);
   return [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+}
+
+/** Without whose and when, and how many there are of each kind. */
+function kinds(problems: readonly string[]): string {
+  const found = new Map<string, number>();
+  for (const problem of problems) {
+    const kind = problem.replaceAll(/\b[a-z0-9]{26}\b/g, '…').replace(/ saw no page .*/, ' saw no page for a while');
+    found.set(kind, (found.get(kind) ?? 0) + 1);
+  }
+  return [...found].map(([kind, count]) => `${count} × ${kind}`).join('; ');
 }
 
 function acquirers({ asked, repeated }: Outcome): string {
