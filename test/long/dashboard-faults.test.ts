@@ -175,38 +175,6 @@ describe.skipIf(why !== undefined)('by the dashboard alone', () => {
 
   const finding = (text: RegExp) => page.locator('[data-live="doctor.findings"] li', { hasText: text }).first();
 
-  it('a full disk: doctor says which and what to do, old checkpoints are deleted, and it is in order', async () => {
-    const repository = openCheckpointRepository({ dir: join(disk, 'checkpoints'), log: silent });
-    for (const day of [1, 2, 3]) {
-      const file = join(disk, 'archive.tar');
-      await writeFile(file, asPodmanExports(randomBytes(30 * MIB)));
-      await repository.add(file, { ...about, createdAt: `2026-01-0${day}T03:04:05.000Z` });
-      await rm(file, { force: true });
-    }
-    expect(await free()).toBeLessThan(FULL_BELOW);
-    await page.click('nav >> text=Doctor');
-    await page.click('text=Run doctor');
-    await finding(/Disk, checkpoints/).waitFor({ timeout: PATIENT.timeoutMs });
-    const said = (await finding(/Disk, checkpoints/).textContent()) ?? '';
-    expect(said).toMatch(/^Failure.* free at .*Remove old checkpoints \(try-it-now checkpoint prune\)/);
-    await told(/Doctor found \d+ failures?/);
-    await page.click('nav >> text=Checkpoints');
-    await page.click('text=Delete old ones');
-    await confirm(/Delete all checkpoints .* but the newest 1 of each template\?/, 'Delete old ones');
-    await page.waitForSelector('text=Deleted: ');
-    expect(await free()).toBeGreaterThan(FULL_BELOW);
-    await page.click('nav >> text=Doctor');
-    await page.click('text=Run doctor');
-    await page
-      .locator('[data-live="doctor.findings"] li', { hasText: /^Warning.*Disk, checkpoints/ })
-      .waitFor({ timeout: PATIENT.timeoutMs });
-  });
-
-  async function free(): Promise<number> {
-    const { bavail, bsize } = await statfs(disk);
-    return bavail * bsize;
-  }
-
   it('a NATS that hangs: which part it is, and when it is back', async () => {
     await suspend(stack.nats.server);
     try {
@@ -236,4 +204,36 @@ describe.skipIf(why !== undefined)('by the dashboard alone', () => {
       expect(said).not.toMatch(/(Proxy|Caddy)[^.]*does not answer/);
     }, PATIENT);
   });
+
+  it('a full disk: doctor says which and what to do, old checkpoints are deleted, and it is in order', async () => {
+    const repository = openCheckpointRepository({ dir: join(disk, 'checkpoints'), log: silent });
+    for (const day of [1, 2, 3]) {
+      const file = join(disk, 'archive.tar');
+      await writeFile(file, asPodmanExports(randomBytes(30 * MIB)));
+      await repository.add(file, { ...about, createdAt: `2026-01-0${day}T03:04:05.000Z` });
+      await rm(file, { force: true });
+    }
+    expect(await free()).toBeLessThan(FULL_BELOW);
+    await page.click('nav >> text=Doctor');
+    await page.click('text=Run doctor');
+    await finding(/^Failure.*Disk, checkpoints/).waitFor({ timeout: PATIENT.timeoutMs });
+    const said = (await finding(/^Failure.*Disk, checkpoints/).textContent()) ?? '';
+    expect(said).toMatch(/^Failure.* free at .*Remove old checkpoints \(try-it-now checkpoint prune\)/);
+    await told(/Doctor found \d+ failures?/);
+    await page.click('nav >> text=Checkpoints');
+    await page.click('text=Delete old ones');
+    await confirm(/Delete all checkpoints .* but the newest 1 of each template\?/, 'Delete old ones');
+    await page.waitForSelector('text=Deleted: ');
+    expect(await free()).toBeGreaterThan(FULL_BELOW);
+    await page.click('nav >> text=Doctor');
+    await page.click('text=Run doctor');
+    await page
+      .locator('[data-live="doctor.findings"] li', { hasText: /^Warning.*Disk, checkpoints/ })
+      .waitFor({ timeout: PATIENT.timeoutMs });
+  });
+
+  async function free(): Promise<number> {
+    const { bavail, bsize } = await statfs(disk);
+    return bavail * bsize;
+  }
 });
