@@ -82,8 +82,8 @@ const NATS_DOWN = 'NATS does not answer';
 const ENGINE_DOWN = 'the container engine does not answer';
 
 /**
- * Every check of this deployment on this node. Nothing is connected before a check asks for it, and no part's absence
- * keeps the others from being checked.
+ * Every check of this deployment on this node. Nothing but Valkey, which has the previews, is connected before a check
+ * asks for it, and no part's absence keeps the others from being checked.
  */
 export async function openDoctorContext(own: Config, log: Log): Promise<DoctorContext> {
   const closers: (() => unknown)[] = [];

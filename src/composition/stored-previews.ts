@@ -15,7 +15,7 @@ export async function templatesWithPreviews(
   ).templates;
 }
 
-/** Those of the configuration alone where the store cannot tell of others. */
+/** Those of the configuration alone where the store cannot tell of others: who asks says of the store what is wrong. */
 export async function templatesOffered(
   config: Pick<Config, 'templates'>,
   store: { readonly need: () => Promise<Pick<Store, 'previews'>> },
