@@ -121,7 +121,7 @@ export function text(maxLength: number): Parser<string> {
     type: 'text',
     expects: `one line of text of at most ${maxLength} characters`,
     // A control character in a title or a path would end up in a header or a log line.
-    // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+    // oxlint-disable-next-line no-control-regex -- control characters are exactly what must not pass
     parse: (value) => (value.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(value) ? value : new ParseError()),
   };
 }
@@ -133,7 +133,7 @@ export function prose(maxLength: number): Parser<string> {
     expects: `a text of 1 to ${maxLength} characters`,
     parse: (value) => {
       const words = value.replace(/\s+/g, ' ').trim();
-      // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+      // oxlint-disable-next-line no-control-regex -- control characters are exactly what must not pass
       return words !== '' && words.length <= maxLength && !/[\u0000-\u001f\u007f]/.test(words)
         ? words
         : new ParseError();

@@ -38,7 +38,7 @@ export const containerFile: Parser<string> = {
 };
 
 function isContainerPath(text: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+  // oxlint-disable-next-line no-control-regex -- control characters are exactly what must not pass
   return isAbsolute(text) && text.length <= 1024 && !/[:,\u0000-\u001f\u007f]|(^|\/)\.\.(\/|$)/.test(text);
 }
 

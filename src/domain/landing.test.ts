@@ -115,7 +115,7 @@ describe('a landing path', () => {
           const url = new URL(form, 'http://app.invalid');
           expect([url.origin, url.pathname.startsWith('/shop/')]).toEqual(['http://app.invalid', true]);
           expect(form).not.toMatch(/^[^?]*(\/\/|\\)/);
-          // eslint-disable-next-line no-control-regex -- what must not be there
+          // oxlint-disable-next-line no-control-regex -- what must not be there
           expect(form).not.toMatch(/[\u0000-\u001f\u007f]/);
           before = form;
           form = form.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)));

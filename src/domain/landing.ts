@@ -21,7 +21,7 @@ export function normalLanding(text: string): string | undefined {
 
 /** No backslash and no control character, whatever it is decoded to. */
 function isPlain(text: string): boolean {
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+  // oxlint-disable-next-line no-control-regex -- control characters are exactly what must not pass
   return everyDecoding(text)?.every((form) => !/[\\\u0000-\u001f\u007f]/.test(form)) ?? false;
 }
 

@@ -45,7 +45,7 @@ export type ParsedLead =
 const EMAIL =
   /^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z]{2,63}$/;
 const PHONE = /^\+?[\d ()./-]{5,}$/;
-// eslint-disable-next-line no-control-regex -- control characters are exactly what must not pass
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what must not pass
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/;
 /** What stands in the form's field for the consent. */
 export const CONSENT = 'yes';

@@ -101,7 +101,7 @@ export class OidcProvider implements IdentityProvider {
           execute: [
             client.enableNonRepudiationChecks,
             // Only one on this host may be asked so, as its setting is read.
-            // eslint-disable-next-line @typescript-eslint/no-deprecated -- deprecated to stand out, and it does
+            // oxlint-disable-next-line typescript/no-deprecated -- deprecated to stand out, and it does
             ...(url.protocol === 'http:' ? [client.allowInsecureRequests] : []),
           ],
         },

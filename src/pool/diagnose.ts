@@ -23,10 +23,10 @@ const OF_THE_APP: ReadonlySet<ErrorCode> = new Set([
 ]);
 /** Of what an app wrote, the end, before it is cut to what is kept. */
 export const OUTPUT_LINES = 60;
-/* eslint-disable no-control-regex -- control characters are exactly what must go */
+/* oxlint-disable no-control-regex -- control characters are exactly what must go */
 const ESCAPES = /\u001b\[[0-9;?]*[ -/]*[@-~]/g;
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
-/* eslint-enable no-control-regex */
+/* oxlint-enable no-control-regex */
 
 /** What a failure was found to be. */
 export interface Diagnosis {

@@ -1,8 +1,8 @@
-/* eslint-disable no-control-regex -- control characters are exactly what must go */
+/* oxlint-disable no-control-regex -- control characters are exactly what must go */
 /** Also what turns the direction of what follows, so that text looks like another. */
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 const CONTROL_BUT_LINES = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
-/* eslint-enable no-control-regex */
+/* oxlint-enable no-control-regex */
 
 /** What others wrote, for a terminal or a page: without what would steer it. Lines stay lines where they may. */
 export function stripControlCharacters(text: string, lines: 'lines' | 'one line' = 'one line'): string {

@@ -13,7 +13,7 @@ const SEQUENCE = 'Try-It-Now-Sequence';
 const PUBLISHED_AT = 'Try-It-Now-Published-At';
 const DIED_AT = 'Try-It-Now-Died-At';
 const REPORT = 'Try-It-Now-Report';
-// eslint-disable-next-line no-control-regex -- control characters are exactly what must go
+// oxlint-disable-next-line no-control-regex -- control characters are exactly what must go
 const CONTROL = /[\u0000-\u001f\u007f]+/g;
 const REASON_LENGTH = 1_000;
 const KEEP_TIMEOUT_MS = 2_000;

@@ -17,7 +17,9 @@ it('the start page passes on which site its visitor came from, to its own forms 
   const counted = async (told: string) => {
     const headers = { origin: 'http://localhost:8080', 'sec-fetch-site': 'same-origin' };
     await visitor.send('POST', '/try/hello', { headers, form: { site: told } });
-    return (http.demos.calls.findLast(({ method }) => method === 'acquireOrWait')?.argument as AcquireRequest).site;
+    return (
+      http.demos.calls.findLast(({ method }) => method === 'acquireOrWait')?.argument as AcquireRequest | undefined
+    )?.site;
   };
   expect(await counted('docs.example.org')).toBe('docs.example.org');
   expect(await counted('evil.example')).toBe('direct');

@@ -114,7 +114,7 @@ export class SimulatedFleet implements AsyncDisposable {
     }
     await eventually(async () => {
       const { json } = await this.#admin('GET', '/nodes');
-      const alive = (json?.['nodes'] as { alive: boolean }[]).filter((node) => node.alive).length;
+      const alive = (json?.['nodes'] as { alive: boolean }[] | undefined)?.filter((node) => node.alive).length;
       expect(alive).toBe(nodes + 1);
     }, SETTLED);
   }

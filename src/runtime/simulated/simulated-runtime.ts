@@ -43,7 +43,7 @@ export class SimulatedRuntime implements ContainerRuntime {
     return this.#host.remove(name);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
+  // oxlint-disable-next-line typescript/require-await -- what it throws is a rejection
   async exec(name: string, _call: unknown, signal: AbortSignal): Promise<ExecResult> {
     signal.throwIfAborted();
     return this.#host.exec(name);
@@ -62,7 +62,7 @@ export class SimulatedRuntime implements ContainerRuntime {
     return Promise.resolve(undefined);
   }
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- what it throws is a rejection
+  // oxlint-disable-next-line typescript/require-await -- what it throws is a rejection
   async logs(name: string, tail: number): Promise<string> {
     return this.#host.logs(name, tail);
   }

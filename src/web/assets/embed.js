@@ -175,7 +175,7 @@ class TryItNow extends HTMLElement {
     if (this.#run && this.#run.phase !== 'over') this.#show();
     else {
       this.#stop();
-      this.#begin();
+      void this.#begin();
     }
   }
 

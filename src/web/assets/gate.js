@@ -92,6 +92,6 @@ else if (form) {
     worker.addEventListener('error', here);
     worker.postMessage(task);
   } catch {
-    here();
+    void here();
   }
 }

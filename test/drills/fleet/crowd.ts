@@ -73,19 +73,22 @@ export class Crowd implements AsyncDisposable {
       return left > 0;
     };
     for (const visit of this.residents) take(await homeOf(visit));
-    const settled = eventually(
-      async () => {
-        while ([...free.values()].some((left) => left > 0)) {
-          const visit = await this.#acquire(true);
-          if (visit === undefined)
-            throw new Error(`a resident got no instance: ${JSON.stringify(this.acquires.at(-1))}`);
-          if (take(await homeOf(visit))) this.#track(this.#live(visit));
-          else spare.push(visit);
-        }
-      },
-      { timeoutMs: SETTLE_MS, everyMs: 500 },
-    );
-    await settled.finally(() => Promise.all(spare.map((visit) => this.#leave(visit))));
+    try {
+      await eventually(
+        async () => {
+          while ([...free.values()].some((left) => left > 0)) {
+            const visit = await this.#acquire(true);
+            if (visit === undefined)
+              throw new Error(`a resident got no instance: ${JSON.stringify(this.acquires.at(-1))}`);
+            if (take(await homeOf(visit))) this.#track(this.#live(visit));
+            else spare.push(visit);
+          }
+        },
+        { timeoutMs: SETTLE_MS, everyMs: 500 },
+      );
+    } finally {
+      await Promise.all(spare.map((visit) => this.#leave(visit)));
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
