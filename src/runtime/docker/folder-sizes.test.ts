@@ -1,7 +1,7 @@
 import { link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { canTellSizes, folderSizes } from './folder-sizes.ts';
 
 const never = new AbortController().signal;
@@ -12,7 +12,10 @@ let folder: string;
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tin-sizes-'));
 });
-afterEach(() => rm(folder, { recursive: true }));
+afterEach(() => {
+  vi.unstubAllEnvs();
+  return rm(folder, { recursive: true });
+});
 
 it('counts a file once whatever names it has, and follows no link', async () => {
   const empty = await folderSizes([folder], PLENTY, never);
@@ -47,4 +50,11 @@ it('knows whether this host can tell', async () => {
   } finally {
     process.env['PATH'] = PATH;
   }
+});
+
+it('comes after whoever waits for a processor, however much there is to find', async () => {
+  await writeFile(join(folder, 'find'), '#!/bin/sh\nprintf "f 1 %s 0:1\\n" "$(nice)"\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+  const { bytes } = await folderSizes([folder], PLENTY, never);
+  expect(bytes / 512).toBe(Math.min(19, getPriority() + 15));
 });
