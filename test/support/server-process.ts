@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { loadConfig } from '../../src/config/load.ts';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
+import type { RealEngine } from './container-engine.ts';
 import type { AuditTarget } from './state-audit.ts';
 import { engineCalled } from '../../src/runtime/engines.ts';
 import {
@@ -28,7 +29,7 @@ const MAIN = join(DIST, 'main.js');
 const START_TIMEOUT_MS = 60_000;
 
 export interface ServerProcessOptions {
-  readonly engine: 'podman' | 'simulated';
+  readonly engine: RealEngine | 'simulated';
   /** Of a service that outlives the server: Podman's, or the simulated engine's own process. */
   readonly engineSocket: string;
   /** As in a catalogue file. */

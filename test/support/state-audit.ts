@@ -29,7 +29,7 @@ export interface AuditTarget {
 export interface AuditedNode {
   readonly name: string;
   readonly portRange: readonly [number, number];
-  readonly engine: { readonly kind: 'podman' | 'simulated'; readonly socketPath: string };
+  readonly engine: { readonly kind: 'podman' | 'docker' | 'simulated'; readonly socketPath: string };
 }
 
 function nodesOf({ portRange, engine, furtherNodes = [] }: AuditTarget): readonly AuditedNode[] {
