@@ -12,6 +12,8 @@ import { releaseInSequence, type Acquired } from './load.ts';
 import { startServerProcess, type ServerProcess } from './server-process.ts';
 
 const CLONES = 100;
+/** As without the key, and with as little as may be of the host's memory. */
+const MEMORY = ['private', 'share'] as const;
 const CROWD = 300;
 const OPEN = { perSecond: 45, seconds: 60 };
 
@@ -40,32 +42,48 @@ async function realClones(): Promise<Figure[]> {
   await buildHello();
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-bench-'));
   await using podman = await launchPodman({ socketPath: join(dir, 'podman.sock') });
-  const { socketPath } = podman;
   try {
-    const file = await helloArchive(dir, socketPath);
-    await using server = await startServerProcess({
-      engine: 'podman',
-      socketPath,
-      // Nothing is refilled while a hundred are handed out: only an empty pool is.
-      target: CLONES + 1,
-      workers: 4,
-      portRange: [25_000, 25_799],
-      threshold: 1,
-      room: 3 * CLONES,
-      app: { ...HELLO, memory: 'share', checkpoint: { ...HELLO.checkpoint, file } },
-      env: { CHECKPOINT_DIR: join(dir, 'checkpoints') },
-    });
-    const each: Visit[] = [];
-    for (let at = 0; at < CLONES; at += 1) each.push(await visit(server));
-    await refill(server, [...each, await visit(server)]);
-    const together = await Promise.all(Array.from({ length: CLONES }, () => visit(server)));
-    return [
-      ...figures(`${CLONES} clones of hello, one after another`, each, { median: 10, p99: 40 }),
-      ...figures(`${CLONES} clones of hello, all at once`, together, { p99: 500 }),
-    ];
+    const file = await helloArchive(dir, podman.socketPath);
+    const figures: Figure[] = [];
+    for (const memory of MEMORY) figures.push(...(await clones({ dir, file, memory, socketPath: podman.socketPath })));
+    return figures;
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+async function clones({
+  dir,
+  file,
+  memory,
+  socketPath,
+}: {
+  readonly dir: string;
+  readonly file: string;
+  readonly memory: (typeof MEMORY)[number];
+  readonly socketPath: string;
+}): Promise<Figure[]> {
+  await using server = await startServerProcess({
+    engine: 'podman',
+    socketPath,
+    // Nothing is refilled while a hundred are handed out: only an empty pool is.
+    target: CLONES + 1,
+    workers: 4,
+    portRange: [25_000, 25_799],
+    threshold: 1,
+    room: 3 * CLONES,
+    app: { ...HELLO, memory, checkpoint: { ...HELLO.checkpoint, file } },
+    env: { CHECKPOINT_DIR: join(dir, 'checkpoints') },
+  });
+  const each: Visit[] = [];
+  for (let at = 0; at < CLONES; at += 1) each.push(await visit(server));
+  await refill(server, [...each, await visit(server)]);
+  const together = await Promise.all(Array.from({ length: CLONES }, () => visit(server)));
+  const what = `${CLONES} clones of hello, memory: ${memory}`;
+  return [
+    ...figures(`${what}, one after another`, each, { median: 10, p99: 40 }),
+    ...figures(`${what}, all at once`, together, { p99: 500 }),
+  ];
 }
 
 async function simulated(): Promise<Figure[]> {
