@@ -61,10 +61,13 @@ async function fewestReplicas(client: Valkey): Promise<Observation> {
   const fewest = await serverSetting(client, 'min-replicas-to-write');
   if (fewest === undefined) return notChecked('min-replicas', 'the server does not answer CONFIG GET');
   return Number(fewest) > 0
-    ? ok('min-replicas', `takes changes while ${fewest} or more replicas have them`)
+    ? ok(
+        'min-replicas',
+        `takes changes while it has ${fewest} or more replicas, and visitors are told of what one of them has`,
+      )
     : warning(
         'min-replicas',
-        'min-replicas-to-write is 0: a primary that is cut off goes on handing out, and all of that is lost',
+        'min-replicas-to-write is 0: a primary that is cut off goes on handing out, and all of that is lost with it',
         'Set it on each server (`valkey-cli config set min-replicas-to-write 1`), and put it into its configuration ' +
           'file.',
       );

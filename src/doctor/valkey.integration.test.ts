@@ -66,7 +66,7 @@ it('says what a Valkey is, and what would take its place', async () => {
   await client.config('SET', 'min-replicas-to-write', '1');
   expect(await seen(through(sentinel, down, down))).toEqual(
     expect.arrayContaining([
-      line('min-replicas: ok: takes changes while 1 or more'),
+      line('min-replicas: ok: takes changes while it has 1 or more'),
       line(`Sentinels: failure: 1 of 3 answer; 127.0.0.1:${down.port} does not answer \\(connect ECONNREFUSED`),
     ]),
   );

@@ -98,6 +98,7 @@ export const RELEASE_REASONS = [
   'unhealthy',
   'slow',
   'store_rolled_back',
+  'unconfirmed',
   'drained',
   'node_drained',
   'node_lost',

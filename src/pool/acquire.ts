@@ -1,5 +1,5 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
-import { TryItNowError } from '../domain/errors.ts';
+import { TryItNowError, describeError } from '../domain/errors.ts';
 import { harmNames } from '../domain/harm.ts';
 import { visitName } from '../domain/ids.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
@@ -12,6 +12,7 @@ import { EXEMPT, type Gate, type Proven } from './gate.ts';
 import type { ShareWatch } from './share-watch.ts';
 import type { Admission, Admitted } from './admission.ts';
 import type { ClaimOutcome, HeldScope, Refill } from './interfaces/claim-store.ts';
+import { releaseInstance } from './release.ts';
 import { countGaveUp } from './wait.ts';
 
 export interface AcquireRequest {
@@ -68,7 +69,8 @@ export interface AcquireDeps extends DeliveryDeps {
 
 type HandedOut = Extract<ClaimOutcome, { kind: 'taken' | 'again' }>;
 type Waiting = Extract<ClaimOutcome, { kind: 'waiting' }>;
-type Refused = Exclude<ClaimOutcome, HandedOut | Waiting | { kind: 'unproven' }>;
+type Unconfirmed = Extract<ClaimOutcome, { kind: 'unconfirmed' }>;
+type Refused = Exclude<ClaimOutcome, HandedOut | Waiting | Unconfirmed | { kind: 'unproven' }>;
 
 /** A warm container takes a few seconds to make; asking sooner than this is no use. */
 const EMPTY_RETRY_MS = 2_000;
@@ -202,6 +204,10 @@ async function take(
       ? {}
       : { 'try_it_now.visit': visitName(handedOut.id), 'try_it_now.node': handedOut.node }),
   }));
+  if (outcome.kind === 'unconfirmed') {
+    await giveBack(deps, wish, outcome);
+    throw outcome.error;
+  }
   if (outcome.kind === 'unproven') throw await deps.gate.demand(template, wish.request, outcome.harmfulEnds);
   if (!wish.admitted.known) noteWho(deps, wish, template, outcome, replacing);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);
@@ -222,6 +228,21 @@ function noteWho(
   if (outcome.kind !== 'taken') return;
   gate.noteTaken(template.name);
   if (replacing === undefined) shares.noteTaken({ clientKey, owner, site: outcome.site });
+}
+
+/** Nobody is told of it, so nobody would end it; where it is lost, this is as well. Before its visitor comes again. */
+async function giveBack(deps: AcquireDeps, { request }: Wish, { id, isNew }: Unconfirmed): Promise<void> {
+  if (!isNew) return;
+  try {
+    const view = await deps.claimStore.find(id);
+    if (view !== undefined) await releaseInstance(deps, view.instance, 'unconfirmed', { from: ['assigned'] });
+    await deps.claimStore.uncountClaim(request.clientKey);
+  } catch (error) {
+    deps.log.warn(
+      { instance: id, reason: describeError(error) },
+      'An instance that nobody was told of could not be ended; it ends when its time is up',
+    );
+  }
 }
 
 /** The one round trip, and what is to be told of it. */
@@ -254,7 +275,7 @@ async function claim(
     throw error;
   }
   const tookMs = performance.now() - startedAt;
-  if (outcome.kind === 'taken' || outcome.kind === 'empty' || outcome.kind === 'waiting') requestRefill();
+  if (['taken', 'empty', 'waiting', 'unconfirmed'].includes(outcome.kind)) requestRefill();
   countSteps(observer, template, site, outcome, replacing !== undefined);
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
   if (outcome.lapsed !== undefined) {

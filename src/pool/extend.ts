@@ -36,6 +36,7 @@ export async function extend(
     const outcome = await deps.claimStore.extend(instance, minutes * 60_000, template.ttl.maxMs, 'visitor', givesWay);
     switch (outcome.kind) {
       case 'extended':
+        await deps.claimStore.confirm();
         deps.observer.visitStep(instance.template, instance.site ?? DIRECT_SITE, 'extended');
         return { expiresAtMs: outcome.deadlineMs, ttlMs: outcome.ttlMs };
       case 'unknown':

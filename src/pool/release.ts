@@ -65,10 +65,11 @@ export function queueCleanup(
 }
 
 /**
- * A visitor's own release. Returns once the name has stopped resolving. Throws
- * unknown_instance; releasing twice is fine.
+ * A visitor's own release. Returns once the name has stopped resolving, for good. Throws unknown_instance, and
+ * store_unavailable when that may be lost; releasing twice is fine.
  */
 export async function release(deps: ReleaseDeps & { readonly claimStore: ClaimStore }, id: string): Promise<void> {
   const { instance } = await find(deps.claimStore, id);
   await releaseInstance(deps, instance, 'released', { from: ['assigned'] });
+  await deps.claimStore.confirm();
 }

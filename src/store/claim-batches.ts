@@ -6,6 +6,7 @@ import { COMMAND_TIMEOUT_MS, storeError } from './client.ts';
 import { thisHour } from './arrivals.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
+import type { ReplicaConfirmation } from './replica-confirmation.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
 import { CLAIM, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
@@ -28,6 +29,14 @@ const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
  */
 const LARGEST_BATCH = 16;
 
+export interface ClaimBatchesDeps {
+  readonly scripts: Scripts;
+  readonly guard: Pick<RollbackGuard, 'seen' | 'held'>;
+  readonly replicas: Pick<ReplicaConfirmation, 'lacking' | 'confirm'>;
+  readonly limits: RateLimits;
+  readonly tracer: Tracer;
+}
+
 interface Pending {
   readonly request: ClaimRequest;
   /** The span that it is a part of. */
@@ -43,6 +52,7 @@ interface Pending {
 export class ClaimBatches {
   readonly #scripts: Scripts;
   readonly #guard: Pick<RollbackGuard, 'seen' | 'held'>;
+  readonly #replicas: Pick<ReplicaConfirmation, 'lacking' | 'confirm'>;
   readonly #limits: RateLimits;
   readonly #tracer: Tracer;
   /** By template, time and nodes that are avoided; those of this turn that are not sent so far. */
@@ -50,9 +60,10 @@ export class ClaimBatches {
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
 
-  constructor(scripts: Scripts, guard: Pick<RollbackGuard, 'seen' | 'held'>, limits: RateLimits, tracer: Tracer) {
+  constructor({ scripts, guard, replicas, limits, tracer }: ClaimBatchesDeps) {
     this.#scripts = scripts;
     this.#guard = guard;
+    this.#replicas = replicas;
     this.#limits = limits;
     this.#tracer = tracer;
   }
@@ -85,6 +96,7 @@ export class ClaimBatches {
 
   async #send(batch: readonly Pending[]): Promise<void> {
     try {
+      if (this.#replicas.lacking) await this.#replicas.confirm();
       // Asked right before it is sent: the connection may have come back since it was asked for.
       for (let { held } = this.#guard; held !== undefined; { held } = this.#guard) await held;
       const replies = await this.#traced(batch, () => this.#runScript(batch.map(({ request }) => request)));

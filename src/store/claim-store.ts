@@ -2,7 +2,6 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
-import type { Tracer } from '../domain/tracer.ts';
 import type {
   ExtendCause,
   ExtendOutcome,
@@ -12,12 +11,13 @@ import type {
   ClaimStore,
   Refill,
 } from '../pool/interfaces/claim-store.ts';
-import { ClaimBatches, type RateLimits } from './claim-batches.ts';
+import { ClaimBatches, type ClaimBatchesDeps } from './claim-batches.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
 import { NodeEntries } from './node-entries.ts';
 import { FAILURES_TO_OPEN } from './provisioning-store.ts';
 import { parseRecord } from './records.ts';
+import type { ReplicaConfirmation } from './replica-confirmation.ts';
 import type { RollbackGuard } from './rollback-guard.ts';
 import { CLAIM, EXTEND, FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
@@ -93,17 +93,25 @@ function noted(lapsed: readonly string[]): { readonly lapsed?: readonly string[]
   return lapsed.length > 0 ? { lapsed } : {};
 }
 
+export interface ClaimStoreDeps extends ClaimBatchesDeps {
+  readonly guard: RollbackGuard;
+  readonly replicas: ReplicaConfirmation;
+  readonly log: Log;
+}
+
 export class ValkeyClaimStore implements ClaimStore {
   readonly #scripts: Scripts;
   readonly #guard: RollbackGuard;
+  readonly #replicas: ReplicaConfirmation;
   readonly #nodes = new NodeEntries();
   readonly #batches: ClaimBatches;
   readonly #log: Log;
 
-  constructor(scripts: Scripts, guard: RollbackGuard, limits: RateLimits, tracer: Tracer, log: Log) {
+  constructor({ scripts, guard, replicas, limits, tracer, log }: ClaimStoreDeps) {
     this.#scripts = scripts;
     this.#guard = guard;
-    this.#batches = new ClaimBatches(scripts, guard, limits, tracer);
+    this.#replicas = replicas;
+    this.#batches = new ClaimBatches({ scripts, guard, replicas, limits, tracer });
     this.#log = log;
   }
 
@@ -164,7 +172,18 @@ export class ValkeyClaimStore implements ClaimStore {
     };
   }
 
-  #claimed(reply: ClaimedReply): ClaimOutcome {
+  async #claimed(reply: ClaimedReply): Promise<ClaimOutcome> {
+    const confirmed = this.#replicas.confirm();
+    if (confirmed !== undefined)
+      try {
+        await confirmed;
+      } catch (error) {
+        return { kind: 'unconfirmed', id: reply[1], isNew: reply[0] === CLAIM.TAKEN, error };
+      }
+    return this.#handedOut(reply);
+  }
+
+  #handedOut(reply: ClaimedReply): ClaimOutcome {
     const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare, site, nodeName] =
       reply;
     this.#guard.note(count);
@@ -233,6 +252,10 @@ export class ValkeyClaimStore implements ClaimStore {
       default:
         throw new Error(`extend.lua answered with an unknown code ${code}`);
     }
+  }
+
+  confirm(): Promise<void> | undefined {
+    return this.#replicas.confirm();
   }
 
   async find(id: string): Promise<InstanceView | undefined> {

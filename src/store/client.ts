@@ -94,6 +94,11 @@ export async function connectValkey({ log, ...access }: ValkeyOptions): Promise<
   return client;
 }
 
+/** One that does not come back by itself, for who can do without. */
+export function newBriefClient(access: ValkeyAccess): Valkey {
+  return newClient(access, { timeoutMs: COMMAND_TIMEOUT_MS, retryStrategy: () => null, untilLoaded: false });
+}
+
 /** Throws store_unavailable when it does not answer. */
 export async function pingValkey(client: Valkey): Promise<void> {
   await client.ping().catch((error: unknown) => {

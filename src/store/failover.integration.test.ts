@@ -39,7 +39,7 @@ class World implements AsyncDisposable {
 
   static async start(): Promise<World> {
     const fleet = await ValkeyFleet.create();
-    const primary = await fleet.valkey();
+    const primary = await fleet.valkey(['--repl-diskless-sync-delay', '0']);
     const ask = new Valkey(primary.port, primary.host);
     await ask.call(
       'ACL',
@@ -52,7 +52,7 @@ class World implements AsyncDisposable {
       '+ping',
     );
     const replica = await fleet.valkey([
-      ...['--replicaof', primary.host, String(primary.port), '--repl-diskless-sync-delay', '0'],
+      ...['--replicaof', primary.host, String(primary.port)],
       ...['--masteruser', REPLICATION.user, '--masterauth', REPLICATION.password],
     ]);
     await eventually(async () => expect(await ask.info('replication')).toMatch(/slave0:.*state=online/));

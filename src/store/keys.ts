@@ -39,6 +39,8 @@ export const keys = {
   useKnownSince: 'use_known_since',
   /** zset: process that hands out, by when it last said so (ms) */
   claimers: 'takers',
+  /** string: how often it was asked whether replicas have everything */
+  confirmations: 'confirmations',
   /** hash: process that hands out → run id of the Valkey whose claims it compared last with what it had seen */
   claimersLooked: 'takers_looked',
   /** zset: id by end of life (ms) */

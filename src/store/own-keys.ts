@@ -30,6 +30,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.claimCount, 'string'],
   [keys.claimers, 'zset'],
   [keys.claimersLooked, 'hash'],
+  [keys.confirmations, 'string'],
   [keys.lastUsed, 'zset'],
   [keys.useReporters, 'hash'],
   [keys.useKnownSince, 'string'],

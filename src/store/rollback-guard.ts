@@ -7,6 +7,7 @@ import { Loop } from '../lifecycle/loop.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { keys } from './keys.ts';
 import { requireRecord } from './records.ts';
+import type { ReplicaConfirmation } from './replica-confirmation.ts';
 import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import type { TemplateIndex } from './template-index.ts';
@@ -17,6 +18,7 @@ export type RolledBack = (retired: readonly Instance[]) => void;
 export interface RollbackGuardDeps {
   readonly client: Valkey;
   readonly scripts: Scripts;
+  readonly replicas: Pick<ReplicaConfirmation, 'confirm'>;
   readonly templates: TemplateIndex;
   /** Of this process among all that hand out. */
   readonly processId: string;
@@ -104,7 +106,7 @@ export class RollbackGuard {
         await this.recover();
         continue;
       }
-      this.note(count);
+      if (await this.#isKept()) this.note(count);
       if (missing.length > 0) {
         if (this.#isOverdue(run)) await this.#giveUpOn(missing, count);
         return;
@@ -112,6 +114,17 @@ export class RollbackGuard {
       this.#others = { run, processes: looked };
       this.#trust(stream);
       return;
+    }
+  }
+
+  /** What may be lost when a replica takes over was not handed out, and is not missed then. */
+  async #isKept(): Promise<boolean> {
+    try {
+      await this.#deps.replicas.confirm();
+      return true;
+    } catch (error) {
+      this.#deps.log.debug({ reason: describeError(error) }, 'Claims that no replica has are not remembered');
+      return false;
     }
   }
 

@@ -34,7 +34,7 @@ import { ValkeyPulledImages } from './pulled-images.ts';
 import { ValkeyImagePins } from './image-pins.ts';
 import { ValkeyImageUpdates } from './image-updates.ts';
 import { ValkeyInventory } from './inventory.ts';
-import { connectValkey, disconnectValkey, lackOfReplicas, pingValkey } from './client.ts';
+import { connectValkey, disconnectValkey, lackOfReplicas, newBriefClient, pingValkey } from './client.ts';
 import { ValkeyCleanupStore, type HarmSettings } from './cleanup-store.ts';
 import type { ChallengeStore } from '../pool/interfaces/challenge-store.ts';
 import { ValkeyChallengeStore } from './challenge-store.ts';
@@ -61,6 +61,7 @@ import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import { ValkeyProcessRegistry } from './process-registry.ts';
 import { ValkeyVisitSteps } from './visit-steps.ts';
 import { readReplication, type Replication } from './replication.ts';
+import { ReplicaConfirmation } from './replica-confirmation.ts';
 import { RollbackGuard } from './rollback-guard.ts';
 import { Scripts } from './scripts.ts';
 import type { RateLimits } from './claim-batches.ts';
@@ -124,6 +125,8 @@ export interface Store {
   readonly rollbackGuard: RollbackGuard;
   /** Throws store_unavailable when it does not answer. */
   readonly ping: () => Promise<void>;
+  /** The same, and when no replica confirms what is changed where one has to. */
+  readonly keepsWhatIsHandedOut: () => Promise<void>;
   /** Why it takes no changes for want of replicas; undefined where it takes them. Throws store_unavailable. */
   readonly lackOfReplicas: () => Promise<TryItNowError | undefined>;
   /** What would take Valkey's place. Throws store_unavailable. */
@@ -146,7 +149,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   await scripts.load();
   const templates = new TemplateIndex(client);
   const processId = randomUUID();
-  const rollbackGuard = new RollbackGuard({ client, scripts, templates, processId, log });
+  const replicas = new ReplicaConfirmation({ client, newClient: () => newBriefClient(valkey), log });
+  const rollbackGuard = new RollbackGuard({ client, scripts, replicas, templates, processId, log });
   const turns = new ValkeyTurns(scripts, processId, log);
   const inventory = new ValkeyInventory(
     client,
@@ -156,7 +160,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     log,
   );
   return {
-    claimStore: new ValkeyClaimStore(scripts, rollbackGuard, limits, tracer, log),
+    claimStore: new ValkeyClaimStore({ scripts, guard: rollbackGuard, replicas, limits, tracer, log }),
     cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience, harm }, log),
     provisioningStore: new ValkeyProvisioningStore(
       scripts,
@@ -191,15 +195,25 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     turns,
     processes: new ValkeyProcessRegistry(scripts, processId),
     rollbackGuard,
-    ...ofTheServer(client),
+    ...ofTheServer(client, replicas),
     onReturn: (listener) => void client.on('ready', listener),
-    close: () => disconnectValkey(client),
+    close: async () => {
+      replicas.close();
+      await disconnectValkey(client);
+    },
   };
 }
 
-function ofTheServer(client: Valkey): Pick<Store, 'ping' | 'lackOfReplicas' | 'replication'> {
+function ofTheServer(
+  client: Valkey,
+  replicas: ReplicaConfirmation,
+): Pick<Store, 'ping' | 'keepsWhatIsHandedOut' | 'lackOfReplicas' | 'replication'> {
   return {
     ping: () => pingValkey(client),
+    keepsWhatIsHandedOut: async () => {
+      await pingValkey(client);
+      await replicas.confirm();
+    },
     lackOfReplicas: () => lackOfReplicas(client),
     replication: () => readReplication(client),
   };

@@ -26,6 +26,7 @@ const OUTCOMES = [
   'paused',
   'key_reused',
   'unproven',
+  'unconfirmed',
   'error',
 ] as const satisfies readonly Outcome[];
 const METHODS = ['criu_restore', 'cold_start'] as const satisfies readonly Method[];

@@ -325,6 +325,7 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
         paused: of('paused'),
         key_reused: of('key_reused'),
         unproven: of('unproven'),
+        unconfirmed: of('unconfirmed'),
         error: of('error'),
       },
       duration: this.#metrics.takeDuration.labels({ template }),

@@ -32,6 +32,7 @@ beforeAll(async () => {
   valkey = new Valkey(Number(port), host);
   cleanups.push(() => valkey.disconnect());
   await valkey.config('SET', 'min-replicas-to-write', '1');
+  await valkey.config('SET', 'repl-diskless-sync-delay', '0');
 });
 afterAll(() => cleanups[Symbol.asyncDispose]());
 
@@ -70,7 +71,7 @@ it('begins as soon as there is a replica', async () => {
   const { host, port } = valkey.options;
   const replica = await launchValkey({
     dir: join(dir, 'replica'),
-    args: ['--replicaof', host ?? '', String(port), '--repl-diskless-sync-delay', '0'],
+    args: ['--replicaof', host ?? '', String(port)],
   });
   cleanups.push(() => replica.server.stop());
   await eventually(async () => expect((await fetch(`${api}/ready`)).status, server.output).toBe(200));

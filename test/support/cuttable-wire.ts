@@ -1,26 +1,41 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
+interface Target {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A TCP relay through which nothing passes while it is cut, either way, as in a network that drops what is sent. */
 export class CuttableWire implements AsyncDisposable {
   readonly #server = createServer((socket) => this.#relay(socket));
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: Target;
   readonly #sockets = new Set<Socket>();
   #isCut = false;
 
-  private constructor(target: { readonly host: string; readonly port: number }) {
+  private constructor(target: Target) {
     this.#target = target;
   }
 
-  static async to(target: { readonly host: string; readonly port: number }): Promise<CuttableWire> {
+  static async to(target: Target): Promise<CuttableWire> {
     const wire = new CuttableWire(target);
     wire.#server.listen(0, '127.0.0.1');
     await once(wire.#server, 'listening');
     return wire;
   }
 
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
   get address(): string {
-    return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return `127.0.0.1:${this.port}`;
+  }
+
+  /** As an address that moves to another server. */
+  lead(target: Target): void {
+    this.#target = target;
+    this.#hangUp();
   }
 
   cut(): void {

@@ -94,6 +94,8 @@ type Answer =
       readonly held: readonly HeldInstance[];
     }
   | { readonly kind: 'key_reused' }
+  /** No replica of the store is known to have it, so it may be lost; `isNew`: it was ready until then. */
+  | { readonly kind: 'unconfirmed'; readonly id: string; readonly isNew: boolean; readonly error: unknown }
   /** They have some work to prove first, for so many visits that were ended for harm. */
   | { readonly kind: 'unproven'; readonly harmfulEnds: number };
 
@@ -144,6 +146,11 @@ export interface ClaimStore {
   findByLabel(label: string): Promise<InstanceView | undefined>;
   /** The path that the instance's activation gave for this owner's first step: once, and never again. */
   takeLanding(id: string, owner: string): Promise<string | undefined>;
+  /**
+   * What was changed before is not lost when another server takes the store's place; undefined where that is so at once.
+   * To be called right after the change. Throws store_unavailable.
+   */
+  confirm(): Promise<void> | undefined;
   /** Unknown ids are left out. */
   findMany(ids: readonly string[]): Promise<ReadonlyMap<string, InstanceView>>;
 }
