@@ -196,18 +196,13 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     processes: new ValkeyProcessRegistry(scripts, processId),
     rollbackGuard,
     ...ofTheServer(client, replicas),
-    onReturn: (listener) => void client.on('ready', listener),
-    close: async () => {
-      replicas.close();
-      await disconnectValkey(client);
-    },
   };
 }
 
 function ofTheServer(
   client: Valkey,
   replicas: ReplicaConfirmation,
-): Pick<Store, 'ping' | 'keepsWhatIsHandedOut' | 'lackOfReplicas' | 'replication'> {
+): Pick<Store, 'ping' | 'keepsWhatIsHandedOut' | 'lackOfReplicas' | 'replication' | 'onReturn' | 'close'> {
   return {
     ping: () => pingValkey(client),
     keepsWhatIsHandedOut: async () => {
@@ -216,5 +211,10 @@ function ofTheServer(
     },
     lackOfReplicas: () => lackOfReplicas(client),
     replication: () => readReplication(client),
+    onReturn: (listener) => void client.on('ready', listener),
+    close: async () => {
+      replicas.close();
+      await disconnectValkey(client);
+    },
   };
 }

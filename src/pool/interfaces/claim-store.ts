@@ -147,8 +147,8 @@ export interface ClaimStore {
   /** The path that the instance's activation gave for this owner's first step: once, and never again. */
   takeLanding(id: string, owner: string): Promise<string | undefined>;
   /**
-   * What was changed before is not lost when another server takes the store's place; undefined where that is so at once.
-   * To be called right after the change. Throws store_unavailable.
+   * Resolves once what was changed is not lost when another server takes the store's place; undefined where that is so
+   * at once. To be called right after the change. Throws store_unavailable.
    */
   confirm(): Promise<void> | undefined;
   /** Unknown ids are left out. */
