@@ -47,6 +47,6 @@ export async function discardTicket(
 ): Promise<void> {
   const view = await deps.claimStore.find(id);
   if (view !== undefined) await releaseInstance(deps, view.instance, 'provision_failed', { from: ['warming'] });
-  await deps.provisioningStore.cancelTicket(template, id);
+  await deps.provisioningStore.cancelTickets(template, [id]);
   deps.requestRefill();
 }

@@ -16,7 +16,7 @@ export interface OperateInstancesDeps extends ReleaseDeps {
   readonly claimStore: ClaimStore;
   readonly failureLog: Pick<FailureLog, 'find'>;
   readonly catalogue: Catalogue;
-  readonly provisioningStore: Pick<ProvisioningStore, 'cancelTicket'>;
+  readonly provisioningStore: Pick<ProvisioningStore, 'cancelTickets'>;
   readonly runtime: Pick<ContainerRuntime, 'logs'>;
   readonly node: { readonly name: string };
   readonly address: PublicAddress;
@@ -64,7 +64,8 @@ export async function endInstance(deps: OperateInstancesDeps, id: string): Promi
   const gone = await releaseInstance(deps, record, 'operator', {
     from: ['warming', 'ready', 'assigned', 'quarantined'],
   });
-  if (gone !== undefined && record.state === 'warming') await deps.provisioningStore.cancelTicket(record.template, id);
+  if (gone !== undefined && record.state === 'warming')
+    await deps.provisioningStore.cancelTickets(record.template, [id]);
   return snapshot(deps, gone ?? (await known(deps, id)));
 }
 

@@ -19,7 +19,7 @@ export interface OperateNodesDeps extends ReleaseDeps, NodeSnapshotsDeps {
   readonly registry: Pick<NodeRegistry, 'nodes' | 'node' | 'control' | 'remove'>;
   readonly inventory: Pick<Inventory, 'list' | 'countByNode'>;
   readonly nodeQueue: Pick<NodeQueue, 'forgetNode'>;
-  readonly provisioningStore: Pick<ProvisioningStore, 'cancelTicket'>;
+  readonly provisioningStore: Pick<ProvisioningStore, 'cancelTickets'>;
 }
 
 /** One node as an operator sees it. */
@@ -109,7 +109,7 @@ async function settle(deps: OperateNodesDeps, record: Instance): Promise<void> {
     from: ['warming', 'ready', 'assigned', 'quarantined'],
   });
   if (kind === 'releasing') observer.release(record.template, 'node_lost');
-  if (record.state === 'warming') await provisioningStore.cancelTicket(record.template, record.id);
+  if (record.state === 'warming') await provisioningStore.cancelTickets(record.template, [record.id]);
   await cleanupStore.recordContainerGone(record);
   if (record.database !== null) await cleanupStore.recordDatabaseDropped(record);
   await cleanupStore.coolPort(record);

@@ -76,7 +76,7 @@ async function queueTasks(
     );
   } catch (error) {
     // A task that did get through finds no ticket and is dropped.
-    await Promise.all(ids.map((id) => provisioningStore.cancelTicket(name, id)));
+    await provisioningStore.cancelTickets(name, ids);
     throw error;
   }
 }

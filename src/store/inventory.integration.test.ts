@@ -103,7 +103,7 @@ describe('settling', () => {
   it('has a warming record without a ticket taken up by the reaper', async () => {
     const [id = '', queued = ''] = await store.provisioningStore.reserveTickets(tiny);
     await warm(store, tiny, id);
-    await store.provisioningStore.cancelTicket('tiny', id);
+    await store.provisioningStore.cancelTickets('tiny', [id]);
     expect(await store.inventory.reconcileIndexes(await store.inventory.list())).toBe(1);
     expect(await store.inventory.expiredTickets()).toEqual([{ template: 'tiny', id }]);
     expect(await store.valkey.zscore(keys.warming('tiny'), queued)).not.toBeNull();
@@ -241,7 +241,7 @@ it('keeps the recorded state consistent under any order of claims, releases and 
             const [id] = await store.provisioningStore.reserveTickets(tiny);
             if (id !== undefined) {
               const instance = await warm(store, tiny, id);
-              await store.provisioningStore.cancelTicket('tiny', id);
+              await store.provisioningStore.cancelTickets('tiny', [id]);
               await store.cleanupStore.release(instance, 'provision_failed', { from: ['warming'] });
             }
           }

@@ -87,6 +87,10 @@ export class ValkeyNodeRegistry implements NodeRegistry {
     return reply === FLAG.YES;
   }
 
+  async names(): Promise<readonly string[]> {
+    return this.#ask(() => this.#client.hkeys(keys.nodes));
+  }
+
   async nodes(atMostAgoMs = 0): Promise<readonly FleetNode[]> {
     const askedAt = performance.now();
     if (askedAt - this.#seen.at <= atMostAgoMs) return this.#seen.nodes;

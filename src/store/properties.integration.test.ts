@@ -288,7 +288,7 @@ it(
                   break;
                 case 'give back': {
                   const id = tickets.pop();
-                  if (id !== undefined) await store.provisioningStore.cancelTicket(sized.name, id);
+                  if (id !== undefined) await store.provisioningStore.cancelTickets(sized.name, [id]);
                 }
               }
               expectRoomToBeKept(await readStoreState(main.valkey, sized.name), sized);

@@ -60,14 +60,34 @@ describe('refill', () => {
 
   it('drops work whose ticket was taken away, and pauses a template that fails', async () => {
     const [first = '', second = ''] = await store.provisioningStore.reserveTickets(tiny);
-    await store.provisioningStore.cancelTicket('tiny', first);
+    await store.provisioningStore.cancelTickets('tiny', [first]);
     expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'unwanted' });
     const instance = await warm(store, tiny, second);
-    await store.provisioningStore.cancelTicket('tiny', second);
+    await store.provisioningStore.cancelTickets('tiny', [second]);
     await expect(store.provisioningStore.markReady(instance, tiny)).rejects.toMatchObject({
       code: 'conflicting_change',
     });
     expect(await store.provisioningStore.renewLease(instance)).toBe(false);
+  });
+
+  it('counts a ticket that is given back at no node any more, whichever it was placed on', async () => {
+    const [first = '', second = '', third = ''] = await store.provisioningStore.reserveTickets(tiny);
+    for (const name of ['node0', 'node7'])
+      await store.valkey.hset(keys.nodes, name, JSON.stringify({ v: 1, address: '10.0.0.1', engine: 'simulated' }));
+    await store.registry.place('node0', [first, second]);
+    await store.registry.place('node7', [third]);
+    const placed = async () => (await store.registry.nodes()).map((node) => [node.name, node.placed]);
+    await store.provisioningStore.cancelTickets('tiny', [first, third]);
+    expect(await placed()).toEqual([
+      ['node0', 1],
+      ['node7', 0],
+    ]);
+    await store.valkey.hset(keys.refillPause('tiny'), 'until_ms', Date.now() + 600_000);
+    expect(await store.provisioningStore.beginAttempt(tiny, draft(second))).toEqual({ kind: 'paused' });
+    expect(await placed()).toEqual([
+      ['node0', 0],
+      ['node7', 0],
+    ]);
   });
 
   it('opens the breaker of a template at its third failure in a row, then tries one at a time', async () => {
@@ -85,7 +105,7 @@ describe('refill', () => {
     expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'paused' });
     expect(await store.provisioningStore.beginAttempt(tiny, draft(first))).toEqual({ kind: 'unwanted' });
     expect(await store.provisioningStore.reserveTickets(tiny)).toEqual([]);
-    for (const id of [second, third]) await store.provisioningStore.cancelTicket('tiny', id);
+    await store.provisioningStore.cancelTickets('tiny', [second, third]);
 
     await pauseUntil(0);
     const probes = await store.provisioningStore.reserveTickets(tiny);

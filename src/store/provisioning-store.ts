@@ -35,6 +35,8 @@ export interface ProvisioningStoreOptions {
   /** An attempt without a sign for this long counts as dead. */
   readonly leaseMs: number;
   readonly patience: TaskPatience;
+  /** Of every node that was announced and not removed. Throws store_unavailable. */
+  readonly nodeNames: () => Promise<readonly string[]>;
   /** Repairs the recorded ports: a store that lost its data has none until then. */
   readonly settlePorts: () => Promise<unknown>;
 }
@@ -84,8 +86,9 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
     return reply as string[];
   }
 
-  async cancelTicket(template: string, id: string): Promise<void> {
-    await this.#scripts.run('cancel-ticket', [keys.warming(template)], [id]);
+  async cancelTickets(template: string, ids: readonly string[]): Promise<void> {
+    const nodes = await this.#options.nodeNames();
+    await this.#scripts.run('cancel-tickets', [keys.warming(template), ...nodes.map(keys.placed)], [...ids]);
   }
 
   async renewTicket(template: string, id: string): Promise<boolean> {
@@ -136,6 +139,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
         keys.leaving(name),
         keys.hostnames,
         keys.hostnameChanges,
+        keys.placed(node),
       ],
       [id, JSON.stringify(draft), TICKET_LIFE_MS, leaseMs, patience.cleanupMs],
     )) as [number, string?];

@@ -10,7 +10,7 @@ const SCRIPT_NAMES = [
   'record-use',
   'allocate-port',
   'begin-attempt',
-  'cancel-ticket',
+  'cancel-tickets',
   'container-gone',
   'control-pool',
   'count-shares',

@@ -152,6 +152,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const replicas = new ReplicaConfirmation({ client, newClient: () => newBriefClient(valkey), log });
   const rollbackGuard = new RollbackGuard({ client, scripts, replicas, templates, processId, log });
   const turns = new ValkeyTurns(scripts, processId, log);
+  const registry = new ValkeyNodeRegistry(client, scripts, node, log);
   const inventory = new ValkeyInventory(
     client,
     scripts,
@@ -164,13 +165,17 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience, harm }, log),
     provisioningStore: new ValkeyProvisioningStore(
       scripts,
-      { node: node.name, portRange, leaseMs, patience, settlePorts: () => inventory.reconcilePorts() },
+      {
+        ...{ node: node.name, portRange, leaseMs, patience },
+        nodeNames: () => registry.names(),
+        settlePorts: () => inventory.reconcilePorts(),
+      },
       log,
     ),
     failureLog: new ValkeyFailureLog(client, log),
     inventory,
     usageStore: new ValkeyUsageStore(scripts),
-    registry: new ValkeyNodeRegistry(client, scripts, node, log),
+    registry,
     promotions: new ValkeyPromotions(scripts, node.name),
     checkpointOffers: new ValkeyCheckpointOffers(client),
     imagePins: new ValkeyImagePins(client, scripts, node.name),

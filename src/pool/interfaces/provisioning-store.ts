@@ -12,8 +12,8 @@ export interface ProvisioningStore {
     template: Template,
     options?: { readonly most?: number; readonly going?: readonly string[]; readonly stranded?: number },
   ): Promise<string[]>;
-  /** Gives the room back. The record, if one exists, is not touched. */
-  cancelTicket(template: string, id: string): Promise<void>;
+  /** Gives the room back, in the pool and at the nodes they were placed on. No record is touched. */
+  cancelTickets(template: string, ids: readonly string[]): Promise<void>;
   /** Pushes the ticket's deadline out; false when there is no such ticket any more. */
   renewTicket(template: string, id: string): Promise<boolean>;
   /** For tickets whose tasks still wait in the queue: they get as much time again as they had at first. */

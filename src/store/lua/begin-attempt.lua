@@ -1,6 +1,6 @@
 -- The record comes before the container: nothing of ours ever runs that no record knows of.
 -- KEYS[1] instances  [2] warming:<template>  [3] refill_pause:<template>  [4] leaving:<template>  [5] hostnames
--- KEYS[6] hostname_changes
+-- KEYS[6] hostname_changes  [7] placed:<node>
 -- ARGV[1] id  [2] the record to make  [3] ticket life from now (ms)  [4] lease (ms)
 -- ARGV[5] how long a cleanup is waited for (ms)
 -- Returns {0, record} begun   {1} no ticket   {2} the breaker is open, the ticket was given back
@@ -28,6 +28,7 @@ if existing then
 end
 if pause_until(redis.call('HGET', KEYS[3], 'until_ms'), now) > now then
   redis.call('ZREM', KEYS[2], id)
+  redis.call('ZREM', KEYS[7], id)
   return {2}
 end
 redis.call('ZADD', KEYS[2], now + tonumber(ARGV[3]), id)
