@@ -80,6 +80,11 @@ const RECONCILE_GAP_MS = 2_000;
 const EVENTS_PAUSE_MS = 1_000;
 /** A burst of clicks plans this often at most; far below the time an instance takes to start. */
 const REPLENISH_GAP_MS = 100;
+/**
+ * The longest pause of what needs the queue while that takes nothing: of a cluster of NATS that has elected a leader
+ * nobody is told.
+ */
+const QUEUE_BACKOFF_MS = 2_000;
 
 export interface AppLoops {
   readonly replenisher: Loop;
@@ -108,7 +113,10 @@ export function createLoops(
     stranded: (template: string) => losses.stranded(template),
   };
   const replenisher = new Loop(
-    { name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
+    {
+      ...{ name: 'replenisher', intervalMs: config.pool.replenishIntervalMs, minGapMs: REPLENISH_GAP_MS, log },
+      maxBackoffMs: QUEUE_BACKOFF_MS,
+    },
     (signal) => replenish(refilling, signal),
   );
   const reaper = new Loop({ name: 'reaper', intervalMs: REAP_INTERVAL_MS, log }, async () => {
@@ -119,8 +127,13 @@ export function createLoops(
   const proxyKeeper = new Loop({ name: 'proxy keeper', intervalMs: PROXY_INTERVAL_MS, log }, async () => {
     if ((await caddy.ensure()) === 'written') metrics.repaired('proxy', 1);
   });
-  const tickets = new Loop({ name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, log }, () => settleTickets(pool));
-  const nodes = new Loop({ name: 'nodes', intervalMs: NODES_INTERVAL_MS, log }, () => drains.round());
+  const tickets = new Loop(
+    { name: 'ticket keeper', intervalMs: REAP_INTERVAL_MS, maxBackoffMs: QUEUE_BACKOFF_MS, log },
+    () => settleTickets(pool),
+  );
+  const nodes = new Loop({ name: 'nodes', intervalMs: NODES_INTERVAL_MS, maxBackoffMs: QUEUE_BACKOFF_MS, log }, () =>
+    drains.round(),
+  );
   const lostNodes = new Loop(
     { name: 'lost nodes', intervalMs: NODES_INTERVAL_MS, maxBackoffMs: HEARTBEAT_INTERVAL_MS, log },
     () => losses.round(),

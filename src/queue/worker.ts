@@ -23,7 +23,10 @@ const FLUSH_TIMEOUT_MS = 1_000;
 const MOST_IN_HAND = 400;
 /** How soon a node that had no room, or no store, looks again whether it has. */
 const LOOK_AGAIN_MS = 1_000;
-const RETRY = { baseMs: 100, maxMs: 5_000 };
+/**
+ * Between pulls that fail. So late tasks are fetched again once a consumer has a leader, of which NATS tells nobody.
+ */
+const RETRY = { baseMs: 100, maxMs: 1_000 };
 
 export interface WorkerOptions {
   readonly connection: QueueConnection;
