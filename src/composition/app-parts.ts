@@ -45,6 +45,7 @@ import { TemplateFitness } from '../pool/template-fitness.ts';
 import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
 import type { QueueConnection } from '../queue/connection.ts';
+import { tasksReach } from '../queue/tasks-reach.ts';
 import { createNodeQueue } from '../queue/node-tasks.ts';
 import { JetStreamEvents } from '../queue/event-stream.ts';
 import { createPublisher } from '../queue/publisher.ts';
@@ -260,7 +261,7 @@ function nodeParts(parts: {
   const heartbeat: HeartbeatDeps = {
     ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, carrier, log },
     leads: parts.leadership.node,
-    queueAnswers: () => connection.answers(),
+    queueAnswers: () => tasksReach(connection, node.name),
     requestReconcile,
     engineVersion: engineVersion(engine, config),
     checkpoints: restoring.restorer === undefined ? undefined : restoring.checkpointRepository,

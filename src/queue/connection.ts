@@ -21,7 +21,6 @@ const RECONNECT_WAIT_MS = 200;
  */
 const PING_INTERVAL_MS = 2_000;
 const CLOSE_TIMEOUT_MS = 2_000;
-const ANSWER_TIMEOUT_MS = 1_000;
 
 export interface QueueConnectionOptions extends QueueLogin {
   /** How many servers of the cluster keep each stream that is made. */
@@ -43,8 +42,6 @@ export interface QueueConnection {
   /** How many servers of the cluster keep each stream that is made. */
   readonly replicas: number;
   readonly connected: boolean;
-  /** Whether NATS answers within a second; one that hangs, or is cut off from us, is not noticed by itself as soon. */
-  answers(): Promise<boolean>;
   /** Called after every reconnect; returns how to stop that. */
   onReconnect(listener: () => void): () => void;
   /** Called when the stream of tasks had to be made again, so that what was in it is lost; returns how to stop that. */
@@ -118,13 +115,6 @@ function watch(
     replicas,
     get connected() {
       return state.connected && !nats.isClosed();
-    },
-    async answers() {
-      if (!state.connected || nats.isClosed()) return false;
-      return deadline(nats.rtt(), ANSWER_TIMEOUT_MS).then(
-        () => true,
-        () => false,
-      );
     },
     onReconnect(listener) {
       listeners.add(listener);

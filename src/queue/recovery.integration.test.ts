@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
+import { HeldWire } from '../../test/support/held-wire.ts';
 import { Gate, RecordingHandlers, SOON_AGAIN, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { queueDepth } from './depth.ts';
@@ -43,6 +44,25 @@ describe.concurrent('workers go on by themselves', () => {
     expect(nats.log.with('NATS disconnected')).toHaveLength(2);
     expect(nats.log.with('NATS reconnected')).toHaveLength(2);
     expect(nats.log.with('put them back')).toEqual([]);
+  });
+
+  it('on another connection, when theirs fell silent and never closes', async () => {
+    await using nats = await TestNats.start();
+    await using wire = await HeldWire.to({ host: '127.0.0.1', port: Number(new URL(nats.url).port) });
+    const handlers = new RecordingHandlers();
+    const connection = await nats.connect({ url: `nats://127.0.0.1:${wire.port}`, pingIntervalMs: 200 });
+    // A task that goes to a pull of the silent connection comes round soon, however often that happens.
+    await nats.workers(handlers, { connection, policy: { ...SOON_AGAIN, attempts: 1_000 } });
+    const { connection: direct, queue } = await nats.publisher();
+    wire.holdAt('reply', 1);
+    await wire.held;
+    const during = await published(queue);
+    await eventually(() => expect(seenBy(handlers)).toEqual([during.id]));
+    // What was sent on the silent connection arrives at last: pulls whose worker has long asked elsewhere.
+    wire.letGo();
+    const after = await published(queue);
+    await eventually(() => expect(seenBy(handlers)).toEqual([during.id, after.id]));
+    await eventually(async () => expect((await queueDepth(direct)).total).toBe(0));
   });
 
   it('after NATS came back empty', async () => {

@@ -6,6 +6,7 @@ import { connectQueue, type QueueConnection } from '../../src/queue/connection.t
 import { CopiesWatch } from '../../src/queue/copies.ts';
 import { createPublisher } from '../../src/queue/publisher.ts';
 import { DELIVERY_POLICY, ensureStreamsAndConsumers } from '../../src/queue/stream-and-consumers.ts';
+import { tasksReach } from '../../src/queue/tasks-reach.ts';
 import { startWorkers } from '../../src/queue/worker.ts';
 import { eventually } from '../support/eventually.ts';
 import { NatsCluster, type ClusterNode } from '../support/nats-cluster.ts';
@@ -195,6 +196,7 @@ describe('a cluster of three', () => {
         expect(more.filter((line) => !line.includes('are whole; behind'))).toEqual([]);
       };
       await eventually(fine);
+      await eventually(async () => expect(await tasksReach(connection, 'node0')).toBe(true));
       await eventually(async () => {
         expect((await watch.look()).map(({ isLed, areConsumersLed }) => [isLed, areConsumersLed])).toEqual([
           [true, true],
@@ -218,8 +220,12 @@ describe('a cluster of three', () => {
         expect(answer.join()).toMatch(/no server leads it|could not be listed/);
       });
       await eventually(() => scraped(false, undefined));
+      // The one that is left answers pings all the time.
+      await connection.nats.rtt();
+      expect(await tasksReach(connection, 'node0')).toBe(false);
       await Promise.all([lost, ...others].map((node) => node.start()));
       await eventually(fine);
+      await eventually(async () => expect(await tasksReach(connection, 'node0')).toBe(true));
     } finally {
       await connection.close();
     }

@@ -9,7 +9,7 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import type { TaskContext, TaskHandlers } from '../../src/pool/interfaces/task-handlers.ts';
 import type { TaskQueue } from '../../src/pool/interfaces/task-queue.ts';
-import { connectQueue, type QueueConnection } from '../../src/queue/connection.ts';
+import { connectQueue, type QueueConnection, type QueueConnectionOptions } from '../../src/queue/connection.ts';
 import { createPublisher } from '../../src/queue/publisher.ts';
 import type { DeliveryPolicy } from '../../src/queue/stream-and-consumers.ts';
 import { startWorkers, type Workers, type WorkerOptions } from '../../src/queue/worker.ts';
@@ -149,8 +149,8 @@ export class TestNats implements AsyncDisposable {
     return this.#launched.server;
   }
 
-  async connect(log: Log = this.log): Promise<QueueConnection> {
-    const connection = await connectQueue({ url: this.url, log });
+  async connect(options: Partial<QueueConnectionOptions> = {}): Promise<QueueConnection> {
+    const connection = await connectQueue({ url: this.url, log: this.log, ...options });
     this.#releasers.push('connection', () => connection.close());
     return connection;
   }
