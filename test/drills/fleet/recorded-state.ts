@@ -59,6 +59,11 @@ export class RecordedState implements Disposable {
     }));
   }
 
+  /** As if these nodes had not been lost before: one that comes and goes is given nothing for ten minutes. */
+  async forgetLosses(nodes: readonly string[]): Promise<void> {
+    await this.#read((valkey) => valkey.del(...nodes.map(keys.losses)));
+  }
+
   /** After any failure the Sentinels are asked again. */
   async #read<T>(how: (valkey: Valkey) => Promise<T>): Promise<T> {
     const client = this.#client ?? this.#connect();

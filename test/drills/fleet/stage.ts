@@ -121,10 +121,11 @@ export async function play(scene: Scene, fault: Fault): Promise<Outcome> {
   };
 }
 
-/** In order, with residents on each node. */
+/** In order, with residents on each node, and each fault the first that befalls its node. */
 async function settle(scene: Scene): Promise<void> {
-  const { crowd, watch, fleet } = scene;
+  const { crowd, watch, fleet, state } = scene;
   const nodes = fleet.hosts.map(({ machine }) => machine.name);
+  await state.forgetLosses(nodes);
   await crowd.settle(nodes, RESIDENTS_PER_NODE, (id) => watch.nodeOf.get(id));
   const left = await inOrder(scene, undefined);
   if (left.length > 0) throw new Error(`the fleet is not in order before the fault: ${left.join('; ')}`);
