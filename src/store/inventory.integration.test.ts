@@ -41,8 +41,8 @@ it('lists the visits on one node, and nothing that is not handed out there', asy
 
 it('reads no record for the visits of a node that has none, and asks of no port that is in order', async () => {
   const ready = await fillPool(store, tiny);
-  await store.valkey.zadd(keys.coolingPorts('node0'), Date.now() + 60_000, String(store.portRange.start + 99));
-  await store.valkey.srem(keys.availablePorts('node0'), String(store.portRange.start + 99));
+  const cooling = (await store.valkey.spop(keys.availablePorts('node0'))) ?? '';
+  await store.valkey.zadd(keys.coolingPorts('node0'), Date.now() + 60_000, cooling);
   await store.valkey.config('RESETSTAT');
   expect(await store.inventory.visits('node0')).toEqual([]);
   expect(await store.inventory.inconsistentPorts(ready)).toEqual([]);

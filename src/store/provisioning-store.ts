@@ -87,6 +87,7 @@ export class ValkeyProvisioningStore implements ProvisioningStore {
   }
 
   async cancelTickets(template: string, ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
     const nodes = await this.#options.nodeNames();
     await this.#scripts.run('cancel-tickets', [keys.warming(template), ...nodes.map(keys.placed)], [...ids]);
   }
