@@ -4,6 +4,7 @@ import { HeldWire } from '../../test/support/held-wire.ts';
 import { Gate, RecordingHandlers, SOON_AGAIN, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { queueDepth } from './depth.ts';
+import { tasksReach } from './tasks-reach.ts';
 
 /** Publishes until NATS takes it. */
 async function published(queue: TaskQueue) {
@@ -31,9 +32,12 @@ describe.concurrent('workers go on by themselves', () => {
     const before = [provisionTask(), provisionTask()];
     for (const task of before) await queue.publishProvision([task]);
     await eventually(() => expect(handlers.ids()).toEqual([before[0]?.id]));
+    expect(await tasksReach(connection, 'node0')).toBe(true);
     await nats.down();
     await eventually(() => expect(connection.connected).toBe(false));
+    expect(await tasksReach(connection, 'node0')).toBe(false);
     await nats.up();
+    await eventually(async () => expect(await tasksReach(connection, 'node0')).toBe(true));
     gate.open();
     await eventually(() => expect(handlers.ids()).toEqual(before.map(({ id }) => id)));
     const after = await published(queue);
