@@ -27,6 +27,8 @@ const LOOK_AGAIN_MS = 1_000;
  * Between pulls that fail. So late tasks are fetched again once a consumer has a leader, of which NATS tells nobody.
  */
 const RETRY = { baseMs: 100, maxMs: 1_000 };
+/** What is missing is put back by then. A look that takes longer waits for answers that the next pull may not need. */
+const LOOK_MS = 500;
 
 export interface WorkerOptions {
   readonly connection: QueueConnection;
@@ -186,7 +188,7 @@ async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotC
       await handOver(lane, message, inFlight, stopping);
     } catch (error) {
       failures += 1;
-      await keeper.recover(error, stopping);
+      await Promise.race([keeper.recover(error, stopping), sleep(LOOK_MS, stopping)]);
       if (failures > 1) await sleep(backoffMs(failures - 1, RETRY), stopping);
     }
   }
