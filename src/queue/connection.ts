@@ -19,7 +19,7 @@ const RECONNECT_WAIT_MS = 200;
  * server is asked. A network that is cut tells nobody: without pings what is sent into such a connection is repeated by
  * the kernel with growing pauses, for as long again after the network is whole as it was cut before.
  */
-const PING_INTERVAL_MS = 2_000;
+const PING_INTERVAL_MS = 3_000;
 const CLOSE_TIMEOUT_MS = 2_000;
 
 export interface QueueConnectionOptions extends QueueLogin {

@@ -65,7 +65,7 @@ export async function nats({ host, hostsWith }: Surroundings): Promise<ChildServ
       listen: `${host.address}:${PORTS.nats}`,
       http: `${host.address}:${PORTS.natsMonitor}`,
       jetstream: { store_dir: dir },
-      ...(all.length === 1 ? {} : { cluster }),
+      ...(all.length === 1 ? {} : { ping_interval: '5s', cluster }),
     }),
   ]);
   return {
