@@ -153,23 +153,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const rollbackGuard = new RollbackGuard({ client, scripts, replicas, templates, processId, log });
   const turns = new ValkeyTurns(scripts, processId, log);
   const registry = new ValkeyNodeRegistry(client, scripts, node, log);
-  const inventory = new ValkeyInventory(
-    client,
-    scripts,
-    templates,
-    { node: node.name, portRange, portCoolDownMs, patience },
-    log,
-  );
+  const ofNode = { node: node.name, portRange, patience };
+  const inventory = new ValkeyInventory(client, scripts, templates, { ...ofNode, portCoolDownMs }, log);
   return {
     claimStore: new ValkeyClaimStore({ scripts, guard: rollbackGuard, replicas, limits, tracer, log }),
     cleanupStore: new ValkeyCleanupStore(scripts, templates, { portCoolDownMs, patience, harm }, log),
     provisioningStore: new ValkeyProvisioningStore(
       scripts,
-      {
-        ...{ node: node.name, portRange, leaseMs, patience },
-        nodeNames: () => registry.names(),
-        settlePorts: () => inventory.reconcilePorts(),
-      },
+      { ...ofNode, leaseMs, nodeNames: () => registry.names(), settlePorts: () => inventory.reconcilePorts() },
       log,
     ),
     failureLog: new ValkeyFailureLog(client, log),
