@@ -3,6 +3,7 @@ import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { readEnvironment, readTextFile, type Environment } from '../config/environment.ts';
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
+import { PREVIEWS_ROLE } from '../domain/operator-role.ts';
 
 /** Most answers take milliseconds; a retry of all dead tasks, or a purge, may take longer. */
 const TIMEOUT_MS = 60_000;
@@ -44,7 +45,7 @@ export class AdminClient {
     if (ours.length > 0) throw new TryItNowError('invalid_config', ours.join('\n'));
     const { host, port } = values.ADMIN_ADDR;
     this.url = values.ADMIN_URL ?? `http://${reachable(host)}:${port}`;
-    const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.[0]?.key;
+    const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.find(({ role }) => role !== PREVIEWS_ROLE)?.key;
     if (key === undefined) {
       throw new TryItNowError(
         'key_missing',

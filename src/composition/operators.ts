@@ -159,9 +159,9 @@ function templateOperators(deps: OperatorsDeps): TemplateOperators & PreviewOper
       processes: (await processes.running()).map((each) => ({ ...each, own: isOwn(each) })),
     }),
     reloadTemplates: (dryRun) => (dryRun ? reload.plan() : reload.reload()),
-    previews: () => listPreviews(deps),
-    preview: (name) => showPreview(deps, name),
+    previews: (of) => listPreviews(deps, of),
+    preview: (name, of) => showPreview(deps, name, of),
     putPreview: (name, wanted) => putPreview(deps, name, wanted),
-    removePreview: (name) => removePreview(deps, name),
+    removePreview: (name, of) => removePreview(deps, name, of),
   };
 }

@@ -29,7 +29,9 @@ export const OPERATOR_VARIABLES = {
     'not set: the admin API answers nobody',
     'The keys that operators send in X-API-Key and log in to the dashboard with, with commas between; one each ' +
       'tells them apart in the audit log. `viewer:KEY` may only look, `operator:KEY` do what a day needs, ' +
-      '`admin:KEY` and `KEY` everything. None of them may be an API_KEY.',
+      '`admin:KEY` and `KEY` everything. `previews:KEY` is for builds: it puts, lists and removes ' +
+      '[previews](../previews.md) and may nothing else; `previews@shop:KEY` those of the template shop alone. ' +
+      'None of them may be an API_KEY.',
   ),
   DASHBOARD_URL: operators.optional(
     webOrigin,
@@ -81,5 +83,9 @@ export const OPERATOR_VARIABLES = {
     'http and ADMIN_ADDR',
     'For commands: where the admin API is.',
   ),
-  OPERATOR_KEY: operators.secret(apiKey, 'the first of OPERATOR_KEYS', 'For commands: the operator key they send.'),
+  OPERATOR_KEY: operators.secret(
+    apiKey,
+    'the first of OPERATOR_KEYS that is not for previews',
+    'For commands: the operator key they send.',
+  ),
 };

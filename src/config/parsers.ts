@@ -1,6 +1,6 @@
 import { isIP, isIPv4 } from 'node:net';
 import ms, { type StringValue } from 'ms';
-import { OPERATOR_ROLES, type OperatorKey, type RoleGrant } from '../domain/operator-role.ts';
+import { OPERATOR_ROLES, PREVIEWS_ROLE, type OperatorKey, type RoleGrant } from '../domain/operator-role.ts';
 import type { CheckpointMode } from './config.ts';
 
 /**
@@ -339,13 +339,24 @@ export const apiKey: Parser<string> = {
 /** Without a role it may everything, as every key did before there were roles. */
 export const operatorKey: Parser<OperatorKey> = {
   type: 'key',
-  expects: `a key (${apiKey.expects}), with \`viewer:\`, \`operator:\` or \`admin:\` before it for its role`,
+  expects:
+    `a key (${apiKey.expects}), with \`viewer:\`, \`operator:\`, \`admin:\`, \`previews:\` or ` +
+    '`previews@TEMPLATE:` before it for its role',
   parse: (text) => {
+    if (text.startsWith(`${PREVIEWS_ROLE}:`) || text.startsWith(`${PREVIEWS_ROLE}@`)) return previewsKey(text);
     const named = OPERATOR_ROLES.find((role) => text.startsWith(`${role}:`));
     const key = apiKey.parse(named === undefined ? text : text.slice(named.length + 1));
     return key instanceof ParseError ? key : { key, role: named ?? 'admin' };
   },
 };
+
+/** What cannot be read of it is refused: as a key without a role it might everything. */
+function previewsKey(text: string): OperatorKey | ParseError {
+  const [, previewsOf, rest = ''] = /^previews(?:@([a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?))?:(.*)$/.exec(text) ?? [];
+  const key = apiKey.parse(rest);
+  if (key instanceof ParseError) return key;
+  return { key, role: PREVIEWS_ROLE, ...(previewsOf === undefined ? {} : { previewsOf }) };
+}
 
 /** No comma can be in the value, as grants are listed with commas between. */
 export const roleGrant: Parser<RoleGrant> = {

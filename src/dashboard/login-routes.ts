@@ -39,7 +39,7 @@ export function loginRoutes(app: App, dashboard: Dashboard): void {
     callers.requireOwnPage(request);
     const next = field(request.body, 'next') ?? '/';
     try {
-      const { who, role } = callers.withKey(field(request.body, 'key')?.trim(), request);
+      const { who, role } = callers.toLogIn(field(request.body, 'key')?.trim(), request);
       await callers.open({ who, role }, request, reply);
       log.info({ audit: true, who, role, from: request.ip }, 'Operator logged in');
       return await reply.redirect(ownPath(next), 303);

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
+import { PREVIEWS_ROLE } from '../domain/operator-role.ts';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/reachable-host.ts';
 import { deadlineSignal } from '../lifecycle/deadline.ts';
@@ -104,7 +105,8 @@ function apiKeys(count: number): Observation {
 
 async function operators({ host, port, operatorKeys, oidc }: Config['admin']): Promise<Observation> {
   const url = `http://${reachableHost(host)}:${port}`;
-  if (operatorKeys.length === 0)
+  const own = operatorKeys.find(({ role }) => role !== PREVIEWS_ROLE);
+  if (own === undefined)
     return warning(
       'operators',
       oidc === undefined
@@ -115,7 +117,7 @@ async function operators({ host, port, operatorKeys, oidc }: Config['admin']): P
   try {
     const { statusCode, body } = await request(`${url}/admin/v1/pools`, {
       ...limits(),
-      headers: { 'x-api-key': operatorKeys[0]?.key ?? '' },
+      headers: { 'x-api-key': own.key },
     });
     await body.dump();
     if (statusCode === 200) return ok('operators', `the admin API answers at ${url}`);

@@ -140,13 +140,13 @@ export const ERROR_CATALOGUE = {
   preview_name_taken: {
     status: 409,
     retryable: false,
-    title: 'A template has this name',
+    title: 'A template, or a preview of another one, has this name',
     remedy: 'Give the preview another name, such as that of the template with -pr-12 behind it.',
   },
   preview_limit: {
     status: 409,
     retryable: false,
-    title: 'As many previews are offered as may be',
+    title: 'There are as many previews of the template as may be',
     remedy: 'Remove one (`try-it-now previews remove NAME`), or raise `previews.max` of the template.',
   },
   unknown_instance: {

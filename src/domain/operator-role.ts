@@ -3,6 +3,13 @@ export const OPERATOR_ROLES = ['viewer', 'operator', 'admin'] as const;
 export type OperatorRole = (typeof OPERATOR_ROLES)[number];
 
 /**
+ * Of a key that a program has, such as a build: it may put, see and remove previews, and nothing else. It is beside the
+ * others, neither above nor below any, and nobody logs in with it.
+ */
+export const PREVIEWS_ROLE = 'previews';
+export type KeyRole = OperatorRole | typeof PREVIEWS_ROLE;
+
+/**
  * Everything that operators can change, and the least role that may: `operator` for what a day's work needs and what
  * comes back by itself, `admin` for what throws away more than one names.
  */
@@ -46,8 +53,9 @@ export const ACTION_ROLES = {
 } as const satisfies Readonly<Record<string, OperatorRole>>;
 export type OperatorAction = keyof typeof ACTION_ROLES;
 
-export function mayAct(role: OperatorRole, least: OperatorRole): boolean {
-  return OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(least);
+/** Never with `previews`: the few routes that are for it say so themselves. */
+export function mayAct(role: KeyRole, least: OperatorRole): boolean {
+  return role !== PREVIEWS_ROLE && OPERATOR_ROLES.indexOf(role) >= OPERATOR_ROLES.indexOf(least);
 }
 
 /** What a log-in provider's word for somebody (a group, an e-mail address) lets them do. */
@@ -64,5 +72,7 @@ export function grantedRole(values: readonly string[], grants: readonly RoleGran
 /** A key that operators send, and what it lets them do. */
 export interface OperatorKey {
   readonly key: string;
-  readonly role: OperatorRole;
+  readonly role: KeyRole;
+  /** With the role `previews`: the template whose previews alone it is for; undefined: those of any. */
+  readonly previewsOf?: string;
 }

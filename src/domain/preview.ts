@@ -15,6 +15,8 @@ export const Preview = Type.Object({
   title: Type.Optional(Type.String()),
   /** Other images that it had before, without those from long ago. */
   former: Type.Optional(Type.Array(Type.String())),
+  /** Who put it last, as the audit log names them; not known of one from before that was kept. */
+  by: Type.Optional(Type.String()),
   createdAtMs: Type.Integer({ minimum: 0 }),
   /** When this image was put. */
   putAtMs: Type.Integer({ minimum: 0 }),

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { TryItNowError } from '../domain/errors.ts';
-import type { OperatorKey, OperatorRole } from '../domain/operator-role.ts';
+import type { OperatorKey } from '../domain/operator-role.ts';
 
 /** Throws key_missing or key_wrong. */
 export type KeyCheck = (presented: string | string[] | undefined) => void;
@@ -28,16 +28,19 @@ export function keyCheck(keys: readonly string[]): KeyCheck | undefined {
   };
 }
 
+/** What a key may. */
+export type KeyRights = Omit<OperatorKey, 'key'>;
+
 /** Says what the key may, as OPERATOR_KEYS has it. Throws key_missing or key_wrong. */
 export function operatorKeyCheck(
   keys: readonly OperatorKey[],
-): ((presented: string | string[] | undefined) => OperatorRole) | undefined {
+): ((presented: string | string[] | undefined) => KeyRights) | undefined {
   const check = keyCheck(keys.map(({ key }) => key));
   if (check === undefined) return undefined;
-  const roles = new Map(keys.map(({ key, role }) => [keyFingerprint(key), role]));
+  const rights = new Map<string, KeyRights>(keys.map(({ key, ...may }) => [keyFingerprint(key), may]));
   return (presented) => {
     check(presented);
-    return roles.get(keyFingerprint(presented)) ?? 'viewer';
+    return rights.get(keyFingerprint(presented)) ?? { role: 'viewer' };
   };
 }
 

@@ -7,19 +7,29 @@ import { hasEnded, templateVersion, type Catalogue, type Template } from '../dom
 import type { FailureLog } from './interfaces/failure-log.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
-import type { Previews } from './interfaces/previews.ts';
+import type { PreviewPut, Previews } from './interfaces/previews.ts';
 import { knownTemplate } from './known-template.ts';
 import type { TemplateReload } from './reload-templates.ts';
 
-export interface OperatePreviewsDeps {
+export interface ListPreviewsDeps {
   readonly catalogue: Catalogue;
-  readonly previews: Previews;
-  readonly inventory: Pick<Inventory, 'list'>;
-  readonly failureLog: Pick<FailureLog, 'recent' | 'unready'>;
+  readonly previews: Pick<Previews, 'list'>;
+  readonly inventory: Pick<Inventory, 'readyOrAssigned'>;
+  readonly failureLog: Pick<FailureLog, 'recent'>;
   readonly registry: Pick<NodeRegistry, 'nodes'>;
-  readonly reload: Pick<TemplateReload, 'refresh'>;
   readonly clock: Clock;
 }
+
+export interface OperatePreviewsDeps extends ListPreviewsDeps {
+  readonly previews: Previews;
+  readonly reload: Pick<TemplateReload, 'refresh'>;
+}
+
+/**
+ * Per one that may be offered: those that have ended are recorded until nobody visits them, and whoever puts and removes
+ * ever others must not fill the store, nor hosts, by that.
+ */
+const RECORDED_PER_OFFERED = 2;
 
 /**
  * `starting`: no instance of this image has come up so far. `failing`: nor will one, as far as is known. `ended`:
@@ -45,25 +55,30 @@ export interface WantedCopy {
   /** At a time, or after so long; neither: as late as may be (ms). */
   readonly endsAtMs: number | undefined;
   readonly forMs: number | undefined;
+  /** Who wants it, as the audit log names them. */
+  readonly by: string;
 }
 
-/** Sorted by name. Throws store_unavailable. */
-export async function listPreviews(deps: OperatePreviewsDeps): Promise<readonly PreviewSnapshot[]> {
+/** Sorted by name; `of`: those of this template alone. Throws store_unavailable. */
+export async function listPreviews(deps: ListPreviewsDeps, of?: string): Promise<readonly PreviewSnapshot[]> {
+  const all = await deps.previews.list();
   return snapshots(
     deps,
-    (await deps.previews.list()).map(({ preview }) => preview),
+    all.flatMap(({ preview }) => (of === undefined || preview.from === of ? [preview] : [])),
   );
 }
 
-/** Throws unknown_preview, store_unavailable. */
-export async function showPreview(deps: OperatePreviewsDeps, name: string): Promise<PreviewSnapshot> {
-  const found = (await listPreviews(deps)).find((preview) => preview.name === name);
+/** `of`: one of this template. Throws unknown_preview, store_unavailable. */
+export async function showPreview(deps: ListPreviewsDeps, name: string, of?: string): Promise<PreviewSnapshot> {
+  const stored = (await deps.previews.list()).map(({ preview }) => preview);
+  const wanted = stored.filter((preview) => preview.name === name && (of === undefined || preview.from === of));
+  const [found] = await snapshots(deps, wanted);
   if (found === undefined) throw unknownPreview(name);
   return found;
 }
 
 /**
- * Has a copy of a template offered, in place of an earlier one of this name. Throws unknown_template,
+ * Has a copy of a template offered, in place of an earlier one of this name and template. Throws unknown_template,
  * preview_not_allowed, preview_name_taken, preview_limit, invalid_request, store_unavailable.
  */
 export async function putPreview(
@@ -72,7 +87,7 @@ export async function putPreview(
   wanted: WantedCopy,
 ): Promise<PreviewSnapshot> {
   const { catalogue, previews, clock, reload } = deps;
-  const { from, image, title } = wanted;
+  const { from, image, title, by } = wanted;
   const source = knownTemplate(deps, from);
   const { previews: rules } = source;
   if (rules === undefined) throw new TryItNowError('preview_not_allowed', notLet(source));
@@ -87,21 +102,41 @@ export async function putPreview(
   if (named !== undefined && named.previewOf === undefined)
     throw new TryItNowError('preview_name_taken', `The file has a template named ${name}`);
   const endsAtMs = endOf(source, wanted, { nowMs: clock.now(), maxAgeMs: rules.maxAgeMs });
-  const put = await previews.put({ name, from, image, title, endsAtMs }, { max: rules.max, nowMs: clock.now() });
-  if (typeof put === 'number')
-    throw new TryItNowError(
-      'preview_limit',
-      `${put} previews of the template ${from} are offered, and no more than ${rules.max} may be at once`,
-      { details: { offered: put, max: rules.max } },
-    );
+  const recorded = RECORDED_PER_OFFERED * rules.max;
+  const put = await previews.put(
+    { name, from, image, title, endsAtMs, by },
+    { offered: rules.max, recorded, nowMs: clock.now() },
+  );
+  if ('refused' in put) throw notPut(put, { name, from, offered: rules.max, recorded });
   await reload.refresh();
   return showPreview(deps, name);
 }
 
-/** Nobody gets one any more from now on; visits go on. Throws unknown_preview, store_unavailable. */
-export async function removePreview(deps: OperatePreviewsDeps, name: string): Promise<void> {
-  if ((await deps.previews.end(name, deps.clock.now())) === undefined) throw unknownPreview(name);
+/** `of`: one of this template. Nobody gets one any more; visits go on. Throws unknown_preview, store_unavailable. */
+export async function removePreview(deps: OperatePreviewsDeps, name: string, of?: string): Promise<void> {
+  if ((await deps.previews.end(name, deps.clock.now(), of)) === undefined) throw unknownPreview(name);
   await deps.reload.refresh();
+}
+
+function notPut(
+  put: Exclude<PreviewPut, { readonly preview: Preview }>,
+  { name, from, offered, recorded }: Readonly<Record<'name' | 'from', string> & Record<'offered' | 'recorded', number>>,
+): TryItNowError {
+  if (put.refused === 'name_taken')
+    return new TryItNowError('preview_name_taken', `The preview ${name} is a copy of the template ${put.of}`);
+  const { count } = put;
+  return put.refused === 'offered'
+    ? new TryItNowError(
+        'preview_limit',
+        `${count} previews of the template ${from} are offered, and no more than ${offered} may be at once`,
+        { details: { offered: count, max: offered } },
+      )
+    : new TryItNowError(
+        'preview_limit',
+        `${count} previews of the template ${from} are there, with those that have ended and that somebody still ` +
+          `visits; no more than ${recorded} may be, which is twice \`previews.max\``,
+        { details: { recorded: count, max: recorded } },
+      );
 }
 
 function notLet({ name, previewOf }: Template): string {
@@ -144,12 +179,12 @@ function unknownPreview(name: string): TryItNowError {
   );
 }
 
-async function snapshots(deps: OperatePreviewsDeps, previews: readonly Preview[]): Promise<readonly PreviewSnapshot[]> {
+async function snapshots(deps: ListPreviewsDeps, previews: readonly Preview[]): Promise<readonly PreviewSnapshot[]> {
   if (previews.length === 0) return [];
   const { catalogue, clock, inventory } = deps;
   const ofFile = catalogue.all().filter(({ previewOf }) => previewOf === undefined);
   const { templates, problems } = offeredPreviews(ofFile, previews);
-  const records = await inventory.list();
+  const records = await inventory.readyOrAssigned(previews.map(({ name }) => name));
   return Promise.all(
     previews.map(async (preview): Promise<PreviewSnapshot> => {
       const { name } = preview;
@@ -172,7 +207,7 @@ async function snapshots(deps: OperatePreviewsDeps, previews: readonly Preview[]
 
 /** Undefined: it is on its way, as far as is known. */
 async function whyNotReady(
-  { failureLog, registry }: OperatePreviewsDeps,
+  { failureLog, registry }: ListPreviewsDeps,
   { name, putAtMs }: Preview,
 ): Promise<string | undefined> {
   const [newest] = await failureLog.recent(name);

@@ -122,6 +122,12 @@ export class ValkeyInventory implements Inventory {
     return this.#records(ids.flat());
   }
 
+  async readyOrAssigned(templates: readonly string[]): Promise<Instance[]> {
+    const indexes = templates.flatMap((template) => [keys.ready(template), keys.assigned(template)]);
+    const ids = await this.#ask(() => Promise.all(indexes.map((index) => this.#client.zrange(index, 0, -1))));
+    return this.#records([...new Set(ids.flat())]);
+  }
+
   async visits(node: string): Promise<Instance[]> {
     const indexes = (await this.#templates.names()).map(keys.assigned);
     // Looked for each second, and on most hosts most of what is held is idle: its records are not read.

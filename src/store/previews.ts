@@ -2,9 +2,16 @@ import type { Redis as Valkey } from 'iovalkey';
 import { Compile } from 'typebox/compile';
 import type { Log } from '../domain/log.ts';
 import { Preview } from '../domain/preview.ts';
-import type { Previews, StoredPreview, WantedPreview } from '../pool/interfaces/previews.ts';
+import type {
+  PreviewLimits,
+  PreviewPut,
+  Previews,
+  StoredPreview,
+  WantedPreview,
+} from '../pool/interfaces/previews.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
+import { PUT_PREVIEW } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import { parseVersioned } from './versioned.ts';
 
@@ -12,7 +19,7 @@ import { parseVersioned } from './versioned.ts';
 const FORMER_KEPT = 50;
 const validator = Compile(Preview);
 
-/** A hash of all of them. */
+/** A hash of all of them, which is read as a whole: of each template there are no more than it lets be recorded. */
 export class ValkeyPreviews implements Previews {
   readonly #client: Valkey;
   readonly #scripts: Scripts;
@@ -42,22 +49,24 @@ export class ValkeyPreviews implements Previews {
   }
 
   async put(
-    { name, from, image, title, endsAtMs }: WantedPreview,
-    { max, nowMs }: { readonly max: number; readonly nowMs: number },
-  ): Promise<Preview | number> {
-    const reply = await this.#scripts.run(
+    { name, from, image, title, endsAtMs, by }: WantedPreview,
+    { offered, recorded, nowMs }: PreviewLimits,
+  ): Promise<PreviewPut> {
+    const [outcome, answer] = (await this.#scripts.run(
       'put-preview',
       [keys.previews],
-      [name, from, max, image, title ?? '', nowMs, endsAtMs, FORMER_KEPT],
-    );
-    if (typeof reply === 'number') return reply;
-    const preview = read(String(reply));
+      [name, from, image, title ?? '', nowMs, endsAtMs, by, FORMER_KEPT, offered, recorded],
+    )) as [number, string | number];
+    if (outcome === PUT_PREVIEW.NAME_TAKEN) return { refused: 'name_taken', of: String(answer) };
+    if (outcome === PUT_PREVIEW.OFFERED_LIMIT) return { refused: 'offered', count: Number(answer) };
+    if (outcome === PUT_PREVIEW.RECORDED_LIMIT) return { refused: 'recorded', count: Number(answer) };
+    const preview = read(String(answer));
     if (preview === undefined) throw new Error('a preview that was just stored cannot be read');
-    return preview;
+    return { preview };
   }
 
-  async end(name: string, nowMs: number): Promise<Preview | undefined> {
-    return read(String(await this.#scripts.run('end-preview', [keys.previews], [name, nowMs])));
+  async end(name: string, nowMs: number, of = ''): Promise<Preview | undefined> {
+    return read(String(await this.#scripts.run('end-preview', [keys.previews], [name, nowMs, of])));
   }
 
   async forget({ preview: { name }, text }: StoredPreview, keepFor?: 'template'): Promise<boolean> {

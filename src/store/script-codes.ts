@@ -38,6 +38,9 @@ export const RELEASE = { UNCHANGED: 0 } as const;
 /** First element of the answer of note-step.lua. */
 export const NOTE_STEP = { NOTED: 1, UNCHANGED: 0, UNKNOWN: -1, NOWHERE: -2 } as const;
 
+/** First element of the answer of put-preview.lua. */
+export const PUT_PREVIEW = { PUT: 0, NAME_TAKEN: -1, OFFERED_LIMIT: -2, RECORDED_LIMIT: -3 } as const;
+
 /** What rollback-checkpoint.lua answers instead of ids. */
 export const ROLLBACK_CHECKPOINT = { NONE_PROMOTED: 0 } as const;
 

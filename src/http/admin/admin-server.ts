@@ -6,6 +6,7 @@ import type { Log } from '../../domain/log.ts';
 import {
   ACTION_ROLES,
   mayAct,
+  PREVIEWS_ROLE,
   type OperatorKey,
   type OperatorRole,
   type RoleGrant,
@@ -99,7 +100,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   await app.register(swagger, ADMIN_OPENAPI_OPTIONS);
   poolRoutes(app, operators);
   templateRoutes(app, operators);
-  previewRoutes(app, operators, options.publicUrl);
+  previewRoutes(app, operators, { callers, publicUrl: options.publicUrl });
   poolEventRoutes(app, operators);
   failureRoutes(app, operators);
   instanceRoutes(app, operators);
@@ -113,7 +114,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   checkpointRoutes(app, operators, callers);
   jobRoutes(app, operators, callers);
   sessionRoutes(app, sessions);
-  const entries = { keys: options.operatorKeys.length > 0, provider: login?.provider };
+  const entries = { keys: options.operatorKeys.some(isOfPerson), provider: login?.provider };
   await pages?.register(app, { ...options, callers, entries });
   await app.ready();
   return {
@@ -138,12 +139,17 @@ function requireOperator(app: App, callers: Callers, trail: AuditTrail): void {
     const caller = await callers.identify(request, { formToken: config.form === true ? 'later' : 'required' });
     trail.admit(request, caller.who);
     const least = leastRole(config);
-    if (mayAct(caller.role, least)) return;
+    if (mayAct(caller.role, least) || (caller.role === PREVIEWS_ROLE && config.previews === true)) return;
     throw new TryItNowError(
       'role_too_low',
       `You are ${caller.who} with the role ${caller.role}, and this needs the role ${least}; nothing was done`,
     );
   });
+}
+
+/** And no program's. */
+function isOfPerson({ role }: OperatorKey): boolean {
+  return role !== PREVIEWS_ROLE;
 }
 
 function leastRole({ audit, role }: FastifyContextConfig): OperatorRole {

@@ -11,6 +11,8 @@ declare module 'fastify' {
     readonly audit?: OperatorAction;
     /** The least role that may; without it, that of its `audit` name, else `viewer`. */
     readonly role?: OperatorRole;
+    /** Keys with the role `previews` may, too. */
+    readonly previews?: true;
     /** Who is not logged in may ask, too. */
     readonly anyone?: true;
     /** Its form carries the token in its body, so whoever handles it checks it. */

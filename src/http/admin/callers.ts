@@ -1,10 +1,17 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../../domain/errors.ts';
-import { grantedRole, type OperatorKey, type OperatorRole, type RoleGrant } from '../../domain/operator-role.ts';
+import {
+  grantedRole,
+  PREVIEWS_ROLE,
+  type KeyRole,
+  type OperatorKey,
+  type OperatorRole,
+  type RoleGrant,
+} from '../../domain/operator-role.ts';
 import type { Identity } from '../../pool/interfaces/identity-provider.ts';
 import type { ListedSession, OperatorSessions } from '../../pool/interfaces/operator-sessions.ts';
-import { keyFingerprint, operatorKeyCheck } from '../api-keys.ts';
+import { keyFingerprint, operatorKeyCheck, type KeyRights } from '../api-keys.ts';
 import type { RefusedCalls } from './refused-calls.ts';
 
 const COOKIE = 'operator';
@@ -16,7 +23,9 @@ export const FORM_TOKEN_HEADER = 'x-form-token';
 export interface Caller {
   /** As the audit log names them. */
   readonly who: string;
-  readonly role: OperatorRole;
+  readonly role: KeyRole;
+  /** The template whose previews alone it is about; undefined: any, as far as the role goes. */
+  readonly previewsOf?: string;
   /** Undefined for who sends a key. */
   readonly session: (ListedSession & { readonly formToken: string }) | undefined;
 }
@@ -45,14 +54,17 @@ export interface CallersOptions {
 /** Operators, by the key that they send or by the session that their browser has. */
 export class Callers {
   readonly #options: CallersOptions;
-  readonly #roleOfKey: ((presented: string | string[] | undefined) => OperatorRole) | undefined;
+  readonly #rightsOfKey: ((presented: string | string[] | undefined) => KeyRights) | undefined;
+  /** Of keys that somebody may log in with. */
   readonly #roles: ReadonlyMap<string, OperatorRole>;
   readonly #known = new WeakMap<FastifyRequest, Caller>();
 
   constructor(options: CallersOptions) {
     this.#options = options;
-    this.#roleOfKey = operatorKeyCheck(options.keys);
-    this.#roles = new Map(options.keys.map(({ key, role }) => [keyFingerprint(key), role]));
+    this.#rightsOfKey = operatorKeyCheck(options.keys);
+    this.#roles = new Map(
+      options.keys.flatMap(({ key, role }) => (role === PREVIEWS_ROLE ? [] : [[keyFingerprint(key), role] as const])),
+    );
   }
 
   /**
@@ -75,14 +87,24 @@ export class Callers {
   }
 
   /** Who this key is. Throws as `identify`. */
-  withKey(key: string | string[] | undefined, request: FastifyRequest): { who: string; role: OperatorRole } {
+  withKey(key: string | string[] | undefined, request: FastifyRequest): { readonly who: string } & KeyRights {
     try {
-      if (this.#roleOfKey === undefined && this.#options.vouched === undefined) throw keyUnset();
-      if (this.#roleOfKey === undefined || key === undefined || key === '') throw keyMissing();
-      return { who: keyFingerprint(key), role: this.#roleOfKey(key) };
+      if (this.#rightsOfKey === undefined && this.#options.vouched === undefined) throw keyUnset();
+      if (this.#rightsOfKey === undefined || key === undefined || key === '') throw keyMissing();
+      return { who: keyFingerprint(key), ...this.#rightsOfKey(key) };
     } catch (error) {
       throw error instanceof TryItNowError ? this.#options.refused.note(error, request.ip) : error;
     }
+  }
+
+  /** Who logs in with this key. Throws as `identify`, and role_too_low for a key that is no person's. */
+  toLogIn(key: string | undefined, request: FastifyRequest): Known {
+    const { who, role } = this.withKey(key, request);
+    if (role !== PREVIEWS_ROLE) return { who, role };
+    throw new TryItNowError(
+      'role_too_low',
+      'This key is for a program that puts previews, and opens no dashboard; log in with a key of your own',
+    );
   }
 
   /** What somebody whom the provider vouches for may. Throws login_without_role and too_many_refusals. */

@@ -91,13 +91,14 @@ export interface TemplateOperators {
   reloadTemplates(dryRun: boolean): Promise<ReloadPlan & Partial<Reloaded>>;
 }
 
+/** `of`: of this template alone, as if there were no others. */
 export interface PreviewOperators {
-  previews(): Promise<readonly PreviewSnapshot[]>;
+  previews(of?: string): Promise<readonly PreviewSnapshot[]>;
   /** Throws unknown_preview, as the last one does. */
-  preview(name: string): Promise<PreviewSnapshot>;
+  preview(name: string, of?: string): Promise<PreviewSnapshot>;
   /** Throws unknown_template, preview_not_allowed, preview_name_taken, preview_limit, invalid_request too. */
   putPreview(name: string, wanted: WantedCopy): Promise<PreviewSnapshot>;
-  removePreview(name: string): Promise<void>;
+  removePreview(name: string, of?: string): Promise<void>;
 }
 
 export interface InstanceOperators {

@@ -1,6 +1,8 @@
 import Type from 'typebox';
 import { PREVIEW_STATES, type PreviewSnapshot } from '../../pool/operate-previews.ts';
+import { TryItNowError } from '../../domain/errors.ts';
 import type { App } from '../context.ts';
+import type { Callers } from './callers.ts';
 import type { PreviewOperators } from './operators.ts';
 import { operatorProblems } from './problems.ts';
 import { NoQuery } from './schemas.ts';
@@ -56,6 +58,7 @@ export const PreviewBody = Type.Object(
     visitors: Count('Those who visit one, of this image or of one before.'),
     created: Time('When it was put first.'),
     put: Time('When this image was put.'),
+    by: Nullable(Type.String({ description: 'Who put it last, as in the audit log; null: not known.' })),
     ends: Time('When it ends, or ended.'),
     url: Type.String({ description: 'Where visitors click.' }),
     badge: Type.String({ description: 'An image of a button, for pages that take no other.' }),
@@ -64,19 +67,23 @@ export const PreviewBody = Type.Object(
 );
 export const PreviewsBody = Type.Object({ previews: Type.Array(PreviewBody) }, { description: 'Sorted by name.' });
 
-/** Copies of templates that come and go while the server runs. `publicUrl`: where visitors find them. */
-export function previewRoutes(app: App, operators: PreviewOperators, publicUrl: string): void {
-  const body = (preview: PreviewSnapshot) => previewBody(preview, publicUrl);
-  lookRoutes(app, operators, body);
-  changeRoutes(app, operators, body);
+interface Context {
+  readonly callers: Callers;
+  /** Where visitors find them. */
+  readonly publicUrl: string;
 }
 
-type BodyOf = (preview: PreviewSnapshot) => ReturnType<typeof previewBody>;
+/** Copies of templates that come and go while the server runs. A key may be for those of one template alone. */
+export function previewRoutes(app: App, operators: PreviewOperators, context: Context): void {
+  lookRoutes(app, operators, context);
+  changeRoutes(app, operators, context);
+}
 
-function lookRoutes(app: App, operators: PreviewOperators, body: BodyOf): void {
+function lookRoutes(app: App, operators: PreviewOperators, { callers, publicUrl }: Context): void {
   app.get(
     '/admin/v1/previews',
     {
+      config: { previews: true },
       schema: {
         tags,
         operationId: 'listPreviews',
@@ -85,11 +92,15 @@ function lookRoutes(app: App, operators: PreviewOperators, body: BodyOf): void {
         response: { 200: PreviewsBody, ...operatorProblems() },
       },
     },
-    async () => ({ previews: (await operators.previews()).map(body) }),
+    async (request) => {
+      const previews = await operators.previews(callers.of(request)?.previewsOf);
+      return { previews: previews.map((preview) => previewBody(preview, publicUrl)) };
+    },
   );
   app.get(
     '/admin/v1/previews/:preview',
     {
+      config: { previews: true },
       schema: {
         tags,
         operationId: 'showPreview',
@@ -99,22 +110,23 @@ function lookRoutes(app: App, operators: PreviewOperators, body: BodyOf): void {
         response: { 200: PreviewBody, ...operatorProblems('unknown_preview') },
       },
     },
-    async (request) => body(await operators.preview(request.params.preview)),
+    async (request) =>
+      previewBody(await operators.preview(request.params.preview, callers.of(request)?.previewsOf), publicUrl),
   );
 }
 
-function changeRoutes(app: App, operators: PreviewOperators, body: BodyOf): void {
+function changeRoutes(app: App, operators: PreviewOperators, { callers, publicUrl }: Context): void {
   app.put(
     '/admin/v1/previews/:preview',
     {
-      config: { audit: 'preview.put' },
+      config: { audit: 'preview.put', previews: true },
       schema: {
         tags,
         operationId: 'putPreview',
         summary: 'Offer a copy of a template with another image',
         description:
-          'In place of an earlier one of the same name, whose ready instances are replaced; visits go on. Other ' +
-          'servers and workers follow within seconds. It ends by itself.',
+          'In place of an earlier one of the same name and template, whose ready instances are replaced; visits go ' +
+          'on. Other servers and workers follow within seconds. It ends by itself.',
         params: NewPreviewParams,
         body: NewPreviewBody,
         response: {
@@ -123,21 +135,26 @@ function changeRoutes(app: App, operators: PreviewOperators, body: BodyOf): void
         },
       },
     },
-    async ({ params, body: { from, image, title, ends_at: endsAt, for_seconds: seconds } }) =>
-      body(
-        await operators.putPreview(params.preview, {
-          from,
-          image,
-          title,
-          endsAtMs: endsAt === undefined ? undefined : Date.parse(endsAt),
-          forMs: seconds === undefined ? undefined : seconds * 1_000,
-        }),
-      ),
+    async (request) => {
+      const { from, image, title, ends_at: endsAt, for_seconds: seconds } = request.body;
+      const { who = 'nobody', previewsOf = from } = callers.of(request) ?? {};
+      if (previewsOf !== from)
+        throw new TryItNowError(
+          'role_too_low',
+          `You are ${who}, whose key is for previews of the template ${previewsOf} alone; nothing was done`,
+        );
+      const preview = await operators.putPreview(request.params.preview, {
+        ...{ from, image, title, by: who },
+        endsAtMs: endsAt === undefined ? undefined : Date.parse(endsAt),
+        forMs: seconds === undefined ? undefined : seconds * 1_000,
+      });
+      return previewBody(preview, publicUrl);
+    },
   );
   app.delete(
     '/admin/v1/previews/:preview',
     {
-      config: { audit: 'preview.remove' },
+      config: { audit: 'preview.remove', previews: true },
       schema: {
         tags,
         operationId: 'removePreview',
@@ -151,7 +168,7 @@ function changeRoutes(app: App, operators: PreviewOperators, body: BodyOf): void
       },
     },
     async (request, reply) => {
-      await operators.removePreview(request.params.preview);
+      await operators.removePreview(request.params.preview, callers.of(request)?.previewsOf);
       reply.code(204);
       return null;
     },
@@ -159,10 +176,10 @@ function changeRoutes(app: App, operators: PreviewOperators, body: BodyOf): void
 }
 
 function previewBody(preview: PreviewSnapshot, publicUrl: string) {
-  const { name, from, image, title, state, why, ready, visitors, createdAtMs, putAtMs, endsAtMs } = preview;
+  const { name, from, image, title, state, why, ready, visitors, by, createdAtMs, putAtMs, endsAtMs } = preview;
   return {
     ...{ name, from, image, title, state, why: why ?? null, ready, visitors },
-    ...{ created: isoTime(createdAtMs), put: isoTime(putAtMs), ends: isoTime(endsAtMs) },
+    ...{ created: isoTime(createdAtMs), put: isoTime(putAtMs), ends: isoTime(endsAtMs), by: by ?? null },
     url: `${publicUrl}/try/${name}`,
     badge: `${publicUrl}/badge/${name}.svg`,
   };

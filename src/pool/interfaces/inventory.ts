@@ -26,6 +26,8 @@ export interface Inventory {
   leaving(): Promise<Instance[]>;
   /** Of each template the ready one whose life ends first. */
   oldestReady(templates: readonly string[]): Promise<Instance[]>;
+  /** Of these templates what waits for a visitor or has one. Costs by that alone, however many others there are. */
+  readyOrAssigned(templates: readonly string[]): Promise<Instance[]>;
   /** What is handed out on this node. Costs by what this node holds, whatever other nodes do. */
   visits(node: string): Promise<Instance[]>;
   /** Everything that holds a port on this node, in whichever state: all that has a container there. As `visits`. */
