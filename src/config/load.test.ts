@@ -300,6 +300,20 @@ describe('a secret', () => {
     ]);
   });
 
+  it('of a build may be for previews alone, of any template or of one', () => {
+    expect(config({ OPERATOR_KEYS: `previews:${key},previews@shop-2:another-${key}` }).admin.operatorKeys).toEqual([
+      { key, role: 'previews' },
+      { key: `another-${key}`, role: 'previews', previewsOf: 'shop-2' },
+    ]);
+  });
+
+  it.each(['previews@Shop:', 'previews@:', 'previews@shop', 'previews@a+b:', 'previews: '])(
+    'of a build that cannot be read is refused, and no key that may everything: %s',
+    (before) => {
+      expect(problem({ OPERATOR_KEYS: `${before}${key}` })).toMatch(/^OPERATOR_KEYS has a value .*previews@TEMPLATE/);
+    },
+  );
+
   it('may be several keys', () => {
     expect(config({ API_KEY: `${key}, another-${key}` }).server.apiKeys).toEqual([key, `another-${key}`]);
   });

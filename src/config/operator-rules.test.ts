@@ -55,6 +55,7 @@ describe('a log-in by OpenID Connect', () => {
     ['OIDC_ISSUER', 'id.example.org', 'must be a URL'],
     ['OIDC_ROLES', 'ops', 'must be a list'],
     ['OIDC_ROLES', 'root:ops', 'must be a list'],
+    ['OIDC_ROLES', 'previews:builds', 'must be a list'],
     ['OIDC_ROLES', 'admin:', 'must be a list'],
     ['OIDC_SCOPE', 'email', '`openid` and further scopes'],
   ])('refuses %s=%s', (name, value, said) => {

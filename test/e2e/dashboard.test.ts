@@ -1,16 +1,18 @@
+import { createHash } from 'node:crypto';
 import { Redis as Valkey } from 'iovalkey';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FAILURE_REPORT_VERSION } from '../../src/domain/failure-report.ts';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import { OPERATOR_ROLES, type OperatorRole } from '../../src/domain/operator-role.ts';
+import { keyFingerprint } from '../../src/http/api-keys.ts';
 import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { DashboardLogin, send } from '../support/dashboard-login.ts';
 import { respectsTheReader } from '../support/dashboard-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, askAdmin, operatorOf } from '../support/operator.ts';
-import { triesEveryRole } from '../support/operator-roles.ts';
+import { triesEveryRole, triesKeyForPreviews } from '../support/operator-roles.ts';
 import { readEvents } from '../support/sse.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { suspend } from '../support/suspend.ts';
@@ -21,6 +23,7 @@ const KEYS: Readonly<Record<OperatorRole, string>> = {
   operator: 'a-key-for-every-day',
   admin: OPERATOR_KEY,
 };
+const PREVIEWS_KEY = 'a-key-that-builds-have';
 const PAGES = [
   '/',
   '/pools/tiny',
@@ -49,7 +52,7 @@ let operator: ReturnType<typeof operatorOf>;
 beforeAll(async () => {
   stack = await startStack({
     env: {
-      OPERATOR_KEYS: `${KEYS.admin},operator:${KEYS.operator},viewer:${KEYS.viewer}`,
+      OPERATOR_KEYS: `${KEYS.admin},operator:${KEYS.operator},viewer:${KEYS.viewer},previews:${PREVIEWS_KEY}`,
       TRUSTED_PROXIES: '127.0.0.1',
       GATE_MODE: 'off',
     },
@@ -202,12 +205,14 @@ describe('roles', () => {
     for (const role of OPERATOR_ROLES) logins.set(role, await loggedIn(role));
   });
 
+  const ask = async (key: string, method: string, path: string, body: object | undefined) => {
+    const sent = { key, ...(body === undefined ? {} : { body }) };
+    const { status, json } = await askAdmin(stack.config.admin.port, method, path, sent);
+    return { status, code: json?.['code'] };
+  };
+
   triesEveryRole((role) => ({
-    route: async (method, path, body) => {
-      const sent = { key: KEYS[role], ...(body === undefined ? {} : { body }) };
-      const { status, json } = await askAdmin(stack.config.admin.port, method, path, sent);
-      return { status, code: json?.['code'] };
-    },
+    route: (method, path, body) => ask(KEYS[role], method, path, body),
     act: async (name, fields) => (logins.get(role) ?? (await loggedIn(role))).act(name, fields),
   }));
 
@@ -226,6 +231,34 @@ describe('roles', () => {
     expect(await shown('operator')).not.toContain('queue.purge');
     expect(await shown('admin')).toContain('queue.purge');
     expect(await (await loggedIn('viewer')).page('/pools/tiny')).toContain('may look at this and change nothing');
+  });
+
+  describe('a key for previews, on each route', () => {
+    triesKeyForPreviews((method, path, body) => ask(PREVIEWS_KEY, method, path, body));
+
+    it.each([...PAGES, '/live', '/sessions', '/nowhere'])('is shown nothing at %s', async (path) => {
+      const answer = await fetch(`${base}${path}`, { headers: { 'x-api-key': PREVIEWS_KEY, accept: 'text/html' } });
+      expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining('role_too_low')]);
+    });
+
+    it.each(['/act/pool.pause', '/act/preview.remove', '/logout'])('does nothing by the form of %s', async (path) => {
+      const answer = await send(base, path, { on: 'tiny' }, '', { 'x-api-key': PREVIEWS_KEY });
+      expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining('role_too_low')]);
+    });
+
+    it('logs nobody in, and says so', async () => {
+      const answer = await send(base, '/login', { key: PREVIEWS_KEY });
+      expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []]);
+      expect(await answer.text()).toContain('This key is for a program that puts previews');
+    });
+
+    it('ends the logins of a key that has become one', async () => {
+      const login = await loggedIn('viewer');
+      const id = createHash('sha256').update(login.cookie.slice('operator='.length)).digest('hex');
+      const session = JSON.parse((await valkey.hget('operator_sessions', id)) ?? '') as object;
+      await valkey.hset('operator_sessions', id, JSON.stringify({ ...session, who: keyFingerprint(PREVIEWS_KEY) }));
+      expect((await login.get('/')).status).toBe(303);
+    });
   });
 
   it('leave what was refused in the audit log', async () => {

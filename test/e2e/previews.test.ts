@@ -21,6 +21,11 @@ const SHOP = {
   previews: { images: ['localhost/acme/shop:pr-*'], max: 2, max_age: '2d' },
 };
 const IMAGE = 'localhost/acme/shop:pr-12-aaa';
+const DOCS = { ...HELLO, name: 'docs', previews: { images: ['localhost/acme/docs:pr-*'] } };
+const DOCS_IMAGE = 'localhost/acme/docs:pr-1';
+/** Of builds: for every template's previews, and for those of the shop. */
+const BUILDS_KEY = 'a-key-that-builds-have';
+const SHOP_KEY = 'a-key-that-the-shop-has';
 
 interface Answer {
   readonly status: number;
@@ -38,6 +43,10 @@ beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tin-previews-'));
   file = join(dir, 'templates.yaml');
   await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
+  await writeFile(join(dir, 'shop-key'), SHOP_KEY, { mode: 0o600 });
+  await writeFile(join(dir, 'keys'), `${OPERATOR_KEY}\npreviews:${BUILDS_KEY}\npreviews@shop:${SHOP_KEY}\n`, {
+    mode: 0o600,
+  });
   await write([HELLO, SHOP]);
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
   const adminPort = await freePort();
@@ -50,7 +59,7 @@ beforeAll(async () => {
     env: {
       TEMPLATES_FILE: file,
       ADMIN_ADDR: `127.0.0.1:${adminPort}`,
-      OPERATOR_KEYS_FILE: join(dir, 'key'),
+      OPERATOR_KEYS_FILE: join(dir, 'keys'),
       LOG_LEVEL: 'info',
     },
   });
@@ -70,10 +79,12 @@ function write(templates: readonly object[]): Promise<void> {
   return writeFile(file, stringify({ templates }));
 }
 
-async function admin(method: string, path: string, body?: object): Promise<Answer> {
+const admin = (method: string, path: string, body?: object): Promise<Answer> => ask(OPERATOR_KEY, method, path, body);
+
+async function ask(key: string, method: string, path: string, body?: object): Promise<Answer> {
   const answer = await fetch(`${adminUrl}/admin/v1${path}`, {
     method,
-    headers: { 'x-api-key': OPERATOR_KEY, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: { 'x-api-key': key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await answer.text();
@@ -90,6 +101,12 @@ async function acquire(template: string): Promise<Answer> {
     body: JSON.stringify({ template }),
   });
   return { status: answer.status, json: (await answer.json()) as Answer['json'] };
+}
+
+/** With the key in this file. */
+async function run(keyFile: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
+  await using program = new Program(args, { ADMIN_URL: adminUrl, OPERATOR_KEY_FILE: join(dir, keyFile) });
+  return { code: await program.exitCode, output: program.output };
 }
 
 const ready = (name: string): Promise<Answer['json']> =>
@@ -270,26 +287,62 @@ describe('a preview', () => {
   });
 
   it('is put, listed and removed by the command', async () => {
-    const run = async (...args: string[]) => {
-      await using program = new Program(['previews', ...args], {
-        ADMIN_URL: adminUrl,
-        OPERATOR_KEY_FILE: join(dir, 'key'),
-      });
-      return { code: await program.exitCode, output: program.output };
-    };
-    expect(await run('list')).toEqual({ code: 0, output: 'There are no previews.\n' });
-    const done = await run('put', 'shop-pr-21', '--from', 'shop', '--image', IMAGE, '--for', '2h');
+    const previews = (...args: string[]) => run('key', 'previews', ...args);
+    expect(await previews('list')).toEqual({ code: 0, output: 'There are no previews.\n' });
+    const done = await previews('put', 'shop-pr-21', '--from', 'shop', '--image', IMAGE, '--for', '2h');
     expect([done.code, done.output]).toEqual([
       0,
       expect.stringMatching(/for 2 h\.\nVisitors click at .*\/try\/shop-pr-21/),
     ]);
-    expect((await run('list')).output).toMatch(/shop-pr-21 +shop +localhost\/acme\/shop:pr-12-aaa/);
-    const refused = await run('put', 'shop-pr-22', '--from', 'shop', '--image', 'docker.io/library/miner:1');
+    expect((await previews('list')).output).toMatch(/shop-pr-21 +shop +localhost\/acme\/shop:pr-12-aaa/);
+    const refused = await previews('put', 'shop-pr-22', '--from', 'shop', '--image', 'docker.io/library/miner:1');
     expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('localhost/acme/shop:pr-*')]);
-    expect((await run('remove', 'shop-pr-21')).code).toBe(0);
-    expect((await run('remove', 'shop-pr-99')).output).toContain('There is no preview named "shop-pr-99"');
+    expect((await previews('remove', 'shop-pr-21')).code).toBe(0);
+    expect((await previews('remove', 'shop-pr-99')).output).toContain('There is no preview named "shop-pr-99"');
     const { json } = await admin('GET', '/audit');
     expect(JSON.stringify(json)).toContain('preview.put');
+  });
+});
+
+describe('the key of a build', () => {
+  beforeEach(async () => {
+    await write([HELLO, SHOP, DOCS]);
+    await admin('POST', '/templates/reload', {});
+    expect((await put('docs-pr-1', { from: 'docs', image: DOCS_IMAGE })).status).toBe(200);
+  });
+
+  it('puts, lists and removes previews by the command, under its own name, and does nothing else', async () => {
+    const done = await run('shop-key', 'previews', 'put', 'shop-pr-31', '--from', 'shop', '--image', IMAGE);
+    expect([done.code, done.output]).toEqual([0, expect.stringContaining('a copy of shop')]);
+    const { json } = await admin('GET', '/previews/shop-pr-31');
+    expect(json['by']).toMatch(/^key:[0-9a-f]{8}$/);
+    expect(json['by']).not.toBe((await admin('GET', '/previews/docs-pr-1')).json['by']);
+    const listed = await run('shop-key', 'previews', 'list');
+    expect([listed.output.includes('shop-pr-31'), listed.output.includes('docs-pr-1')]).toEqual([true, false]);
+    const refused = await run('shop-key', 'instances', 'list');
+    expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('with the role previews')]);
+    expect((await run('shop-key', 'previews', 'remove', 'shop-pr-31')).code).toBe(0);
+  });
+
+  it('for one template does not see, put, take over or remove those of another', async () => {
+    const docs = { from: 'docs', image: DOCS_IMAGE };
+    const tries: [Answer, number, string][] = [
+      [await ask(SHOP_KEY, 'GET', '/previews/docs-pr-1'), 404, 'unknown_preview'],
+      [await ask(SHOP_KEY, 'DELETE', '/previews/docs-pr-1'), 404, 'unknown_preview'],
+      [await ask(SHOP_KEY, 'PUT', '/previews/docs-pr-2', docs), 403, 'role_too_low'],
+      [await ask(SHOP_KEY, 'PUT', '/previews/docs-pr-1', { from: 'shop', image: IMAGE }), 409, 'preview_name_taken'],
+    ];
+    expect(tries.map(([{ status, json }]) => [status, json['code']])).toEqual(
+      tries.map(([, status, code]) => [status, code]),
+    );
+    expect((await ask(SHOP_KEY, 'GET', '/previews')).json).toEqual({ previews: [] });
+    expect(await ready('docs-pr-1')).toMatchObject({ from: 'docs', image: DOCS_IMAGE });
+  });
+
+  it('for all sees and removes those of each', async () => {
+    const { previews } = (await ask(BUILDS_KEY, 'GET', '/previews')).json as { previews: { name: string }[] };
+    expect(previews.map(({ name }) => name)).toEqual(['docs-pr-1']);
+    expect((await ask(BUILDS_KEY, 'DELETE', '/previews/docs-pr-1')).status).toBe(204);
   });
 });
 

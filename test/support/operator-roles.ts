@@ -45,6 +45,13 @@ const LEAST: Readonly<Record<string, OperatorRole>> = {
   'get /admin/v1/sessions': 'admin',
   'delete /admin/v1/sessions/{session}': 'admin',
 };
+/** What a build may with a key of the role `previews`. */
+const FOR_PREVIEWS: readonly string[] = [
+  'get /admin/v1/previews',
+  'get /admin/v1/previews/{preview}',
+  'put /admin/v1/previews/{preview}',
+  'delete /admin/v1/previews/{preview}',
+];
 const LEAST_OF_ACTS: Readonly<Record<string, OperatorRole>> = {
   'queue.purge': 'admin',
   'checkpoint.prune': 'admin',
@@ -58,9 +65,11 @@ const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => `${method} ${path}`),
 );
 
+type AskRoute = (method: string, path: string, body: object | undefined) => Promise<{ status: number; code: unknown }>;
+
 /** Somebody who is logged in, one way or another. */
 export interface RoleHolder {
-  route(method: string, path: string, body: object | undefined): Promise<{ status: number; code: unknown }>;
+  readonly route: AskRoute;
   act(name: string, fields: Readonly<Record<string, string>>): Promise<Response>;
 }
 
@@ -74,11 +83,7 @@ export function triesEveryRole(holders: (role: OperatorRole) => RoleHolder): voi
 
   describe.each(OPERATOR_ROLES)('%s', (role) => {
     it.each(routes)('%s', async (route) => {
-      const [method = '', path = ''] = route.split(' ');
-      const body = method === 'get' || method === 'delete' ? undefined : { which: 'provision' };
-      const filled = path.replace('{id}', newInstanceId()).replaceAll(/\{\w+\}/g, 'nothing-there');
-      const { status, code } = await holders(role).route(method.toUpperCase(), filled, body);
-      expect(status === 403 && code === 'role_too_low').toBe(!may(role, LEAST[route] ?? 'viewer'));
+      expect(await isRefused(route, holders(role).route)).toBe(!may(role, LEAST[route] ?? 'viewer'));
     });
 
     it.each(Object.keys(ACTS))('the button of %s', async (name) => {
@@ -88,6 +93,26 @@ export function triesEveryRole(holders: (role: OperatorRole) => RoleHolder): voi
       expect(refused).toBe(!may(role, LEAST_OF_ACTS[name] ?? 'operator'));
     });
   });
+}
+
+/** A key of the role `previews` on each route of the API: only what is about previews is not refused. */
+export function triesKeyForPreviews(ask: AskRoute): void {
+  it('of which every one that is for it is there', () => {
+    expect(FOR_PREVIEWS.filter((route) => !routes.includes(route))).toEqual([]);
+  });
+
+  it.each(routes)('%s', async (route) => {
+    expect(await isRefused(route, ask)).toBe(!FOR_PREVIEWS.includes(route));
+  });
+}
+
+/** For the role. */
+async function isRefused(route: string, ask: AskRoute): Promise<boolean> {
+  const [method = '', path = ''] = route.split(' ');
+  const body = method === 'get' || method === 'delete' ? undefined : { which: 'provision' };
+  const filled = path.replace('{id}', newInstanceId()).replaceAll(/\{\w+\}/g, 'nothing-there');
+  const { status, code } = await ask(method.toUpperCase(), filled, body);
+  return status === 403 && code === 'role_too_low';
 }
 
 function may(role: OperatorRole, least: OperatorRole): boolean {

@@ -1,3 +1,4 @@
+import type { OperatorKey } from '../../src/domain/operator-role.ts';
 import { ENGINES } from '../../src/runtime/engines.ts';
 import type { Stack } from './stack.ts';
 
@@ -34,6 +35,10 @@ export function environmentOf({ config, valkey, nats, caddy }: Stack): Readonly<
     RATE_LIMIT_DAILY: '0',
     ...(admin.operatorKeys[0] === undefined
       ? {}
-      : { OPERATOR_KEYS: admin.operatorKeys.map(({ role, key }) => `${role}:${key}`).join(',') }),
+      : { OPERATOR_KEYS: admin.operatorKeys.map(spelled).join(',') }),
   };
+}
+
+function spelled({ role, previewsOf, key }: OperatorKey): string {
+  return `${role}${previewsOf === undefined ? '' : `@${previewsOf}`}:${key}`;
 }
