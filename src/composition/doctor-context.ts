@@ -18,7 +18,7 @@ import { systemClock } from '../domain/clock.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import { FIRST_NODE, NO_NODE } from '../domain/node.ts';
-import { Catalogue, type Template } from '../domain/template.ts';
+import { hasEnded, type Template } from '../domain/template.ts';
 import { apiChecks, ownMetrics } from '../doctor/api.ts';
 import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
@@ -38,6 +38,7 @@ import { loginProviderChecks } from '../doctor/login-provider.ts';
 import { natsChecks } from '../doctor/nats.ts';
 import { nodeChecks } from '../doctor/nodes.ts';
 import { poolChecks } from '../doctor/pools.ts';
+import { previewChecks } from '../doctor/previews.ts';
 import { serversCheck } from '../doctor/servers.ts';
 import { shareCheck } from '../doctor/shares.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
@@ -53,14 +54,13 @@ import { webhookChecks } from '../doctor/webhooks.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import type { DriftDeps } from '../pool/detect-drift.ts';
-import { listImages } from '../pool/operate-images.ts';
 import { OidcProvider } from '../oidc/oidc-provider.ts';
-import { listNodes } from '../pool/operate-nodes.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
+import { fleetState, imageState, poolState, previewState } from './doctor-state.ts';
 import { templatesOffered } from './stored-previews.ts';
 import { bridgeAddress } from '../runtime/isolation/bridges.ts';
 import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
@@ -335,7 +335,8 @@ function poolPart(
   const { webhooks } = config;
   const admin = async () => new JetStreamWebhookAdmin(await queue.need());
   const pools = poolChecks({
-    templates: config.templates,
+    // Of what has ended nothing is to be ready, though somebody may visit one.
+    templates: config.templates.filter((template) => !hasEnded(template, systemClock.now())),
     state: new Shared(async () => poolState(await store.need(), config), VALKEY_DOWN),
     failures: async (name) => (await store.need()).failureLog.recent(name),
     unready: async (name) => (await store.need()).failureLog.unready(name),
@@ -347,37 +348,16 @@ function poolPart(
       config.templates.some(({ imageCheck }) => imageCheck !== undefined),
       new Shared(async () => imageState(await store.need(), config), VALKEY_DOWN),
     ),
+    ...previewChecks(
+      config.templates,
+      new Shared(async () => previewState(await store.need(), config), VALKEY_DOWN),
+    ),
     shareCheck(config),
     harmCheck(config),
     gateCheck(config, () => metrics.get()),
     ...webhookChecks({ webhooks, store, admin }),
     ...traceChecks(config.tracing),
   ];
-}
-
-async function imageState(store: Store, { templates }: Config) {
-  const catalogue = new Catalogue(templates);
-  return { images: await listImages({ ...store, catalogue, clock: systemClock }), nowMs: systemClock.now() };
-}
-
-async function fleetState(store: Store, { templates }: Config) {
-  const [nodes, processes] = await Promise.all([
-    listNodes({ ...store, catalogue: new Catalogue(templates) }),
-    store.processes.running(),
-  ]);
-  return { nodes, processes };
-}
-
-async function poolState({ inventory, controls, breakers, poolSizes }: Store, { templates }: Config) {
-  const names = templates.map(({ name }) => name);
-  const [stats, controlled, broken, sizes, records] = await Promise.all([
-    inventory.stats(templates),
-    controls.read(names),
-    breakers.read(names),
-    poolSizes.read(names),
-    inventory.list(),
-  ]);
-  return { stats, controls: controlled, breakers: broken, sizes, records };
 }
 
 function folders(

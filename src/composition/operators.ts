@@ -152,8 +152,8 @@ function templateOperators(deps: OperatorsDeps): TemplateOperators & PreviewOper
   return {
     catalogue: async () => ({
       revision: catalogue.revision,
-      templates: catalogue.all().map(({ name, endsAtMs, previewOf }) => ({
-        ...{ name, endsAtMs, previewOf },
+      templates: catalogue.all().map(({ name, endsAtMs, previewOf, previews }) => ({
+        ...{ name, endsAtMs, previewOf, previews },
         version: catalogue.version(name) ?? '',
       })),
       processes: (await processes.running()).map((each) => ({ ...each, own: isOwn(each) })),

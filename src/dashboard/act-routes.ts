@@ -4,8 +4,9 @@ import { FORM_TOKEN_HEADER, requireFormToken } from '../http/admin/callers.ts';
 import type { App } from '../http/context.ts';
 import { field } from '../http/field.ts';
 import { stripControlCharacters } from '../presentation/plain-text.ts';
-import { actNamed, type Act, type Fields } from './actions.ts';
+import { actNamed, type Act } from './actions.ts';
 import type { Dashboard } from './context.ts';
+import type { Fields } from './form-fields.ts';
 import { confirmPage } from './pages/entry.ts';
 
 type Answer = Readonly<Record<string, unknown>>;

@@ -1,9 +1,5 @@
-import { ParseError, duration } from '../config/parsers.ts';
-import { TryItNowError } from '../domain/errors.ts';
 import type { OperatorAction } from '../domain/operator-role.ts';
-
-/** What a form sent, besides the token. */
-export type Fields = Readonly<Record<string, string>>;
+import { reasonOf, ruleOf, seconds, targetOf, wholeNumber, type Fields } from './form-fields.ts';
 
 /** A call of the admin API. */
 interface Call {
@@ -29,6 +25,8 @@ export interface Act {
 
 const poolPath = (template: string): string => `/pools/${encodeURIComponent(template)}`;
 const nodePath = (node: string): string => `/nodes/${encodeURIComponent(node)}`;
+const previewPath = (preview: string): string => `/previews/${encodeURIComponent(preview.trim())}`;
+const toPreviews = (): string => '/previews';
 const imagePath = (image: string): string => `/images/${encodeURIComponent(image)}`;
 const toImages = (): string => '/images';
 const checkpointPath = (id: string): string => `/checkpoints/${encodeURIComponent(id)}`;
@@ -90,6 +88,29 @@ const TEMPLATES = {
     call: () => ({ method: 'POST', path: '/templates/reload', body: {} }),
     done: (_, { changes }) => `${reloadedOf(changes)} The others follow within seconds; below is who has.`,
     back: () => '/templates',
+  },
+} as const satisfies Record<string, Act>;
+
+const PREVIEWS = {
+  'preview.put': {
+    action: 'preview.put',
+    button: 'Put preview',
+    call: (_, { name = '', from = '', image = '', for: length }) => ({
+      method: 'PUT',
+      path: previewPath(name),
+      body: { from, image: image.trim(), ...seconds('for_seconds', length, ['1m', '365d', '14d']) },
+    }),
+    done: (_, { name, state, url }) => `${String(name)} is ${String(state)}. Visitors click at ${String(url)}`,
+    back: toPreviews,
+  },
+  'preview.remove': {
+    action: 'preview.remove',
+    button: 'Remove',
+    danger: true,
+    question: (on) => `Remove the preview ${on}? Nobody gets one any more; whoever visits one goes on.`,
+    call: (on) => ({ method: 'DELETE', path: previewPath(on) }),
+    done: (on) => `${on} is not offered any more; nothing of it is left once those who visit one have gone.`,
+    back: toPreviews,
   },
 } as const satisfies Record<string, Act>;
 
@@ -371,7 +392,7 @@ const HOST = {
 
 /** Every action that the commands have, as a call of the API that they use: what it checks and keeps holds here too. */
 export const ACTS = {
-  ...{ ...POOLS, ...TEMPLATES, ...INSTANCES, ...QUEUE, ...NODES },
+  ...{ ...POOLS, ...TEMPLATES, ...PREVIEWS, ...INSTANCES, ...QUEUE, ...NODES },
   ...{ ...IMAGES, ...NETWORKS, ...HOST, ...OTHERS },
 };
 export type ActName = keyof typeof ACTS;
@@ -384,38 +405,4 @@ function reloadedOf(changes: unknown): string {
   const kinds = Array.isArray(changes) ? (changes as readonly { readonly change: string }[]) : [];
   const changed = kinds.filter(({ change }) => change !== 'unchanged').length;
   return changed === 0 ? 'No template has changed here.' : `Reloaded here: ${changed} of ${kinds.length} have changed.`;
-}
-
-function reasonOf({ reason = '' }: Fields): object {
-  return reason.trim() === '' ? {} : { reason: reason.trim() };
-}
-
-function ruleOf(fields: Fields): object {
-  const length = fields['for'] ?? '';
-  return { ...seconds('for_seconds', length === '' ? '7d' : length, ['1m', '366d', '7d']), ...reasonOf(fields) };
-}
-
-/** None for an empty text. Throws invalid_request. */
-function seconds(name: string, text: string | undefined, [least, most, example]: Parameters<typeof duration>): object {
-  if (text === undefined || text.trim() === '') return {};
-  const kind = duration(least, most, example);
-  const value = kind.parse(text.trim());
-  if (value instanceof ParseError)
-    throw new TryItNowError(
-      'invalid_request',
-      `The time is ${JSON.stringify(text.slice(0, 40))}; it must be ${kind.expects}`,
-    );
-  return { [name]: Math.ceil(value / 1_000) };
-}
-
-function targetOf(text: string): number | null {
-  return text.trim() === '' ? null : wholeNumber('The target', text);
-}
-
-function wholeNumber(what: string, text: string): number {
-  if (/^\d{1,5}$/.test(text.trim())) return Number(text);
-  throw new TryItNowError(
-    'invalid_request',
-    `${what} is ${JSON.stringify(text.slice(0, 40))}; it must be a whole number`,
-  );
 }

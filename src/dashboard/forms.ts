@@ -1,7 +1,8 @@
 import { ACTION_ROLES, mayAct } from '../domain/operator-role.ts';
 import { html, type Html } from '../presentation/html.ts';
-import { ACTS, type Act, type ActName, type Fields } from './actions.ts';
+import { ACTS, type Act, type ActName } from './actions.ts';
 import { said } from './elements.ts';
+import type { Fields } from './form-fields.ts';
 import type { View } from './layout.ts';
 
 interface FormOptions {

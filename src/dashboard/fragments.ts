@@ -1,6 +1,6 @@
-import type { NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import type { NodeSnapshot, PoolSnapshot, PreviewSnapshot, QueueInfo } from '../http/admin/operators.ts';
 import { html, type Html } from '../presentation/html.ts';
-import { badge, counted, said } from './elements.ts';
+import { badge, counted, said, sentence, withCode, type Tone } from './elements.ts';
 import { demandOf } from '../domain/pool-sample.ts';
 import { sparkline } from './sparkline.ts';
 import { jobList, jobsElsewhere } from './pages/checkpoints.ts';
@@ -14,7 +14,7 @@ export type Fragments = ReadonlyMap<string, Html>;
 
 /** Of parts that do not answer there is none: what was read last stays, and the problems say so. */
 export function fragmentsOf(snapshot: Snapshot): Fragments {
-  const { pools, queue, nodes, catalogue } = snapshot;
+  const { pools, queue, nodes, catalogue, previews } = snapshot;
   return new Map<string, Html>([
     ['clock', clockOf(snapshot)],
     ['problems', problemList(snapshot)],
@@ -31,6 +31,7 @@ export function fragmentsOf(snapshot: Snapshot): Fragments {
     ...('value' in pools ? pools.value.flatMap((pool) => [...ofPool(pool), ...ofHistory(pool, snapshot)]) : []),
     ...('value' in queue ? ofQueue(queue.value) : []),
     ...('value' in nodes ? nodes.value.flatMap(ofNode) : []),
+    ...('value' in previews ? previews.value.flatMap(ofPreview) : []),
   ]);
 }
 
@@ -138,4 +139,23 @@ function ofNode({
 function nodeBadge(state: NodeSnapshot['state'], alive: boolean): Html {
   if (!alive) return badge('silent', 'bad');
   return badge(said(state), state === 'active' ? 'good' : 'warn');
+}
+
+const PREVIEW_TONES: Readonly<Record<PreviewSnapshot['state'], Tone>> = {
+  starting: 'busy',
+  ready: 'good',
+  failing: 'bad',
+  refused: 'warn',
+  ended: 'quiet',
+};
+/** Of why, so many characters. */
+const SHOWN = 300;
+
+function ofPreview({ name, state, why, ready, visitors }: PreviewSnapshot): (readonly [string, Html])[] {
+  const because = why === undefined ? html`` : html` <small>${withCode(sentence(why, SHOWN))}</small>`;
+  return [
+    [`preview.${name}.state`, html`${badge(state, PREVIEW_TONES[state])}${because}`],
+    [`preview.${name}.ready`, html`${ready}`],
+    [`preview.${name}.visitors`, html`${visitors}`],
+  ];
 }

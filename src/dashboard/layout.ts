@@ -9,6 +9,7 @@ const NAVIGATION = [
   ['/queue', 'Queue'],
   ['/nodes', 'Nodes'],
   ['/templates', 'Templates'],
+  ['/previews', 'Previews'],
   ['/images', 'Images'],
   ['/checkpoints', 'Checkpoints'],
   ['/networks', 'Networks'],

@@ -13,6 +13,7 @@ import { networksPage } from './pages/networks.ts';
 import { nodePage, nodesPage } from './pages/nodes.ts';
 import { overviewPage } from './pages/overview.ts';
 import { poolPage } from './pages/pool.ts';
+import { previewsPage } from './pages/previews.ts';
 import { queuePage } from './pages/queue.ts';
 import { auditPage, sessionsPage } from './pages/records.ts';
 import { templatesPage } from './pages/templates.ts';
@@ -28,7 +29,7 @@ export function pageRoutes(app: App, dashboard: Dashboard): void {
   standing(app, dashboard);
   instanceRoutes(app, dashboard);
   nodeRoutes(app, dashboard);
-  templateRoute(app, dashboard);
+  templateRoutes(app, dashboard);
   imageRoute(app, dashboard);
   listRoutes(app, dashboard);
 }
@@ -124,7 +125,16 @@ function nodeRoutes(app: App, { operators, snapshots, send }: Dashboard): void {
   });
 }
 
-function templateRoute(app: App, { operators, snapshots, send }: Dashboard): void {
+function templateRoutes(app: App, { operators, snapshots, send }: Dashboard): void {
+  app.get('/previews', async (request, reply) => {
+    const snapshot = await snapshots.now();
+    return send(request, reply, (view) => ({
+      title: 'Previews',
+      place: '/previews',
+      body: previewsPage(view, snapshot),
+      live: true,
+    }));
+  });
   app.get('/templates', async (request, reply) => {
     const [plan, { catalogue }] = await Promise.all([part(operators.reloadTemplates(true)), snapshots.now()]);
     return send(request, reply, (view) => ({

@@ -1,4 +1,11 @@
-import type { CatalogueState, ImageSnapshot, NodeSnapshot, PoolSnapshot, QueueInfo } from '../http/admin/operators.ts';
+import type {
+  CatalogueState,
+  ImageSnapshot,
+  NodeSnapshot,
+  PoolSnapshot,
+  PreviewSnapshot,
+  QueueInfo,
+} from '../http/admin/operators.ts';
 import { counted, said, sentence, type Tone } from './elements.ts';
 import type { Part, Snapshot } from './snapshot.ts';
 
@@ -15,9 +22,9 @@ const WEIGHT: Readonly<Record<Tone, number>> = { bad: 0, warn: 1, busy: 2, quiet
 
 /** What an operator should know of first, the worst first. */
 export function problemsOf(snapshot: Snapshot): readonly Problem[] {
-  const { pools, queue, nodes, images, catalogue, quarantined, atMs, diagnosed } = snapshot;
+  const { pools, queue, nodes, images, catalogue, previews, quarantined, atMs, diagnosed } = snapshot;
   const troubles = new Map(
-    [pools, nodes, queue, images, catalogue].flatMap((part: Part<unknown>) =>
+    [pools, nodes, queue, images, catalogue, previews].flatMap((part: Part<unknown>) =>
       'trouble' in part ? [[part.trouble.message, part.trouble] as const] : [],
     ),
   );
@@ -32,6 +39,7 @@ export function problemsOf(snapshot: Snapshot): readonly Problem[] {
     ...('value' in nodes ? ofNodes(nodes.value) : []),
     ...('value' in catalogue ? ofCatalogue(catalogue.value, atMs) : []),
     ...('value' in images ? images.value.flatMap(ofImage) : []),
+    ...('value' in previews ? previews.value.flatMap(ofPreview) : []),
     ...ofQuarantine(quarantined),
     ...ofDoctor(diagnosed),
   ].sort((a, b) => WEIGHT[a.tone] - WEIGHT[b.tone]);
@@ -226,4 +234,11 @@ function ofImage({ name, refused, checked }: ImageSnapshot): readonly Problem[] 
       remedy: sentence(checked.problem.reason, SHOWN),
     },
   ];
+}
+
+/** One that does not come up is a pool whose starts fail. */
+function ofPreview({ name, state, why = '' }: PreviewSnapshot): readonly Problem[] {
+  if (state !== 'refused') return [];
+  const remedy = `${sentence(why, SHOWN)} Remove it, or have the file allow it again.`;
+  return [{ tone: 'warn', text: `The preview ${said(name)} is not offered`, path: '/previews', remedy }];
 }

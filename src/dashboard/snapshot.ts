@@ -8,6 +8,7 @@ import type {
   NodeSnapshot,
   Operators,
   PoolSnapshot,
+  PreviewSnapshot,
   QueueInfo,
 } from '../http/admin/operators.ts';
 
@@ -28,6 +29,7 @@ export interface Snapshot {
   readonly nodes: Part<readonly NodeSnapshot[]>;
   readonly images: Part<readonly ImageSnapshot[]>;
   readonly catalogue: Part<CatalogueState>;
+  readonly previews: Part<readonly PreviewSnapshot[]>;
   /** By template, the oldest sample first; none of those that cannot be read. */
   readonly history: ReadonlyMap<string, readonly PoolSample[]>;
   /** What could not be taken down; none where that cannot be read. */
@@ -66,18 +68,22 @@ export class Snapshots {
   }
 
   async #look(): Promise<Snapshot> {
-    const [pools, queue, nodes, images, catalogue] = await Promise.all([
+    const [pools, queue, nodes, images, catalogue, previews] = await Promise.all([
       part(this.#operators.pools()),
       part(this.#operators.queue()),
       part(this.#operators.nodes()),
       part(this.#operators.images()),
       part(this.#operators.catalogue()),
+      part(this.#operators.previews()),
     ]);
     const history =
       'value' in pools ? await this.#samples(pools.value.map(({ template }) => template)) : this.#history.of;
     const quarantined = await this.#quarantined(pools);
     const [jobs, diagnosed] = [this.#operators.jobs(), this.#operators.diagnosed()];
-    return { atMs: Date.now(), pools, queue, nodes, images, catalogue, history, quarantined, jobs, diagnosed };
+    return {
+      ...{ atMs: Date.now(), pools, queue, nodes, images, catalogue, previews },
+      ...{ history, quarantined, jobs, diagnosed },
+    };
   }
 
   /** Asked for only while something is leaving. */

@@ -32,6 +32,7 @@ const PAGES = [
   '/nodes',
   '/nodes/node0',
   '/templates',
+  '/previews',
   '/images',
   '/networks',
   '/webhooks',

@@ -87,7 +87,8 @@ export function triesEveryRole(holders: (role: OperatorRole) => RoleHolder): voi
     });
 
     it.each(Object.keys(ACTS))('the button of %s', async (name) => {
-      const fields = { on: 'nothing-there', network: 'nothing-there', held: '1', keep: '1', which: 'dead' };
+      const nothing = { on: 'nothing-there', name: 'nothing-there', network: 'nothing-there' };
+      const fields = { ...nothing, held: '1', keep: '1', which: 'dead' };
       const answer = await holders(role).act(name, fields);
       const refused = answer.status === 403 && (await answer.text()).includes('role_too_low');
       expect(refused).toBe(!may(role, LEAST_OF_ACTS[name] ?? 'operator'));

@@ -1,7 +1,8 @@
 import { ERROR_CATALOGUE, type TryItNowError } from '../../domain/errors.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import type { Act, Fields } from '../actions.ts';
+import type { Act } from '../actions.ts';
 import { inLines, notice, said, withCode } from '../elements.ts';
+import type { Fields } from '../form-fields.ts';
 import { hiddenFields } from '../forms.ts';
 
 export interface LoginOptions {

@@ -8,6 +8,7 @@ import type { PromotionStatus } from '../../pool/interfaces/promotions.ts';
 import type { FailureReport } from '../../domain/failure-report.ts';
 import type { RememberedHarm } from '../../domain/harm.ts';
 import type { PoolSample } from '../../domain/pool-sample.ts';
+import type { PreviewRules } from '../../domain/preview-rules.ts';
 import type { NamedPoolEvent } from '../../domain/pool-event.ts';
 import type { NetworkRule, NetworkRuleKind } from '../../domain/network-rule.ts';
 import type { RunningProcess } from '../../domain/running-process.ts';
@@ -33,6 +34,7 @@ export type {
   NodeSnapshot,
   PlannedChange,
   PoolSnapshot,
+  PreviewSnapshot,
   QueueInfo,
   QueuedTask,
   ReloadPlan,
@@ -81,6 +83,8 @@ export interface CatalogueState {
     readonly version: string;
     readonly endsAtMs: number | undefined;
     readonly previewOf: string | undefined;
+    /** Undefined: nobody may make any of it. */
+    readonly previews: PreviewRules | undefined;
   }[];
   readonly processes: readonly CatalogueProcess[];
 }
