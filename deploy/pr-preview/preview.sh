@@ -181,7 +181,7 @@ for program in curl jq; do
   command -v "$program" >/dev/null || fail "$program is not installed here, and is needed"
 done
 need TRY_IT_NOW_URL "it is where the server's admin API is, such as https://operators.try.example.org"
-need TRY_IT_NOW_KEY 'it is an operator key of that server (OPERATOR_KEYS), kept as a secret of the repository'
+need TRY_IT_NOW_KEY 'it is a key of that server for previews (previews@TEMPLATE:KEY in OPERATOR_KEYS), kept as a secret'
 need REQUEST_NUMBER 'it is the number of the pull or merge request'
 TRY_IT_NOW_URL=${TRY_IT_NOW_URL%/}
 FORGE=${FORGE:-none}

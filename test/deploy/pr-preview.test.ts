@@ -14,6 +14,7 @@ import { ServerProcess } from '../support/server-process.ts';
 
 const FOLDER = fileURLToPath(new URL('../../deploy/pr-preview/', import.meta.url));
 const TOKEN = 'the-token-of-the-job';
+const KEY = 'a-key-that-builds-have';
 const SHOP = {
   name: 'shop',
   image: 'localhost/acme/shop:1',
@@ -51,7 +52,7 @@ let forge: Forge;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tin-pr-preview-'));
-  await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
+  await writeFile(join(dir, 'keys'), `${OPERATOR_KEY}\npreviews@shop:${KEY}\n`, { mode: 0o600 });
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
@@ -60,7 +61,7 @@ beforeAll(async () => {
     engineSocket: engine.socketPath,
     ports: 30,
     templates: [SHOP],
-    env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'key') },
+    env: { ADMIN_ADDR: `127.0.0.1:${adminPort}`, OPERATOR_KEYS_FILE: join(dir, 'keys') },
   });
   listener = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -102,7 +103,7 @@ async function run(
   const child = spawn('sh', [join(FOLDER, 'preview.sh'), what], {
     env: {
       PATH: process.env['PATH'],
-      ...{ TRY_IT_NOW_URL: adminUrl, TRY_IT_NOW_KEY: OPERATOR_KEY, PREVIEW_FROM: 'shop', REQUEST_NUMBER: number },
+      ...{ TRY_IT_NOW_URL: adminUrl, TRY_IT_NOW_KEY: KEY, PREVIEW_FROM: 'shop', REQUEST_NUMBER: number },
       ...{ PREVIEW_IMAGE: `localhost/acme/shop:pr-${number}-a`, FORGE: 'github', FORGE_TOKEN: TOKEN },
       ...{ FORGE_API: `http://127.0.0.1:${port}`, FORGE_PROJECT: 'acme/shop' },
       ...env,
@@ -136,7 +137,7 @@ describe('the script that brings previews to requests', () => {
       'Looks good to me',
       '<!-- try-it-now:shop-pr-12 -->\nThe preview is gone.',
     ]);
-    expect(put.output).not.toMatch(new RegExp(`${OPERATOR_KEY}|${TOKEN}`));
+    expect(put.output).not.toMatch(new RegExp(`${KEY}|${TOKEN}`));
   });
 
   it('speaks with GitLab, too, and removes what is not there without a word in the request', async () => {
@@ -168,9 +169,9 @@ describe('the script that brings previews to requests', () => {
   });
 
   it.each([
-    ['no key', { TRY_IT_NOW_KEY: undefined }, /TRY_IT_NOW_KEY is not set; it is an operator key/],
+    ['no key', { TRY_IT_NOW_KEY: undefined }, /TRY_IT_NOW_KEY is not set; it is a key of that server for previews/],
     ['a wrong key', { TRY_IT_NOW_KEY: 'wrong-and-long-enough-to-be-one' }, /did not take shop-pr-15: key_wrong/],
-    ['a template that is not there', { PREVIEW_FROM: 'nobody' }, /unknown_template/],
+    ['a template that its key is not for', { PREVIEW_FROM: 'nobody' }, /role_too_low.*of the template shop alone/],
     ['an image that is not allowed', { PREVIEW_IMAGE: 'docker.io/library/miner:1' }, /preview_not_allowed.*shop:pr-\*/],
     ['no number', { REQUEST_NUMBER: '12; id' }, /REQUEST_NUMBER is '12; id'; it has to be a number/],
     ['a name that is none', { PREVIEW_NAME: '../pools' }, /PREVIEW_NAME is '\.\.\/pools'/],

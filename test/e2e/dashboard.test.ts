@@ -58,7 +58,10 @@ beforeAll(async () => {
       GATE_MODE: 'off',
     },
     templates: [
-      template({ pool: { target: 2, max: 8, replenishThreshold: 0 } }),
+      template({
+        pool: { target: 2, max: 8, replenishThreshold: 0 },
+        previews: { images: ['localhost/acme/tiny:pr-*'], max: 3, maxAgeMs: 86_400_000, pool: { target: 1, max: 2 } },
+      }),
       template({
         ...{ name: 'failing', pool: { target: 0, max: 2, replenishThreshold: 0 } },
         ...{ image: SHOP, imageCheck: { kind: 'manual' } },
@@ -103,7 +106,13 @@ async function fillWithHostileText(): Promise<void> {
     checked: JSON.stringify({ v: 1, atMs: Date.now(), problem: { reason: HOSTILE, sinceMs: Date.now() } }),
   });
   await valkey.hset('image_pins', SHOP, JSON.stringify({ ...found, id: 'sha256:01' }));
+  await valkey.hset('previews', 'gone-pr-1', JSON.stringify(goneWithItsTemplate('gone-pr-1')));
   await operator.ask('PUT', '/bans/203.0.113.9', { for_seconds: 3_600, reason: HOSTILE.replace(/\p{C}/gu, '') });
+}
+
+function goneWithItsTemplate(name: string): object {
+  const text = { name, from: HOSTILE, image: HOSTILE, title: HOSTILE, by: HOSTILE };
+  return { v: 1, ...text, createdAtMs: 0, putAtMs: 0, endsAtMs: Date.now() + 86_400_000 };
 }
 
 const loggedIn = (role: OperatorRole): Promise<DashboardLogin> => DashboardLogin.withKey(base, KEYS[role]);
@@ -324,6 +333,39 @@ describe('acting', () => {
     expect(await operator.pool()).toMatchObject({ mode: 'open', target: 2 });
   });
 
+  it('puts a preview, shows how it does, and removes it after a question', async () => {
+    const login = await loggedIn('operator');
+    const fields = { name: 'tiny-pr-7', from: 'tiny', image: 'localhost/acme/tiny:pr-7', for: '3h' };
+    const refused = await login.act('preview.put', { ...fields, image: 'docker.io/library/miner:1' });
+    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('preview_not_allowed')]);
+    const put = await login.act('preview.put', fields);
+    expect([put.status, put.headers.get('location')]).toEqual([303, expect.stringMatching(/^\/previews\?done=/)]);
+    expect(await login.page(put.headers.get('location') ?? '')).toContain('/try/tiny-pr-7');
+    await eventually(async () => {
+      const page = await login.page('/previews');
+      expect(page).toContain('data-live="preview.tiny-pr-7.state"><span class="badge" data-tone="good">ready');
+      for (const text of ['href="/pools/tiny-pr-7"', '>in 3 h<', '1 of 3', '>key:']) expect(page).toContain(text);
+    });
+    const asked = await login.act('preview.remove', { on: 'tiny-pr-7', sure: '' });
+    expect([asked.status, await asked.text()]).toEqual([
+      200,
+      expect.stringContaining('Remove the preview tiny-pr-7? Nobody gets one any more'),
+    ]);
+    expect((await operator.ask('GET', '/previews/tiny-pr-7')).json).toMatchObject({ state: 'ready' });
+    expect((await login.act('preview.remove', { on: 'tiny-pr-7' })).status).toBe(303);
+    expect((await operator.ask('GET', '/previews/tiny-pr-7')).json?.['state']).not.toBe('ready');
+    const entries = await operator.list('/audit?limit=3', 'entries');
+    expect(entries.map(({ action, on, outcome }) => [action, on, outcome])).toEqual([
+      ['preview.remove', 'tiny-pr-7', 'done'],
+      ['preview.put for_seconds=10800 from=tiny image=localhost/acme/tiny:pr-7', 'tiny-pr-7', 'done'],
+      [
+        'preview.put for_seconds=10800 from=tiny image=docker.io/library/miner:1',
+        'tiny-pr-7',
+        'preview_not_allowed',
+      ],
+    ]);
+  });
+
   it('runs doctor, and says how far it is and what it found', async () => {
     const login = await loggedIn('operator');
     // The one that a role was tried with may still be going on.
@@ -385,7 +427,7 @@ it('draws how a pool stood, and says what came and how much of it was served at 
 });
 
 describe('what others wrote', () => {
-  it.each(['/', '/pools/failing', '/networks', '/audit?limit=10000'])(
+  it.each(['/', '/pools/failing', '/previews', '/templates', '/networks', '/audit?limit=10000'])(
     'is text and steers nothing on %s',
     async (path) => {
       const page = await (await loggedIn('admin')).page(path);
