@@ -30,10 +30,11 @@ export async function listPreviews(env: Environment, { json }: JsonOptions): Pro
     console.log('There are no previews.');
     return;
   }
-  const table = plainTable(['PREVIEW', 'OF', 'IMAGE', 'STATE', 'READY', 'VISITORS', 'ENDS IN']);
+  const table = plainTable(['PREVIEW', 'OF', 'IMAGE', 'STATE', 'READY', 'VISITORS', 'ENDS IN', 'PUT BY']);
   for (const preview of answer.previews) {
-    const { name, from, image, state, ready, visitors, ends } = preview;
-    table.push([name, from, image, state, ready, visitors, state === 'ended' ? 'ended' : distance(ends)]);
+    const { name, from, image, state, ready, visitors, ends, by } = preview;
+    const end = state === 'ended' ? 'ended' : distance(ends);
+    table.push([name, from, image, state, ready, visitors, end, stripControlCharacters(by ?? 'unknown')]);
   }
   console.log(table.toString());
   for (const { name, state, why } of answer.previews)
