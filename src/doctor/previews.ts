@@ -7,7 +7,7 @@ const PART = 'Previews';
 /** Of those that need somebody. */
 const NAMED = 5;
 
-export interface PreviewState {
+interface PreviewState {
   readonly previews: readonly PreviewSnapshot[];
   readonly nowMs: number;
 }

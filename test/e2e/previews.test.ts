@@ -44,7 +44,7 @@ beforeAll(async () => {
   file = join(dir, 'templates.yaml');
   await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
   await writeFile(join(dir, 'shop-key'), SHOP_KEY, { mode: 0o600 });
-  await writeFile(join(dir, 'keys'), `${OPERATOR_KEY}\npreviews:${BUILDS_KEY}\npreviews@shop:${SHOP_KEY}\n`, {
+  await writeFile(join(dir, 'keys'), `previews:${BUILDS_KEY}\npreviews@shop:${SHOP_KEY}\n${OPERATOR_KEY}\n`, {
     mode: 0o600,
   });
   await write([HELLO, SHOP]);
@@ -103,9 +103,10 @@ async function acquire(template: string): Promise<Answer> {
   return { status: answer.status, json: (await answer.json()) as Answer['json'] };
 }
 
-/** With the key in this file. */
+/** With the key in this file, or with those of the server. */
 async function run(keyFile: string, ...args: string[]): Promise<{ code: number | null; output: string }> {
-  await using program = new Program(args, { ADMIN_URL: adminUrl, OPERATOR_KEY_FILE: join(dir, keyFile) });
+  const variable = keyFile === 'keys' ? 'OPERATOR_KEYS_FILE' : 'OPERATOR_KEY_FILE';
+  await using program = new Program(args, { ADMIN_URL: adminUrl, [variable]: join(dir, keyFile) });
   return { code: await program.exitCode, output: program.output };
 }
 
@@ -322,6 +323,10 @@ describe('the key of a build', () => {
     const refused = await run('shop-key', 'instances', 'list');
     expect([refused.code, refused.output]).toEqual([1, expect.stringContaining('with the role previews')]);
     expect((await run('shop-key', 'previews', 'remove', 'shop-pr-31')).code).toBe(0);
+  });
+
+  it('is not what a command on the host of the server sends', async () => {
+    expect((await run('keys', 'instances', 'list')).code).toBe(0);
   });
 
   it('for one template does not see, put, take over or remove those of another', async () => {
