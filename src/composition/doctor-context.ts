@@ -348,10 +348,7 @@ function poolPart(
       config.templates.some(({ imageCheck }) => imageCheck !== undefined),
       new Shared(async () => imageState(await store.need(), config), VALKEY_DOWN),
     ),
-    ...previewChecks(
-      config.templates,
-      new Shared(async () => previewState(await store.need(), config), VALKEY_DOWN),
-    ),
+    ...previewChecks(config.templates, new Shared(async () => previewState(await store.need(), config), VALKEY_DOWN)),
     shareCheck(config),
     harmCheck(config),
     gateCheck(config, () => metrics.get()),

@@ -14,7 +14,10 @@ afterAll(async () => {
 });
 beforeEach(() => store.clear());
 
-const put = (name: string, { from = 'shop', by = 'key:aaaaaaaa', offered = 2, recorded = 3 } = {}): Promise<PreviewPut> =>
+const put = (
+  name: string,
+  { from = 'shop', by = 'key:aaaaaaaa', offered = 2, recorded = 3 } = {},
+): Promise<PreviewPut> =>
   store.previews.put(
     { name, from, image: `${from}:pr-1`, title: undefined, endsAtMs: NOW_MS + 1, by },
     { offered, recorded, nowMs: NOW_MS },

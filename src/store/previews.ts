@@ -2,13 +2,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import { Compile } from 'typebox/compile';
 import type { Log } from '../domain/log.ts';
 import { Preview } from '../domain/preview.ts';
-import type {
-  PreviewLimits,
-  PreviewPut,
-  Previews,
-  StoredPreview,
-  WantedPreview,
-} from '../pool/interfaces/previews.ts';
+import type { PreviewLimits, PreviewPut, Previews, StoredPreview, WantedPreview } from '../pool/interfaces/previews.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import { PUT_PREVIEW } from './script-codes.ts';

@@ -358,11 +358,7 @@ describe('acting', () => {
     expect(entries.map(({ action, on, outcome }) => [action, on, outcome])).toEqual([
       ['preview.remove', 'tiny-pr-7', 'done'],
       ['preview.put for_seconds=10800 from=tiny image=localhost/acme/tiny:pr-7', 'tiny-pr-7', 'done'],
-      [
-        'preview.put for_seconds=10800 from=tiny image=docker.io/library/miner:1',
-        'tiny-pr-7',
-        'preview_not_allowed',
-      ],
+      ['preview.put for_seconds=10800 from=tiny image=docker.io/library/miner:1', 'tiny-pr-7', 'preview_not_allowed'],
     ]);
   });
 

@@ -33,9 +33,7 @@ export function environmentOf({ config, valkey, nats, caddy }: Stack): Readonly<
     CHECKPOINT_DIR: config.checkpoints.dir,
     RATE_LIMIT_HOURLY: '0',
     RATE_LIMIT_DAILY: '0',
-    ...(admin.operatorKeys[0] === undefined
-      ? {}
-      : { OPERATOR_KEYS: admin.operatorKeys.map(spelled).join(',') }),
+    ...(admin.operatorKeys[0] === undefined ? {} : { OPERATOR_KEYS: admin.operatorKeys.map(spelled).join(',') }),
   };
 }
 
