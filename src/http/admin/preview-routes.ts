@@ -1,6 +1,6 @@
 import Type from 'typebox';
-import { PREVIEW_STATES, type PreviewSnapshot } from '../../pool/operate-previews.ts';
 import { TryItNowError } from '../../domain/errors.ts';
+import { PREVIEW_STATES, type PreviewSnapshot } from '../../pool/operate-previews.ts';
 import type { App } from '../context.ts';
 import type { Callers } from './callers.ts';
 import type { PreviewOperators } from './operators.ts';
