@@ -371,6 +371,7 @@ describe('acting', () => {
       expect(page).toContain('What it found');
       expect(page).not.toContain('checks have ended');
       expect(page).toMatch(/Pools, failing<\/strong>|Pools, pool failing<\/strong>/);
+      expect(page).toMatch(/Previews, gone-pr-1<\/strong>[^]*not offered: the file has no template named &lt;img/);
     });
     // For the dashboards of other servers.
     expect(Object.values(await valkey.hgetall('processes')).join()).toContain('"action":"doctor.run"');
