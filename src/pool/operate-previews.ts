@@ -26,8 +26,8 @@ export interface OperatePreviewsDeps extends ListPreviewsDeps {
 }
 
 /**
- * Per one that may be offered: those that have ended are recorded until nobody visits them, and whoever puts and removes
- * ever others must not fill the store, nor hosts, by that.
+ * Per one that may be offered: those that have ended are recorded until nobody visits them, and whoever puts and
+ * removes ever others must not fill the store, nor hosts, by that.
  */
 const RECORDED_PER_OFFERED = 2;
 

@@ -1,18 +1,16 @@
-import { createHash } from 'node:crypto';
 import { Redis as Valkey } from 'iovalkey';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { FAILURE_REPORT_VERSION } from '../../src/domain/failure-report.ts';
-import { newInstanceId } from '../../src/domain/ids.ts';
 import { OPERATOR_ROLES, type OperatorRole } from '../../src/domain/operator-role.ts';
-import { keyFingerprint } from '../../src/http/api-keys.ts';
 import { axeViolations } from '../support/axe.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { DashboardLogin, send } from '../support/dashboard-login.ts';
+import { putsAndRemovesPreviews, triesKeyForPreviews } from '../support/dashboard-previews.ts';
 import { respectsTheReader } from '../support/dashboard-reader.ts';
 import { eventually } from '../support/eventually.ts';
+import { HOSTILE_AS_SHOWN, fillWithHostileText } from '../support/hostile-text.ts';
 import { OPERATOR_KEY, askAdmin, operatorOf } from '../support/operator.ts';
-import { triesEveryRole, triesKeyForPreviews } from '../support/operator-roles.ts';
+import { triesEveryRole } from '../support/operator-roles.ts';
 import { readEvents } from '../support/sse.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { suspend } from '../support/suspend.ts';
@@ -41,9 +39,6 @@ const PAGES = [
   '/audit',
 ];
 const SHOP = 'registry.example.org/shop:1';
-/** Whatever can be written by others, in one text. */
-const HOSTILE = `<img src=x onerror="document.title='taken'">'"&\u001b[31m\u202etxt.exe`;
-const SHOWN = `&lt;img src=x onerror=&quot;document.title=&#39;taken&#39;&quot;&gt;&#39;&quot;&amp;·[31m·txt.exe`;
 
 let stack: Stack;
 let valkey: Valkey;
@@ -73,47 +68,12 @@ beforeAll(async () => {
   valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
   await eventually(async () => expect(await operator.pool()).toMatchObject({ ready: 2, warming: 0 }));
   expect((await operator.acquire()).status).toBe(201);
-  await fillWithHostileText();
+  await fillWithHostileText(valkey, operator, SHOP);
 });
 afterAll(async () => {
   valkey.disconnect();
   await stack[Symbol.asyncDispose]();
 });
-
-/** As what they are about would have written it. */
-async function fillWithHostileText(): Promise<void> {
-  const report = {
-    v: FAILURE_REPORT_VERSION,
-    instance: newInstanceId(),
-    template: 'failing',
-    node: 'node0',
-    atMs: Date.now(),
-    code: 'container_failed',
-    reason: HOSTILE,
-    remedy: HOSTILE,
-    exitCode: 1,
-    signal: null,
-    output: `${HOSTILE}\n${'x'.repeat(900)}`,
-  };
-  await valkey.lpush('failures:failing', JSON.stringify(report));
-  await valkey.hset('refill_pause:failing', 'failures', 4, 'until_ms', Date.now() + 600_000);
-  await operator.ask('POST', '/pools/failing/pause', { reason: HOSTILE.replace(/\p{C}/gu, '') });
-  await operator.ask('POST', `/pools/${encodeURIComponent(HOSTILE)}/pause`, {});
-  const found = { v: 1, id: 'sha256:02', node: 'node0' };
-  await valkey.hset(`image_update:${SHOP}`, {
-    refused: JSON.stringify({ ...found, why: 'failed', reason: HOSTILE, atMs: Date.now() }),
-    former: JSON.stringify({ v: 1, pin: { ...found, id: 'sha256:00' }, untilMs: Date.now(), promoted: {} }),
-    checked: JSON.stringify({ v: 1, atMs: Date.now(), problem: { reason: HOSTILE, sinceMs: Date.now() } }),
-  });
-  await valkey.hset('image_pins', SHOP, JSON.stringify({ ...found, id: 'sha256:01' }));
-  await valkey.hset('previews', 'gone-pr-1', JSON.stringify(goneWithItsTemplate('gone-pr-1')));
-  await operator.ask('PUT', '/bans/203.0.113.9', { for_seconds: 3_600, reason: HOSTILE.replace(/\p{C}/gu, '') });
-}
-
-function goneWithItsTemplate(name: string): object {
-  const text = { name, from: HOSTILE, image: HOSTILE, title: HOSTILE, by: HOSTILE };
-  return { v: 1, ...text, createdAtMs: 0, putAtMs: 0, endsAtMs: Date.now() + 86_400_000 };
-}
 
 const loggedIn = (role: OperatorRole): Promise<DashboardLogin> => DashboardLogin.withKey(base, KEYS[role]);
 
@@ -243,33 +203,10 @@ describe('roles', () => {
     expect(await (await loggedIn('viewer')).page('/pools/tiny')).toContain('may look at this and change nothing');
   });
 
-  describe('a key for previews, on each route', () => {
-    triesKeyForPreviews((method, path, body) => ask(PREVIEWS_KEY, method, path, body));
-
-    it.each([...PAGES, '/live', '/sessions', '/nowhere'])('is shown nothing at %s', async (path) => {
-      const answer = await fetch(`${base}${path}`, { headers: { 'x-api-key': PREVIEWS_KEY, accept: 'text/html' } });
-      expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining('role_too_low')]);
-    });
-
-    it.each(['/act/pool.pause', '/act/preview.remove', '/logout'])('does nothing by the form of %s', async (path) => {
-      const answer = await send(base, path, { on: 'tiny' }, '', { 'x-api-key': PREVIEWS_KEY });
-      expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining('role_too_low')]);
-    });
-
-    it('logs nobody in, and says so', async () => {
-      const answer = await send(base, '/login', { key: PREVIEWS_KEY });
-      expect([answer.status, answer.headers.getSetCookie()]).toEqual([403, []]);
-      expect(await answer.text()).toContain('This key is for a program that puts previews');
-    });
-
-    it('ends the logins of a key that has become one', async () => {
-      const login = await loggedIn('viewer');
-      const id = createHash('sha256').update(login.cookie.slice('operator='.length)).digest('hex');
-      const session = JSON.parse((await valkey.hget('operator_sessions', id)) ?? '') as object;
-      await valkey.hset('operator_sessions', id, JSON.stringify({ ...session, who: keyFingerprint(PREVIEWS_KEY) }));
-      expect((await login.get('/')).status).toBe(303);
-    });
-  });
+  triesKeyForPreviews(PREVIEWS_KEY, PAGES, () => ({
+    ...{ base, valkey, login: () => loggedIn('viewer') },
+    ask: (method, path, body) => ask(PREVIEWS_KEY, method, path, body),
+  }));
 
   it('leave what was refused in the audit log', async () => {
     expect((await (await loggedIn('viewer')).act('pool.pause', { on: 'tiny' })).status).toBe(403);
@@ -333,34 +270,10 @@ describe('acting', () => {
     expect(await operator.pool()).toMatchObject({ mode: 'open', target: 2 });
   });
 
-  it('puts a preview, shows how it does, and removes it after a question', async () => {
-    const login = await loggedIn('operator');
-    const fields = { name: 'tiny-pr-7', from: 'tiny', image: 'localhost/acme/tiny:pr-7', for: '3h' };
-    const refused = await login.act('preview.put', { ...fields, image: 'docker.io/library/miner:1' });
-    expect([refused.status, await refused.text()]).toEqual([403, expect.stringContaining('preview_not_allowed')]);
-    const put = await login.act('preview.put', fields);
-    expect([put.status, put.headers.get('location')]).toEqual([303, expect.stringMatching(/^\/previews\?done=/)]);
-    expect(await login.page(put.headers.get('location') ?? '')).toContain('/try/tiny-pr-7');
-    await eventually(async () => {
-      const page = await login.page('/previews');
-      expect(page).toContain('data-live="preview.tiny-pr-7.state"><span class="badge" data-tone="good">ready');
-      for (const text of ['href="/pools/tiny-pr-7"', '>in 3 h<', '1 of 3', '>key:']) expect(page).toContain(text);
-    });
-    const asked = await login.act('preview.remove', { on: 'tiny-pr-7', sure: '' });
-    expect([asked.status, await asked.text()]).toEqual([
-      200,
-      expect.stringContaining('Remove the preview tiny-pr-7? Nobody gets one any more'),
-    ]);
-    expect((await operator.ask('GET', '/previews/tiny-pr-7')).json).toMatchObject({ state: 'ready' });
-    expect((await login.act('preview.remove', { on: 'tiny-pr-7' })).status).toBe(303);
-    expect((await operator.ask('GET', '/previews/tiny-pr-7')).json?.['state']).not.toBe('ready');
-    const entries = await operator.list('/audit?limit=3', 'entries');
-    expect(entries.map(({ action, on, outcome }) => [action, on, outcome])).toEqual([
-      ['preview.remove', 'tiny-pr-7', 'done'],
-      ['preview.put for_seconds=10800 from=tiny image=localhost/acme/tiny:pr-7', 'tiny-pr-7', 'done'],
-      ['preview.put for_seconds=10800 from=tiny image=docker.io/library/miner:1', 'tiny-pr-7', 'preview_not_allowed'],
-    ]);
-  });
+  putsAndRemovesPreviews(
+    () => loggedIn('operator'),
+    () => operator,
+  );
 
   it('runs doctor, and says how far it is and what it found', async () => {
     const login = await loggedIn('operator');
@@ -431,7 +344,7 @@ describe('what others wrote', () => {
       expect(page).not.toContain('<img src=x');
       expect(page.replaceAll('\n', '')).not.toMatch(/\p{Cc}|\u202e/u);
       expect(page).toContain('&lt;img src=x onerror=');
-      if (path === '/pools/failing') expect(page).toContain(SHOWN);
+      if (path === '/pools/failing') expect(page).toContain(HOSTILE_AS_SHOWN);
     },
   );
 });

@@ -65,7 +65,11 @@ const routes = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.keys(methods).map((method) => `${method} ${path}`),
 );
 
-type AskRoute = (method: string, path: string, body: object | undefined) => Promise<{ status: number; code: unknown }>;
+export type AskRoute = (
+  method: string,
+  path: string,
+  body: object | undefined,
+) => Promise<{ status: number; code: unknown }>;
 
 /** Somebody who is logged in, one way or another. */
 export interface RoleHolder {
@@ -97,7 +101,7 @@ export function triesEveryRole(holders: (role: OperatorRole) => RoleHolder): voi
 }
 
 /** A key of the role `previews` on each route of the API: only what is about previews is not refused. */
-export function triesKeyForPreviews(ask: AskRoute): void {
+export function triesRoutesForPreviews(ask: AskRoute): void {
   it('of which every one that is for it is there', () => {
     expect(FOR_PREVIEWS.filter((route) => !routes.includes(route))).toEqual([]);
   });

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { PreviewSnapshot } from '../../http/admin/operators.ts';
 import type { View } from '../layout.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { previewsPage } from './previews.ts';
@@ -33,14 +34,14 @@ it('says what may be put, and has it put by who may', () => {
 });
 
 it('counts against the limit what is not offered, and not what has ended', () => {
-  const one = {
+  const one: Omit<PreviewSnapshot, 'state'> = {
     ...{ v: 1, name: 'shop-pr-1', from: 'shop', image: 'ghcr.io/acme/shop:pr-1', title: 'Shop', why: undefined },
     ...{ createdAtMs: 0, putAtMs: 0, endsAtMs: 1, ready: 0, visitors: 1 },
-  } as const;
-  const previews = [
+  };
+  const previews: readonly PreviewSnapshot[] = [
     { ...one, state: 'refused', why: 'the template shop does not let previews be made any more' },
     { ...one, name: 'shop-pr-2', state: 'ended' },
-  ] as const;
+  ];
   const page = text({ ...allowed, previews: { value: previews } });
   expect(page).toContain('1 of 5');
   expect(page).toContain('The template shop does not let previews be made any more.');

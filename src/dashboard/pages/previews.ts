@@ -51,8 +51,8 @@ function previewTable(view: View, previews: readonly PreviewSnapshot[], fragment
         preview.state === 'ended' ? '' : actForm(view, 'preview.remove', { on: name, label: `Remove ${said(name)}` }),
       ];
     }),
-    html`There are no previews. A build puts one for each pull request (<code>docs/previews.md</code>), or you do below \
-where a template lets you.`,
+    html`There are no previews. A build puts one for each pull request (<code>docs/previews.md</code>), or you do \
+below where a template lets you.`,
   );
 }
 
