@@ -6,7 +6,8 @@ import type { operatorOf } from './operator.ts';
 /** Whatever can be written by others, in one text. */
 const HOSTILE = `<img src=x onerror="document.title='taken'">'"&\u001b[31m\u202etxt.exe`;
 /** In the source of a page. */
-export const HOSTILE_AS_SHOWN = `&lt;img src=x onerror=&quot;document.title=&#39;taken&#39;&quot;&gt;&#39;&quot;&amp;·[31m·txt.exe`;
+export const HOSTILE_AS_SHOWN =
+  '&lt;img src=x onerror=&quot;document.title=&#39;taken&#39;&quot;&gt;' + '&#39;&quot;&amp;·[31m·txt.exe';
 
 /** On every page of the dashboard, as what it is about would have written it: the template `failing` has this image. */
 export async function fillWithHostileText(
