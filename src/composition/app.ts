@@ -234,7 +234,7 @@ async function startServing(
     trustedProxies: server.trustedProxies,
     funnelSites: config.funnel.sites,
     metrics,
-    ready: store.keepsWhatIsHandedOut,
+    ready: store.requirePrimary,
     observer: metrics,
     tracing: pool.tracer === NO_TRACER ? undefined : { tracer: pool.tracer, parents: config.tracing.parents },
     pages: await loadPages({

@@ -117,10 +117,14 @@ export async function lackOfReplicas(client: Valkey): Promise<TryItNowError | un
     return undefined;
   } catch (error) {
     const failure = storeError(error);
-    if (failure instanceof TryItNowError && error instanceof Error && error.message.startsWith('NOREPLICAS'))
-      return failure;
+    if (failure instanceof TryItNowError && isForWantOfReplicas(failure)) return failure;
     throw failure;
   }
+}
+
+/** Whether this is what Valkey answers while it has fewer replicas than it wants. */
+export function isForWantOfReplicas(error: unknown): boolean {
+  return error instanceof Error && error.cause instanceof Error && error.cause.message.startsWith('NOREPLICAS');
 }
 
 /** Says goodbye, where somebody is there to hear it: a connection that is down is let go. */

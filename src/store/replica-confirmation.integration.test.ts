@@ -52,12 +52,12 @@ const REFUSED = { code: 'store_unavailable', status: 503, retryAfterMs: 2_000 };
 it('tells nobody of what no replica has, and then changes nothing more until one has', async () => {
   await fillPool(store, six);
   expect(await claim()).toMatchObject({ kind: 'taken' });
-  await store.keepsWhatIsHandedOut();
+  await store.requirePrimary();
   replica.wire.cut();
   expect(await claim()).toMatchObject({ kind: 'unconfirmed', isNew: true, error: REFUSED });
   await expect(claim()).rejects.toMatchObject(REFUSED);
   await expect(store.claimStore.confirm()).rejects.toMatchObject(REFUSED);
-  await expect(store.keepsWhatIsHandedOut()).rejects.toMatchObject(REFUSED);
+  await expect(store.requirePrimary()).rejects.toMatchObject(REFUSED);
   expect(await primary.get(keys.claimCount)).toBe('2');
   replica.wire.join();
   await eventually(async () => expect(await claim()).toMatchObject({ kind: 'taken' }));
@@ -95,4 +95,22 @@ it('waits for no replica where none is wanted', async () => {
   await fillPool(store, six);
   expect(await claim()).toMatchObject({ kind: 'taken' });
   expect(store.claimStore.confirm()).toBeUndefined();
+});
+
+it('is ready while its replicas are known to be gone, and not once they were silent before that', async () => {
+  await fillPool(store, six);
+  replica.server.server.signal('SIGSTOP');
+  await expect(claim()).resolves.toMatchObject({ kind: 'unconfirmed' });
+  await primary.call('CLIENT', 'KILL', 'TYPE', 'REPLICA');
+  await eventually(async () => expect(await primary.info('replication')).toContain('min_slaves_good_slaves:0'));
+  await expect(store.requirePrimary()).rejects.toMatchObject(REFUSED);
+  replica.server.server.signal('SIGCONT');
+  await eventually(() => store.requirePrimary());
+  await replica.server.server.stop();
+  await eventually(async () => expect(await primary.info('replication')).toContain('min_slaves_good_slaves:0'));
+  await store.requirePrimary();
+  await expect(claim()).rejects.toMatchObject({
+    ...REFUSED,
+    message: expect.stringContaining('too few replicas') as string,
+  });
 });

@@ -1,7 +1,7 @@
 import type { Redis as Valkey } from 'iovalkey';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import { storeError } from './client.ts';
+import { isForWantOfReplicas, storeError } from './client.ts';
 import { ConnectedServer } from './connected-server.ts';
 import { keys } from './keys.ts';
 
@@ -59,6 +59,18 @@ export class ReplicaConfirmation {
     return this.#own.known?.wantsReplicas === false && !this.#lacking ? undefined : this.#confirm();
   }
 
+  /**
+   * Throws store_unavailable where replicas have fallen silent without being missed, and until one answers: another
+   * server may be the primary by now. Where they are known to be gone, it is the only one.
+   */
+  async requireAnswers(): Promise<void> {
+    try {
+      await this.confirm();
+    } catch (error) {
+      if (this.#lacking || !isForWantOfReplicas(error)) throw error;
+    }
+  }
+
   /** Ends the connection it waits over. */
   close(): void {
     this.#asking?.client.disconnect();
@@ -70,7 +82,8 @@ export class ReplicaConfirmation {
       const { run, wantsReplicas } = await this.#own.ask();
       if (wantsReplicas) await this.#haveReplicas(run);
     } catch (error) {
-      this.#note(error);
+      // Who has none takes no changes, so there is nothing that could be lost.
+      if (!isForWantOfReplicas(error)) this.#note(error);
       throw error;
     }
     this.#note(undefined);

@@ -125,8 +125,8 @@ export interface Store {
   readonly rollbackGuard: RollbackGuard;
   /** Throws store_unavailable when it does not answer. */
   readonly ping: () => Promise<void>;
-  /** The same, and when no replica confirms what is changed where one has to. */
-  readonly keepsWhatIsHandedOut: () => Promise<void>;
+  /** The same, and where its replicas have fallen silent: another may have taken its place. */
+  readonly requirePrimary: () => Promise<void>;
   /** Why it takes no changes for want of replicas; undefined where it takes them. Throws store_unavailable. */
   readonly lackOfReplicas: () => Promise<TryItNowError | undefined>;
   /** What would take Valkey's place. Throws store_unavailable. */
@@ -198,12 +198,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
 function ofTheServer(
   client: Valkey,
   replicas: ReplicaConfirmation,
-): Pick<Store, 'ping' | 'keepsWhatIsHandedOut' | 'lackOfReplicas' | 'replication' | 'onReturn' | 'close'> {
+): Pick<Store, 'ping' | 'requirePrimary' | 'lackOfReplicas' | 'replication' | 'onReturn' | 'close'> {
   return {
     ping: () => pingValkey(client),
-    keepsWhatIsHandedOut: async () => {
+    requirePrimary: async () => {
       await pingValkey(client);
-      await replicas.confirm();
+      await replicas.requireAnswers();
     },
     lackOfReplicas: () => lackOfReplicas(client),
     replication: () => readReplication(client),
