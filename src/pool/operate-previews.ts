@@ -212,7 +212,7 @@ async function whyNotReady(
 ): Promise<string | undefined> {
   const [newest] = await failureLog.recent(name);
   if (newest !== undefined && newest.atMs >= putAtMs)
-    return newest.remedy === '' ? newest.reason : `${newest.reason} ${newest.remedy}`;
+    return newest.remedy === '' ? newest.reason : `${newest.reason}. ${newest.remedy}`;
   const obstacles = (await registry.nodes()).flatMap(({ heartbeat }) => heartbeat?.templates[name] ?? []);
   // A node that is free to make it will, and one that has not been told of it yet will be.
   return obstacles.length === 0 || obstacles.includes('') ? undefined : obstacles[0];

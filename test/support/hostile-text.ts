@@ -45,6 +45,6 @@ export async function fillWithHostileText(
 
 /** As it is stored: a preview of a template that the file does not have. `text`: whatever others can write of it. */
 function goneWithItsTemplate(name: string, text: string): object {
-  const said = { from: text, image: text, title: text, by: text };
+  const said = { from: text, image: `${text}${'x'.repeat(200)}`, title: text, by: text };
   return { v: 1, name, ...said, createdAtMs: 0, putAtMs: 0, endsAtMs: Date.now() + 86_400_000 };
 }

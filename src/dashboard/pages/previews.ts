@@ -35,15 +35,14 @@ ${section(
 function previewTable(view: View, previews: readonly PreviewSnapshot[], fragments: Fragments): Html {
   return table(
     'Previews',
-    ['Preview', 'Of', 'State', 'Image', 'Ready', 'Visitors', 'Ends', 'Put by', ''],
+    ['Preview', 'State', 'Image', 'Ready', 'Visitors', 'Ends', 'Put by', ''],
     previews.map((preview) => {
       const { name, from, image, by, putAtMs, endsAtMs } = preview;
       const value = (what: string): Html => fragment(fragments, `preview.${name}.${what}`);
       return [
-        isOffered(preview) ? poolLink(name) : said(name),
-        said(from),
+        html`${isOffered(preview) ? poolLink(name) : said(name)} <small>of ${said(from)}</small>`,
         value('state'),
-        html`<span class="id whole">${said(image)}</span>`,
+        html`<span class="id">${said(image)}</span>`,
         value('ready'),
         value('visitors'),
         preview.state === 'ended' ? ago(endsAtMs) : ahead(endsAtMs),
@@ -63,7 +62,7 @@ function sourceTable(sources: readonly Source[], live: readonly PreviewSnapshot[
     ['Template', 'Images', 'Offered', 'Each lasts at most'],
     sources.map(({ name, rules: { images, max, maxAgeMs } }) => [
       poolLink(name),
-      html`<span class="id whole">${images.map(said).join(', ')}</span>`,
+      html`<span class="id">${images.map(said).join(', ')}</span>`,
       `${live.filter(({ from }) => from === name).length} of ${max}`,
       distance(new Date(maxAgeMs).toISOString(), 0),
     ]),
