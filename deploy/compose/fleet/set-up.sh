@@ -10,7 +10,7 @@ shipped=$(cd "$(dirname "$0")/../.." && pwd)
 
 # The users of compose.yaml.
 VALKEY=999:1000 SENTINEL=998:1000 NATS=65533:65533 CADDY=65532:65532 SERVER=65531:65531 WORKER=0:0
-DISCOVERY=65534:65534 FRONT=65535:65535
+DISCOVERY=65534:65534 FRONT=65529:65529
 
 folder() { # FOLDER OWNER [MODE]
   mkdir -p "$1"
@@ -109,7 +109,7 @@ front() {
 
 folder "$disks/drawn" 0:0
 for name in valkey-password replication-password sentinel-password sentinel-login-password nats-password \
-  route-password api-key operator-key; do draw "$name"; done
+  route-password operator-key; do draw "$name"; done
 
 folder "$disks/front" "$FRONT"
 front | write "$disks/front/Caddyfile" "$FRONT"
@@ -130,7 +130,7 @@ for letter in a b c; do
   nats "$letter" "$address" | write "$disk/nats/nats.conf" "$NATS"
   give "$disk/worker" "$WORKER" valkey-password sentinel-password nats-password
   if [ "$letter" = c ]; then continue; fi
-  give "$disk/server" "$SERVER" valkey-password sentinel-password nats-password api-key operator-key
+  give "$disk/server" "$SERVER" valkey-password sentinel-password nats-password operator-key
   give "$disk/discovery" "$DISCOVERY" valkey-password sentinel-password
   folder "$disk/caddy" "$CADDY"
   printf '{\n\tadmin unix//host/caddy-admin/admin.sock\n}\n' | write "$disk/caddy/Caddyfile" "$CADDY"
