@@ -1,10 +1,14 @@
+import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { composeServices, requireSoundSettings, secretFiles } from '../support/compose-file.ts';
 
-const COMPOSE = fileURLToPath(new URL('../../deploy/compose', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const COMPOSE = join(ROOT, 'deploy/compose');
+const run = promisify(execFile);
 
 const services = (): ReturnType<typeof composeServices> => composeServices(join(COMPOSE, 'compose.yaml'));
 
@@ -32,6 +36,13 @@ describe('the compose file', () => {
       if (name !== 'server' && name !== 'owners')
         expect([name, user]).toEqual([name, expect.stringMatching(/^[1-9]\d*:/)]);
     }
+  });
+
+  it('keeps the secrets that were drawn for it out of git, and out of the image that is built beside them', async () => {
+    const ignored = await run('git', ['check-ignore', 'deploy/compose/secrets/api-key'], { cwd: ROOT });
+    expect(ignored.stdout.trim()).toBe('deploy/compose/secrets/api-key');
+    const kept = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
+    expect(kept.indexOf('deploy/compose/secrets')).toBeGreaterThan(kept.indexOf('!deploy'));
   });
 
   it('mounts files that are there', async () => {
