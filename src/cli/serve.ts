@@ -52,7 +52,9 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   });
   // What does not come up because it is told to stop has stopped.
   const app = await starting.catch((error: unknown) => {
-    if (!(error instanceof TryItNowError && error.code === 'shutting_down')) throw error;
+    if (error instanceof TryItNowError && error.code === 'shutting_down') return undefined;
+    exitSoon();
+    throw error;
   });
   if (app !== undefined) {
     if (early.hungUp) void app.reloadTemplates();
@@ -63,9 +65,14 @@ export async function serve(env: Environment, role: Role): Promise<void> {
   await app?.stop();
   await tracing.close();
   log.info({}, 'Shut down');
-  setTimeout(() => process.exit(), LINGER_MS).unref();
+  exitSoon();
   // What a hung part still owes an answer would keep the process for as long as that is waited for.
   process.exit();
+}
+
+/** Whatever is left that would keep the process: whoever looks after it starts it again once it has ended. */
+function exitSoon(): void {
+  setTimeout(() => process.exit(), LINGER_MS).unref();
 }
 
 function requireNode({ node, containers }: Config): void {

@@ -83,9 +83,9 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
       () => undefined,
     ),
   );
-  // However long it takes to start, what is ready here stays.
-  loops.heartbeat.start();
   const holdsInstances = config.node.name !== NO_NODE;
+  // However long it takes to start, what is ready here stays. Who is no node has no heartbeat, nor one to stop.
+  if (holdsInstances) loops.heartbeat.start();
   const { unfinished } = await reconcileAtStart(parts, holdsInstances ? 'all' : 'pool');
   await parts.reload.begin(parts.leadership.reloadsAsked());
   // Before the first refill is planned: it goes to nodes that are heard of.

@@ -172,6 +172,13 @@ describe.skipIf(whyWithout('podman') !== undefined)(
       expect((await podman.list()).length).toBeGreaterThan(0);
     });
 
+    it('ends where it cannot start, so that it is started again', async () => {
+      // The other one listens there.
+      const { code, output } = await run(['serve']);
+      expect(output).toContain('another program listens there');
+      expect(code).toBe(1);
+    });
+
     it('lets no worker start so', async () => {
       const { code, output } = await run(['worker']);
       expect(output).toContain('CONTAINER_MODE is none, with which a worker could do nothing');
