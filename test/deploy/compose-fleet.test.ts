@@ -64,7 +64,7 @@ describe('the compose file of a fleet', () => {
   it('has each part listen on the address of its host, and write to the disk of it alone', () => {
     expect(onHosts()).toHaveLength(18);
     const listens =
-      /^(?:SERVER_HOST|ADMIN_ADDR|PROXY_LISTEN|DISCOVERY_ADDR|DISCOVERY_METRICS_ADDR|NODE_ADDRESS|WORKER_METRICS_ADDR)$/;
+      /^(?:SERVER_HOST|ADMIN_ADDR|PROXY_LISTEN|DISCOVERY_(?:METRICS_)?ADDR|NODE_ADDRESS|WORKER_METRICS_ADDR)$/;
     for (const [name, { hostname, environment = {}, volumes = [] }, letter] of onHosts()) {
       expect([name, hostname]).toEqual([name, `host-${letter}`]);
       const at = Object.entries(environment).filter(([setting]) => listens.test(setting));

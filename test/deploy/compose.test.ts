@@ -38,7 +38,7 @@ describe('the compose file', () => {
     }
   });
 
-  it('keeps the secrets that were drawn for it out of git, and out of the image that is built beside them', async () => {
+  it('keeps the secrets that are drawn for it out of git, and out of the image that is built', async () => {
     const ignored = await run('git', ['check-ignore', 'deploy/compose/secrets/api-key'], { cwd: ROOT });
     expect(ignored.stdout.trim()).toBe('deploy/compose/secrets/api-key');
     const kept = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n');
