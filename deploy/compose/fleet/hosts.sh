@@ -29,10 +29,13 @@ on() {
   compose up -d --no-deps --no-recreate "${services[@]}"
 }
 
-# Instances are containers beside those of Compose.
+# Instances are containers beside those of Compose, on a network that all three hosts share here; it goes with its rules.
 remove() {
+  local instances
   compose stop front server-a server-b worker-a worker-b worker-c
-  for letter in a b c; do compose run --rm --no-deps "worker-$letter" clean-demos --yes --force; done
+  mapfile -t instances < <(docker ps -aq --filter label=try-it-now.deployment=fleet-trial)
+  if [ "${#instances[@]}" -gt 0 ]; then docker rm -f "${instances[@]}" >/dev/null; fi
+  compose run --rm --no-deps worker-a clean-demos --yes --force
   compose down --volumes
 }
 
