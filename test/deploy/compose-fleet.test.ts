@@ -90,7 +90,10 @@ describe('the compose file of a fleet', () => {
   });
 });
 
-describe.skipIf(process.getuid?.() !== 0)('its set-up (as root)', () => {
+const isRoot = process.getuid?.() === 0;
+if (!isRoot) process.stderr.write('The tests of what the trial fleet sets up are skipped: they need root\n');
+
+describe.skipIf(!isRoot)('its set-up (as root)', () => {
   const cleanups = new Cleanups('the compose file of a fleet');
   let disks: string;
   const setUp = (): Promise<unknown> => run('/bin/sh', [join(FLEET, 'set-up.sh'), disks]);
