@@ -30,6 +30,7 @@ let limits: Map<string, number>;
 let used: Map<string, number>;
 let read: Map<string, number>;
 let refusals: Map<string, number>;
+let looksInto: string[];
 let hostBusyMs: number;
 let killed: string[];
 
@@ -44,6 +45,7 @@ beforeEach(async () => {
   used = new Map();
   read = new Map();
   refusals = new Map();
+  looksInto = [];
   deps = {
     log,
     catalogue: new Catalogue([tiny]),
@@ -66,7 +68,10 @@ beforeEach(async () => {
         killed.push(container);
         return Promise.resolve();
       },
-      outputMs: (container) => Promise.resolve(read.get(container) ?? 0),
+      outputMs: (container) => {
+        looksInto.push(container);
+        return Promise.resolve(read.get(container) ?? 0);
+      },
       cpuMs: (container) => Promise.resolve(used.get(container) ?? 0),
       cpuShare: (container) => Promise.resolve(shares.get(container) ?? 1),
       weighCpu: (container, share) => {
@@ -131,7 +136,7 @@ it('gives the less weight to a visit the more of the processors it has used of l
 it('ends a visit that makes processes without end, and none that waits for its own to end', async () => {
   const [bomb, flagrant, full] = [await visit(), await visit(), await visit()];
   refused.set(bomb.container, 500).set(flagrant.container, 5_000).set(full.container, 2);
-  cpus.set(bomb.container, 1);
+  cpus.set(bomb.container, 1).set(flagrant.container, 0.4);
   await rounds(2);
   expect(killed).toEqual([flagrant.container]);
   await rounds(1);
@@ -139,6 +144,19 @@ it('ends a visit that makes processes without end, and none that waits for its o
   expect((await viewOf(store, bomb.id)).instance.reason).toBe('process_limit');
   await rounds(5);
   expect((await viewOf(store, full.id)).instance.state).toBe('assigned');
+});
+
+it('looks no further into a visit that uses no processor', async () => {
+  const [reader, busier] = [await visit(), await visit()];
+  cpus.set(reader.container, 0.0005).set(busier.container, 0.01);
+  await rounds(5);
+  expect(looksInto.filter((each) => each === reader.container)).toHaveLength(1);
+  expect(looksInto.filter((each) => each === busier.container)).toHaveLength(5);
+  // What it does all at once is seen all the same.
+  cpus.set(reader.container, 0.4);
+  refused.set(reader.container, 5_000);
+  await rounds(2);
+  expect(killed).toEqual([reader.container]);
 });
 
 it('leaves those less who take much while the host is crowded, and gives it back', async () => {

@@ -1,4 +1,5 @@
 import { availableParallelism, cpus as processorsOfHost } from 'node:os';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
@@ -26,8 +27,8 @@ interface ProcessorTimes {
   readonly allMs: number;
 }
 
-/** They read some small files each. */
-const LOOKS_AT_ONCE = 16;
+/** They read some small files each; whoever clicks meanwhile gets their turn between them. */
+const LOOKS_AT_ONCE = 4;
 /**
  * Of a processor: what an app takes whose visitor looks around. Who takes twice that has half the weight. On a crowded
  * host nobody gets much, so that more than a tenth of one would tell nobody apart.
@@ -58,6 +59,8 @@ const BOMB_ROUNDS = 2;
 const FLOOD_CPUS = 0.05;
 /** Of a processor, and of what the app itself uses: one that does more than write costs a hundredth of that. */
 const FLOOD_OF_LITTLE = { cpus: 0.01, ofOwn: 0.25 };
+/** Of a processor: less is no bomb's and no flood's. */
+const RESTING_CPUS = 0.001;
 /** More of them than others lately, so that a burst passes. */
 const FLOOD_ROUNDS = 5;
 
@@ -100,6 +103,7 @@ export class CrowdingWatch {
     this.#seeHowCrowded();
     const visits = await inventory.visits(node.name);
     const looks = await sideBySide(visits, LOOKS_AT_ONCE, async (visit): Promise<Seen | undefined> => {
+      await nextTurn();
       if (signal.aborted) return undefined;
       // One that nobody can look into now is looked at in the next round.
       const watched = await this.#look(visit).catch(() => undefined);
@@ -127,14 +131,16 @@ export class CrowdingWatch {
     const { consumption, clock } = this.#deps;
     const last = this.#watched.get(id);
     const atMs = clock.now();
-    const [cpuMs, outputMs, refused] = await Promise.all([
-      consumption.cpuMs(container),
-      consumption.outputMs(container),
-      consumption.refusedProcesses(container),
-    ]);
     const passedMs = last === undefined ? 0 : atMs - last.atMs;
     const more = (after: number | undefined, before: number | undefined): number =>
       after === undefined || before === undefined ? 0 : after - before;
+    const cpuMs = await consumption.cpuMs(container);
+    // Most visitors read, and then there is nothing more to ask the kernel about: whoever makes processes or writes
+    // without end uses a processor for it.
+    const rests = last !== undefined && cpuMs !== undefined && more(cpuMs, last.cpuMs) < RESTING_CPUS * passedMs;
+    const [outputMs, refused] = rests
+      ? [last.outputMs, last.refused]
+      : await Promise.all([consumption.outputMs(container), consumption.refusedProcesses(container)]);
     const counted = { atMs, cpuMs, outputMs, refused };
     if (last === undefined || passedMs <= 0) {
       const share = await consumption.cpuShare(container);

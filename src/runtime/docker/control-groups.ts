@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { readKernelFile } from './kernel-files.ts';
 
 const CGROUP = '/sys/fs/cgroup';
 const PERIOD_US = 100_000;
@@ -20,10 +21,10 @@ export function ofContainer(group: string, id: string): string {
 }
 
 /** Of all its processes so far, in ms; undefined where there is no such group any more. */
-export async function cpuOf(group: string): Promise<number | undefined> {
-  const nanoseconds = await read(group, 'cpuacct.usage');
+export function cpuOf(group: string): number | undefined {
+  const nanoseconds = readKernelFile(join(group, 'cpuacct.usage'));
   if (nanoseconds !== '') return Number(nanoseconds) / 1e6;
-  const microseconds = /^usage_usec (\d+)$/m.exec(await read(group, 'cpu.stat'))?.[1];
+  const microseconds = /^usage_usec (\d+)$/m.exec(readKernelFile(join(group, 'cpu.stat')))?.[1];
   return microseconds === undefined ? undefined : Number(microseconds) / 1e3;
 }
 
@@ -63,8 +64,8 @@ export async function weighCpu(group: string, share: number): Promise<void> {
 }
 
 /** How many processes could not be made for the group's limit; undefined where there is no such group any more. */
-export async function refusedProcessesOf(group: string): Promise<number | undefined> {
-  const refused = /^max (\d+)$/m.exec(await read(group, 'pids.events'))?.[1];
+export function refusedProcessesOf(group: string): number | undefined {
+  const refused = /^max (\d+)$/m.exec(readKernelFile(join(group, 'pids.events')))?.[1];
   return refused === undefined ? undefined : Number(refused);
 }
 

@@ -114,7 +114,7 @@ export class HostConsumption implements Consumption {
   async cpuMs(container: string): Promise<number | undefined> {
     const place = await this.#placeOf(container);
     if (place === undefined) return undefined;
-    const used = await cpuOf(place.cpu);
+    const used = cpuOf(place.cpu);
     // It has ended; another one may get its name.
     if (used === undefined) this.#places.delete(container);
     return used;

@@ -1,4 +1,5 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { listKernelFolder, readKernelFile } from './kernel-files.ts';
 
 /** What engines have beside each container: it is the parent of the container's first process, and reads its output. */
 const READERS = ['conmon', 'containerd-shim'];
@@ -12,14 +13,13 @@ export async function outputReader(pid: number): Promise<number | undefined> {
 }
 
 /** The processor time of the threads of a process so far, in ms; undefined where there is none of this number. */
-export async function processCpu(pid: number): Promise<number | undefined> {
-  const threads = await readdir(`/proc/${pid}/task`).catch(() => undefined);
-  if (threads === undefined) return undefined;
+export function processCpu(pid: number): number | undefined {
+  const threads = listKernelFolder(`/proc/${pid}/task`);
   // Finer than the ticks of `stat`: nanoseconds.
-  const used = await Promise.all(
-    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0')),
-  );
-  return used.reduce((all, each) => all + Number.parseInt(each, 10) / 1e6, 0);
+  return threads?.reduce((all, thread) => {
+    const nanoseconds = Number.parseInt(readKernelFile(`/proc/${pid}/task/${thread}/schedstat`), 10);
+    return Number.isNaN(nanoseconds) ? all : all + nanoseconds / 1e6;
+  }, 0);
 }
 
 /** The fields of /proc/PID/stat from the third on; the second, a name, may have blanks in it. */

@@ -28,7 +28,7 @@ export class KernelPageMerging implements PageMerging {
     if (rounds === undefined || sharing === undefined) return undefined;
     this.#thread ??= findThread('ksmd');
     const thread = await this.#thread;
-    const processorMs = thread === undefined ? undefined : await processCpu(thread);
+    const processorMs = thread === undefined ? undefined : processCpu(thread);
     return { rounds, savedBytes: sharing * PAGE_BYTES, processorMs: processorMs ?? 0 };
   }
 
