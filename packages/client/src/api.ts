@@ -26,7 +26,7 @@ export interface paths {
         };
         /**
          * May a load balancer send requests here?
-         * @description Not while the store does not answer, nor once the server is told to stop.
+         * @description Not while the store does not answer or may have been replaced, nor once the server is told to stop.
          */
         get: operations["ready"];
         put?: never;

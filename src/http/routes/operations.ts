@@ -89,7 +89,8 @@ function loadBalancerRoutes(app: App, ready: Operations['ready'], leaving: Opera
         tags: ['operations'],
         operationId: 'ready',
         summary: 'May a load balancer send requests here?',
-        description: 'Not while the store does not answer, nor once the server is told to stop.',
+        description:
+          'Not while the store does not answer or may have been replaced, nor once the server is told to stop.',
         response: {
           200: Type.Object({ status: Type.Literal('ready') }, { description: 'It may.' }),
           ...problems('shutting_down', 'store_unavailable'),
