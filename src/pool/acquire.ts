@@ -76,6 +76,8 @@ type Refused = Exclude<ClaimOutcome, HandedOut | Waiting | Unconfirmed | { kind:
 const EMPTY_RETRY_MS = 2_000;
 /** Until one has ended, was cleaned up and another is there. */
 const FULL_RETRY_MS = 10_000;
+/** Of what is ready there is less than before, or nothing. */
+const LEAVE_FEWER: ReadonlySet<ClaimOutcome['kind']> = new Set(['taken', 'empty', 'waiting', 'unconfirmed']);
 /** Only an operator changes that; the same as for a pool they paused. */
 const OFF_RETRY_MS = 30_000;
 
@@ -275,7 +277,7 @@ async function claim(
     throw error;
   }
   const tookMs = performance.now() - startedAt;
-  if (['taken', 'empty', 'waiting', 'unconfirmed'].includes(outcome.kind)) requestRefill();
+  if (LEAVE_FEWER.has(outcome.kind)) requestRefill();
   countSteps(observer, template, site, outcome, replacing !== undefined);
   if (outcome.kind === 'limited') observer.limited(template.name, outcome.window);
   if (outcome.lapsed !== undefined) {
