@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { expect, it } from 'vitest';
-import { freePort, reservePort } from './tcp-ports.ts';
+import { loadConfig } from '../config/load.ts';
+import { freePort, isForAnybody, reservePort } from './tcp-ports.ts';
 
 const MODULE = new URL('./tcp-ports.ts', import.meta.url).href;
 
@@ -16,6 +17,14 @@ it('draws no port that somebody listens on, and none twice', async () => {
   } finally {
     listening.close();
   }
+});
+
+it('leaves alone what the program listens on unless it is told otherwise', () => {
+  const text = JSON.stringify(loadConfig({}).config);
+  const defaults = [...text.matchAll(/(?:port":|:)(\d{4})\b/gi)].map(([, port]) => Number(port));
+  expect(defaults).toEqual(expect.arrayContaining([8_000, 8_080, 8_081]));
+  const drawn = defaults.filter((port) => port >= 7_000 && port < 10_000 && isForAnybody(port));
+  expect(drawn).toEqual([]);
 });
 
 it('a port is reserved once, until it is given back', async () => {

@@ -10,6 +10,9 @@ import { takeMark } from './host-marks.ts';
  */
 const DRAW_FROM = 7_000;
 const DRAW_BELOW = 10_000;
+/** In there, what the program itself listens on unless it is told otherwise: it may be started later. */
+const OURS_FROM = 8_000;
+const OURS_BELOW = 8_100;
 
 /**
  * A port that nobody listens on right now, neither on TCP nor on UDP. Until this process ends nobody else on this host
@@ -18,6 +21,7 @@ const DRAW_BELOW = 10_000;
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let attempt = 0; attempt < DRAW_BELOW - DRAW_FROM; attempt += 1) {
     const port = randomInt(DRAW_FROM, DRAW_BELOW);
+    if (!isForAnybody(port)) continue;
     const reservation = await reservePort(port);
     if (reservation === undefined) continue;
     if ((await isFree(port, host)) && (await isFreeForUdp(port, host))) return port;
@@ -27,6 +31,10 @@ export async function freePort(host = '127.0.0.1'): Promise<number> {
     'port_taken',
     `no port from ${DRAW_FROM} to ${DRAW_BELOW - 1} is free on ${host}; end some of the programs that listen there`,
   );
+}
+
+export function isForAnybody(port: number): boolean {
+  return port < OURS_FROM || port >= OURS_BELOW;
 }
 
 /**
