@@ -125,6 +125,23 @@ it('ends the visits that wrote more than their template allows, and nobody elseâ
   expect(await metrics.text()).toContain('try_it_now_releases_total{template="tiny",reason="disk_limit"} 2');
 });
 
+it('leaves alone who rests, until that has been long or somebody fills the disk', async () => {
+  const lookedIn = async (rounds: number): Promise<string[]> => {
+    looked.length = 0;
+    for (let round = 0; round < rounds; round += 1) await watch.round(never);
+    return looked;
+  };
+  expect(await lookedIn(2)).toHaveLength(visits.length);
+  expect(await lookedIn(3)).toEqual([]);
+  cpuMs.set(at(2).container, 6_000);
+  expect(await lookedIn(1)).toEqual([at(2).container]);
+  cpuMs.delete(at(2).container);
+  room = { ...ROOMY, free: { ...ROOMY.free, bytes: ROOMY.free.bytes - 100 * MIB } };
+  expect(new Set(await lookedIn(1)).size).toBe(visits.length);
+  expect(await lookedIn(19)).toEqual([]);
+  expect(new Set(await lookedIn(2))).toEqual(new Set(visits.map(({ container }) => container)));
+});
+
 it('looks at the busiest at once when the disk fills', async () => {
   await watch.round(never);
   const unseen = visits.filter(({ container }) => !looked.includes(container));

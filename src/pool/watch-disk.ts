@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
@@ -18,6 +19,19 @@ export interface WatchDiskDeps extends EndAbuseDeps {
 
 /** A look costs some milliseconds, and more only where there is much to find. */
 const LOOKS = { inTurn: 8, atSuspects: 56, atOnce: 8 };
+/** Each holds the whole process up while it starts: whoever clicks shall not wait for eight of them. */
+const BETWEEN_TURNS_MS = 100;
+/** Less processor time than this writes nothing that matters. Room can be reserved without: then the disk tells. */
+const RESTING_MS = 5;
+/** Whoever rests is looked at all the same after so many rounds. */
+const MOST_ROUNDS_APART = 20;
+/** Of a visit. */
+interface Looked {
+  readonly round: number;
+  /** What it had used of the processor then; undefined where that cannot be told, or counts no more. */
+  readonly cpuMs: number | undefined;
+}
+
 /** By how much the disk fills until whoever does it is looked for; far below what a limit allows. */
 const GROWTH: DiskUse = { bytes: 64 * 2 ** 20, files: 10_000 };
 /** For so long it is watched who uses the processor. */
@@ -25,14 +39,14 @@ const SAMPLE_MS = 300;
 
 /**
  * Ends the visits that write more than their template allows. Which of thousands to look at, the disk says: while
- * it does not fill, a few take their turn in each round; when it does, those come as well that use the processor, as
- * whoever writes has to.
+ * it does not fill, a few take their turn in each round, of those that have used the processor since they were looked
+ * at last; when it does, all take their turn, and at once those that use it right now, as whoever writes has to.
  */
 export class DiskWatch {
   readonly #deps: WatchDiskDeps;
   #round = 0;
-  /** In which round each visit was looked at last, by instance. */
-  #looked: ReadonlyMap<string, number> = new Map();
+  /** By instance. */
+  #looked: Map<string, Looked> = new Map();
   /** The disk as it was when somebody was looked for last. */
   #before: StorageRoom | undefined;
 
@@ -46,18 +60,60 @@ export class DiskWatch {
     this.#round += 1;
     const grew = this.#grew(await storageReserve.look());
     const visits = await inventory.visits(node.name);
-    const turn = ({ id }: Instance): number => this.#looked.get(id) ?? 0;
-    const inTurn = visits.sort((a, b) => turn(a) - turn(b)).slice(0, LOOKS.inTurn);
+    this.#forget(visits, grew);
     const suspects = grew ? (await this.#byActivity(visits, signal)).slice(0, LOOKS.atSuspects) : [];
-    const looked = new Map(visits.map((visit) => [visit.id, turn(visit)]));
-    await sideBySide([...new Set([...suspects, ...inTurn])], LOOKS.atOnce, async (visit) => {
-      if (signal.aborted) return;
-      looked.set(visit.id, this.#round);
-      await this.#look(visit, signal).catch((error: unknown) => {
+    await sideBySide(suspects, LOOKS.atOnce, (visit) => this.#lookAt(visit, signal));
+    for (const visit of await this.#whoseTurnItIs(visits)) {
+      await sleep(BETWEEN_TURNS_MS, signal);
+      await this.#lookAt(visit, signal);
+    }
+  }
+
+  /** Those that are gone; and where somebody fills the disk, that the others were seen to rest. */
+  #forget(visits: readonly Instance[], grew: boolean): void {
+    const before = this.#looked;
+    this.#looked = new Map();
+    for (const { id } of visits) {
+      const last = before.get(id);
+      if (last !== undefined) this.#looked.set(id, grew ? { ...last, cpuMs: undefined } : last);
+    }
+  }
+
+  /** Who was not looked at for longest comes first. */
+  async #whoseTurnItIs(visits: readonly Instance[]): Promise<readonly Instance[]> {
+    const roundOf = ({ id }: Instance): number => this.#looked.get(id)?.round ?? 0;
+    const due: Instance[] = [];
+    for (const visit of visits.filter((each) => roundOf(each) < this.#round).sort((a, b) => roundOf(a) - roundOf(b))) {
+      if (due.length === LOOKS.inTurn) break;
+      if (!(await this.#rests(visit))) due.push(visit);
+    }
+    return due;
+  }
+
+  async #rests({ id, container }: Instance): Promise<boolean> {
+    const last = this.#looked.get(id);
+    if (last?.cpuMs === undefined || this.#round - last.round >= MOST_ROUNDS_APART) return false;
+    await nextTurn();
+    const cpuMs = await this.#cpuMs(container);
+    return cpuMs !== undefined && cpuMs - last.cpuMs < RESTING_MS;
+  }
+
+  #cpuMs(container: string): Promise<number | undefined> {
+    return this.#deps.consumption.cpuMs(container).catch(() => undefined);
+  }
+
+  async #lookAt(visit: Instance, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    // Before the look: what is written while it goes on counts as written after it.
+    const cpuMs = await this.#cpuMs(visit.container);
+    const looked = await this.#look(visit, signal).then(
+      () => true,
+      (error: unknown) => {
         if (!signal.aborted) this.#missed(visit, error);
-      });
-    });
-    this.#looked = looked;
+        return false;
+      },
+    );
+    this.#looked.set(visit.id, { round: this.#round, cpuMs: looked ? cpuMs : undefined });
   }
 
   /** Others are looked at all the same. */
@@ -71,9 +127,7 @@ export class DiskWatch {
   /** The busiest first. */
   async #byActivity(visits: readonly Instance[], signal: AbortSignal): Promise<Instance[]> {
     const sample = async (): Promise<number[]> =>
-      Promise.all(
-        visits.map(async ({ container }) => (await this.#deps.consumption.cpuMs(container).catch(() => 0)) ?? 0),
-      );
+      Promise.all(visits.map(async ({ container }) => (await this.#cpuMs(container)) ?? 0));
     const before = await sample();
     await sleep(SAMPLE_MS, signal);
     const after = await sample();
