@@ -2,7 +2,7 @@
 # Variables given to make reach the program too: make up TEMPLATE=hello POOL_TARGET_SIZE=5 CONTAINER_MODE=docker
 # make up CHECKPOINT=1 restores instances instead of starting them.
 .DEFAULT_GOAL := help
-.PHONY: help setup up check test test-long bench clean clean-demos clean-data doctor install uninstall
+.PHONY: help setup up check test test-parts test-long bench clean clean-demos clean-data doctor install uninstall
 # One recipe at a time, also under make -j: they share node_modules and dist.
 .NOTPARALLEL:
 
@@ -28,9 +28,12 @@ up: setup $(INSTALLED) $(BUILT) ## start everything and print where to click; Ct
 check: $(INSTALLED) ## types, format, lint, structure, dead code, known weaknesses of dependencies
 	@npm run --silent check
 
-test test-long: override SETUP_FLAGS += --with-tests
-test: setup $(INSTALLED) $(BUILT) ## the tests, on real servers (FILES=path for some of them, the long ones included)
+test test-parts test-long: override SETUP_FLAGS += --with-tests
+test: setup $(INSTALLED) $(BUILT) ## the tests, on real servers (FILES=path for some of all)
 	@$(MORE_FILES); exec node_modules/.bin/vitest run $(or $(FILES),--project unit --project system)
+
+test-parts: setup $(INSTALLED) $(BUILT) ## what each engine and database promises, and the drills of an operator's day
+	@$(MORE_FILES); exec node_modules/.bin/vitest run --project parts
 
 test-long: setup $(INSTALLED) $(BUILT) ## the tests that take a deployment through minutes of work or trouble, as CI does nightly
 	@$(MORE_FILES); exec node_modules/.bin/vitest run $(FILES) --project long --maxWorkers 2

@@ -2,7 +2,9 @@ import { defineConfig } from 'vitest/config';
 import { LongestFirst } from './test/support/longest-first.ts';
 
 const NEEDS_SERVERS = 'src/**/*.integration.test.ts';
-/** Each drives a whole deployment through minutes of work or trouble. CI runs them after the others. */
+/** What each engine and database promises, and an operator's day with each part in trouble. CI runs them as well. */
+const PARTS = ['test/contract/**/*.test.ts', 'test/drills/**/*.test.ts'];
+/** Each drives a whole deployment through minutes of work or trouble. CI runs them at night. */
 const LONG = 'test/long/**/*.test.ts';
 
 export default defineConfig({
@@ -25,7 +27,8 @@ export default defineConfig({
           exclude: [NEEDS_SERVERS],
         },
       },
-      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], exclude: [LONG] } },
+      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], exclude: [...PARTS, LONG] } },
+      { extends: true, test: { name: 'parts', include: PARTS } },
       { extends: true, test: { name: 'long', include: [LONG] } },
     ],
   },
