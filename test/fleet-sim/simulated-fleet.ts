@@ -240,7 +240,7 @@ async function startParts(options: SimulatedFleetOptions, cleanups: Cleanups): P
     OPERATOR_KEYS: OPERATOR_KEY,
     POOL_MAX_AGE: '48h',
     // Checking 20,000 instances every 15 s would be the work of fifty hosts; here two processors have all of it.
-    POOL_HEALTH_INTERVAL: '60s',
+    POOL_HEALTH_INTERVAL: '5m',
   };
   const start = async (part: Part, args: readonly string[], saysUp: string): Promise<void> => {
     const child = await ChildServer.start({
