@@ -27,7 +27,10 @@ export default defineConfig({
           exclude: [NEEDS_SERVERS],
         },
       },
-      { extends: true, test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], exclude: [...PARTS, LONG] } },
+      {
+        extends: true,
+        test: { name: 'system', include: [NEEDS_SERVERS, 'test/**/*.test.ts'], exclude: [...PARTS, LONG] },
+      },
       { extends: true, test: { name: 'parts', include: PARTS } },
       { extends: true, test: { name: 'long', include: [LONG] } },
     ],
