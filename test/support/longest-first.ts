@@ -10,6 +10,7 @@ const LONG: Readonly<Record<string, number>> = {
   'test/contract/container-runtime-podman.test.ts': 200,
   'test/long/checkpoints.test.ts': 170,
   'test/long/restored-examples.test.ts': 160,
+  'test/long/previews-in-containers.test.ts': 155,
   'test/long/crash-at-every-step.test.ts': 135,
   'test/contract/checkpointing-podman.test.ts': 110,
   'test/long/join-a-fleet.test.ts': 100,
