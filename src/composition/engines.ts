@@ -179,7 +179,6 @@ export async function connectDatabase(
     deployment,
     mountedAt: DATABASE_MOUNT,
     catalogue,
-    tidiesSeeds: use === 'server',
     guards: use === 'server',
     log,
   });

@@ -17,6 +17,14 @@ export class NodeDatabases implements Databases {
     await allOrFirstFailure(this.#each((server) => server.prepare(templates)));
   }
 
+  async keepPrepared(templates: readonly Template[]): Promise<void> {
+    await allOrFirstFailure(this.#each((server) => server.keepPrepared(templates)));
+  }
+
+  async dropSeedsBut(templates: readonly Template[]): Promise<void> {
+    await allOrFirstFailure(this.#each((server) => server.dropSeedsBut(templates)));
+  }
+
   nameFor(template: Template, owner: Parameters<Databases['nameFor']>[1]): string {
     return this.#server(engineOf(template), `a database for template ${template.name}`).nameFor(template, owner);
   }

@@ -64,13 +64,8 @@ export interface DatabaseOptions extends ServerLogin {
   readonly deployment: string;
   /** Where instances see the folder of the socket: DATABASE_MOUNT. */
   readonly mountedAt: string;
-  /** All that are offered: their seeds stay, whichever of them is prepared. */
+  /** All that are offered. */
   readonly catalogue: Pick<Catalogue, 'all'>;
-  /**
-   * Drop seeds that no template uses any more: for the server alone, since a command may read
-   * a newer catalogue than it.
-   */
-  readonly tidiesSeeds: boolean;
   /** Keep watch over what instances take of the server: for the server alone, which runs long enough. */
   readonly guards?: boolean;
   /** SESSION_BOUNDS without them. */

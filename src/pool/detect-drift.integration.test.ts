@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
-import { newAttempt, newInstanceId } from '../domain/ids.ts';
+import { newInstanceId } from '../domain/ids.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
@@ -9,7 +9,6 @@ import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { dumpOf } from '../../test/support/dump.ts';
-import { mariadbSuite, startMariadb, type TestMariadb } from '../../test/support/mariadb.ts';
 import { START_URL, temporaryFolder } from '../../test/support/proxy.ts';
 import { Gate, LogBook, TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
@@ -21,7 +20,6 @@ import { Catalogue } from '../domain/template.ts';
 
 const tiny = template();
 const other = template({ name: 'other' });
-const { title, skip } = mariadbSuite('databases that no record names');
 const never = new AbortController().signal;
 
 let releasers: Releasers;
@@ -366,30 +364,4 @@ it('tasks that are done and still queued are discarded, but none that is new or 
   await repairDrift(withLeft, await detectDrift(withLeft));
   expect(discarded).toEqual([1, 2, 3]);
   expect(log.with('Took tasks out of the queue')[0]?.fields).toEqual({ discarded: 3 });
-});
-
-describe.skipIf(skip)(title, () => {
-  let server: TestMariadb;
-  beforeAll(async () => {
-    server = await startMariadb();
-  });
-  afterAll(() => server[Symbol.asyncDispose]());
-
-  it('are dropped with their users; one that a record names stays, readable or not', async () => {
-    const shop = await server.templateOf('CREATE TABLE a (b INT);', { name: 'tiny' });
-    const databases = server.databases({ catalogue: [shop] });
-    await databases.prepare([shop]);
-    const [kept, unreadable, stray] = [newInstanceId(), newInstanceId(), newInstanceId()].map((instanceId) =>
-      databases.nameFor(shop, { instanceId, attempt: newAttempt() }),
-    );
-    for (const name of [kept, unreadable, stray]) await databases.create(name ?? '', shop);
-    const [one, two, three] = await soundStock();
-    await store.valkey.hset(keys.instances, one.id, JSON.stringify({ ...one, state: 'ready', database: kept }));
-    await store.valkey.hset(keys.instances, two.id, JSON.stringify({ ...two, v: 2, database: unreadable }));
-    expect(three.database).toBeNull();
-    const withDatabases = { ...deps, databases };
-    expect(await found(withDatabases)).toEqual([`database ${stray}: no record names this database and its user`]);
-    expect(await repairDrift(withDatabases, await detectDrift(withDatabases))).toMatchObject({ repaired: 1 });
-    expect([...(await databases.list())].sort()).toEqual([kept, unreadable].sort());
-  });
 });

@@ -258,5 +258,10 @@ describe('idle instance health', () => {
     nowMs += 120_000;
     await health.round(never);
     expect(await breaker()).toMatchObject({ open: false, failures: 0 });
+    // What another node counts, this one forgives as well: its own stays.
+    for (let count = 0; count < 3; count += 1) await store.provisioningStore.recordUnhealthy('single', '');
+    expect(await breaker()).toMatchObject({ open: true });
+    await health.round(never);
+    expect(await breaker()).toMatchObject({ open: false });
   });
 });

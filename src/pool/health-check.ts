@@ -47,8 +47,6 @@ export class HealthCheck {
   /** Failed looks in a row, by instance, and what was seen last. */
   #failed: ReadonlyMap<string, Failed> = new Map();
   readonly #slow = new SlowStock();
-  /** Templates of which nothing is held against their ready instances, as far as this process knows. */
-  readonly #forgiven = new Set<string>();
 
   constructor(deps: HealthCheckDeps) {
     this.#deps = deps;
@@ -63,6 +61,7 @@ export class HealthCheck {
     const ready = (await inventory.ofNode(node.name)).filter(({ state }) => state === 'ready');
     const failed = new Map<string, Failed>();
     const passed: Look[] = [];
+    const forgiven = new Set<string>();
     const queue = [...ready];
     const pace = new LookPace();
     const checkNext = async (): Promise<void> => {
@@ -76,7 +75,7 @@ export class HealthCheck {
         observer.healthChecked(record.template, seen === 'healthy');
         if (seen === 'healthy') {
           passed.push({ record, tookMs: performance.now() - begunMs });
-          await this.#forgive(record);
+          await this.#forgive(record, forgiven);
         } else failed.set(record.id, { looks: (this.#failed.get(record.id)?.looks ?? 0) + 1, words: seen.failure });
       }
     };
@@ -108,11 +107,14 @@ export class HealthCheck {
     return failure === undefined ? 'healthy' : { failure };
   }
 
-  /** One that has served for a while proves that its template's instances do. */
-  async #forgive({ template, readyAtMs }: Instance): Promise<void> {
+  /**
+   * One that has served for a while proves that its template's instances do. Said once in each round: what is held
+   * against them may be another node's.
+   */
+  async #forgive({ template, readyAtMs }: Instance, forgiven: Set<string>): Promise<void> {
     const { provisioningStore, clock, observer, log } = this.#deps;
-    if (this.#forgiven.has(template) || readyAtMs === null || clock.now() - readyAtMs < PROVEN_MS) return;
-    this.#forgiven.add(template);
+    if (forgiven.has(template) || readyAtMs === null || clock.now() - readyAtMs < PROVEN_MS) return;
+    forgiven.add(template);
     if (!(await provisioningStore.recordHealthy(template)).recovered) return;
     observer.breaker(template, false);
     log.info({ template }, 'Ready instances of the template stay healthy again; it is refilled as usual');
@@ -136,7 +138,6 @@ export class HealthCheck {
   /** Those that came up and did not stay are failures of the template as well. */
   async #count(name: string, reason: string): Promise<void> {
     const { provisioningStore, catalogue, observer, log } = this.#deps;
-    this.#forgiven.delete(name);
     const breaker = await provisioningStore.recordUnhealthy(name, catalogue.version(name) ?? '');
     if (!breaker.opened) return;
     observer.breaker(name, true);

@@ -36,7 +36,11 @@ export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Prom
     await attempt(() => registry.announce(deps.runtime.engine));
     // Isolation rules last only until somebody flushes the host's firewall.
     await attempt(() => deps.fitness.prepare());
-    await attempt(async () => databases?.prepare(catalogue.all()));
+    await attempt(async () => databases?.keepPrepared(catalogue.all()));
+    // Whoever has another catalogue, on a server that nodes share, uses other seeds.
+    await attempt(async () => {
+      if (databases !== undefined && (await offeredByAll(deps))) await databases.dropSeedsBut(catalogue.all());
+    });
   }
   const seen = await detectDrift(deps, scope);
   deps.observer.driftDetected(countFindings(seen));
@@ -48,6 +52,12 @@ export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Prom
   });
   throwTogether(failures);
   return { unfinished };
+}
+
+/** Whether every process that runs makes instances of nothing but what is offered here. */
+async function offeredByAll({ processes, catalogue }: ReconcileDeps): Promise<boolean> {
+  const offered = (await processes.running()).flatMap(({ templates }) => Object.entries(templates));
+  return offered.every(([name, version]) => catalogue.version(name) === version);
 }
 
 /** Several parts that need the same server say the same when it does not answer. */

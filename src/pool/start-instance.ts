@@ -295,7 +295,10 @@ async function createDatabase(attempt: Attempt, instance: Instance): Promise<Dat
       `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET or ` +
         'POSTGRES_SOCKET',
     );
-  const credentials = await phase(attempt, 'database', () => databases.create(database, attempt.template));
+  // The first of a large seed waits minutes until that is loaded.
+  const over = attempt.turn.wait();
+  const create = (): Promise<DatabaseCredentials> => databases.create(database, attempt.template);
+  const credentials = await phase(attempt, 'database', create).finally(over);
   await provisioningStore.recordStep(instance, 'database_created');
   return credentials;
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
 import { StartTurns } from './start-turns.ts';
 
 const never = new AbortController().signal;
@@ -72,4 +73,21 @@ it('forgets whoever gives up waiting', async () => {
   await expect(waiting).rejects.toThrow('stopped');
   one.end('came up');
   await turns.next('a', nobody, never);
+});
+
+it('gives a worker back that waits long for something else, and keeps the slot', async () => {
+  const turns = new StartTurns({ slots: 1, templates: () => 1, bootMs: 0 });
+  const yields: string[] = [];
+  const [one, other] = [
+    await turns.next('a', () => yields.push('long'), never),
+    await turns.next('b', () => yields.push('short'), never),
+  ];
+  await one.work(never);
+  other.wait()();
+  one.wait();
+  await eventually(() => expect(yields).toEqual(['long']));
+  let worked = false;
+  void other.work(never).then(() => (worked = true));
+  await settled();
+  expect(worked).toBe(false);
 });

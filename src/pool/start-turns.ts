@@ -17,6 +17,8 @@ export interface Turn {
   work(signal: AbortSignal): Promise<void>;
   /** The app is booting: gives the slot back when that takes long. Returns what ends the boot. */
   boot(): () => void;
+  /** Waits for something else than engine and app, and keeps its slot: when it is long, the worker is given back. */
+  wait(): () => void;
   end(outcome: 'came up' | 'failed'): void;
 }
 
@@ -83,6 +85,13 @@ export class StartTurns {
         };
         if (this.#failing.has(template)) giveBack();
         else void sleep(this.#options.bootMs ?? BOOT_MS, over.signal).then(giveBack);
+        return () => over.abort();
+      },
+      wait: () => {
+        const over = new AbortController();
+        void sleep(this.#options.bootMs ?? BOOT_MS, over.signal).then(() => {
+          if (!over.signal.aborted) yieldWorker();
+        });
         return () => over.abort();
       },
       end: (outcome) => {

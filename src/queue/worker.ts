@@ -19,8 +19,8 @@ import { DELIVERY_POLICY, ensureStreams, type Consumers, type DeliveryPolicy } f
 /** What a handler told to stop may still take to unwind before its task is left to redelivery. */
 const UNWIND_MS = 1_000;
 const FLUSH_TIMEOUT_MS = 1_000;
-/** Waiting tasks cost a message to NATS now and then; below the consumer's max_ack_pending, for a second process. */
-const MOST_IN_HAND = 400;
+/** Of a kind. Waiting tasks cost a message to NATS now and then; below max_ack_pending, for a second process. */
+export const MOST_IN_HAND = 400;
 /** How soon a node that had no room, or no store, looks again whether it has. */
 const LOOK_AGAIN_MS = 1_000;
 /**
@@ -64,6 +64,8 @@ export interface Workers {
 interface Lane {
   readonly consumer: Exclude<keyof Consumers, 'made'>;
   readonly slots: number;
+  /** Tasks under way, those that yielded their slot too. */
+  readonly inHand: Set<Promise<void>>;
   /** Whether to fetch any. */
   readonly open?: () => boolean | Promise<boolean>;
   readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
@@ -103,27 +105,27 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
   const forgetConnection = connection.onReconnect(
     () => void keeper.recover(new Error('NATS reconnected'), stopping.signal),
   );
-  const inFlight = new Set<Promise<void>>();
-  for (const lane of lanesOf(context, options))
-    for (let slot = 0; slot < lane.slots; slot += 1)
-      void runSlot(lane, { puller, keeper, inFlight, stopping: stopping.signal });
+  const lanes = lanesOf(context, options);
+  const inFlight = (): Promise<void>[] => lanes.flatMap(({ inHand }) => [...inHand]);
+  for (const lane of lanes)
+    for (let slot = 0; slot < lane.slots; slot += 1) void runSlot(lane, { puller, keeper, stopping: stopping.signal });
   log.info({ node, workers: count, url: connection.url }, 'Queue workers started on NATS');
 
   return {
     get inFlight() {
-      return inFlight.size;
+      return inFlight().length;
     },
     async stop(graceMs) {
       stopping.abort();
       forgetConnection();
       puller.close();
-      if (!(await allSettled(inFlight, graceMs))) {
+      if (!(await allSettled(inFlight(), graceMs))) {
         log.warn(
-          { unfinished: inFlight.size, graceMs },
+          { unfinished: inFlight().length, graceMs },
           'Queue workers: tasks are unfinished at the end of the grace; they will be delivered again',
         );
         graceOver.abort();
-        await allSettled(inFlight, UNWIND_MS);
+        await allSettled(inFlight(), UNWIND_MS);
       }
       // The acks are on their way, not yet there: anyone who closes the connection next must not cut them off.
       if (connection.connected)
@@ -153,28 +155,34 @@ function lanesOf(
     {
       consumer: 'provision',
       slots: count,
+      inHand: new Set(),
       open: () => hasRoom?.() !== false && isReady(),
       handle: (message, yieldWorker) => deliver(context, 'provision', message, yieldWorker),
     },
     {
       consumer: 'cleanup',
       slots: count,
+      inHand: new Set(),
       open: isReady,
       handle: (message, yieldWorker) => deliver(context, 'cleanup', message, yieldWorker),
     },
-    { consumer: 'exhausted', slots: 1, handle: (message) => deadLetterExhausted(context, message) },
+    {
+      consumer: 'exhausted',
+      slots: 1,
+      inHand: new Set(),
+      handle: (message) => deadLetterExhausted(context, message),
+    },
   ];
 }
 
 interface SlotContext {
   readonly puller: Puller;
   readonly keeper: ConsumerKeeper;
-  readonly inFlight: Set<Promise<void>>;
   readonly stopping: AbortSignal;
 }
 
 /** Handles one task of the lane after another until told to stop. */
-async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotContext): Promise<void> {
+async function runSlot(lane: Lane, { puller, keeper, stopping }: SlotContext): Promise<void> {
   let failures = 0;
   while (!stopping.aborted) {
     if ((await lane.open?.()) === false) {
@@ -185,7 +193,7 @@ async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotC
       const message = await puller.next(keeper.consumers[lane.consumer]);
       failures = 0;
       if (message === undefined) continue;
-      await handOver(lane, message, inFlight, stopping);
+      await handOver(lane, message, stopping);
     } catch (error) {
       failures += 1;
       await Promise.race([keeper.recover(error, stopping), sleep(LOOK_MS, stopping)]);
@@ -195,23 +203,19 @@ async function runSlot(lane: Lane, { puller, keeper, inFlight, stopping }: SlotC
 }
 
 /** Until it is done, or waits for others: of those there are so many at most, or this worker waits with them. */
-async function handOver(
-  lane: Lane,
-  message: JsMsg,
-  inFlight: Set<Promise<void>>,
-  stopping: AbortSignal,
-): Promise<void> {
+async function handOver(lane: Lane, message: JsMsg, stopping: AbortSignal): Promise<void> {
+  const { inHand } = lane;
   // Made before the task is handled: it may yield at once.
   let yieldWorker = (): void => undefined;
   const yielded = new Promise<void>((resolve) => {
     yieldWorker = resolve;
   });
-  const handled = lane.handle(message, yieldWorker).finally(() => inFlight.delete(handled));
-  inFlight.add(handled);
+  const handled = lane.handle(message, yieldWorker).finally(() => inHand.delete(handled));
+  inHand.add(handled);
   await Promise.race([handled, yielded]);
   // What fails from now on, fails with nobody waiting for it: the connection is closed.
   handled.catch(() => undefined);
-  while (inFlight.size >= MOST_IN_HAND && !stopping.aborted) await Promise.race(inFlight).catch(() => undefined);
+  while (inHand.size >= MOST_IN_HAND && !stopping.aborted) await Promise.race(inHand).catch(() => undefined);
 }
 
 /** False when some are still pending after `withinMs`. */

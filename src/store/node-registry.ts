@@ -132,6 +132,7 @@ export class ValkeyNodeRegistry implements NodeRegistry {
         keys.coolingPorts(name),
         keys.heldPorts(name),
         keys.imageSeen(name),
+        keys.pulledImages(name),
         ...templates.map((template) => keys.restorePause(template, name)),
       ],
       [name],

@@ -70,6 +70,13 @@ describe('what nobody uses', () => {
     expect((await unusedFor(5 * MINUTE)).complete).toBe(false);
   });
 
+  it('keeps no list of those that watched and were killed, where nobody asks what is unused', async () => {
+    await reports.report('proxy-a', [], false);
+    await store.valkey.hset(keys.useReporters, 'proxy-a', Number((await store.valkey.time())[0]) * 1_000 - 11 * MINUTE);
+    await reports.report('proxy-b', [], false);
+    expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['proxy-b']);
+  });
+
   it('is neither what a report names nor what its visitor calls for, and is forgotten with its end', async () => {
     await fillPool(store, tiny);
     const [used, wanted, left] = [await claimed(store), await claimed(store), await claimed(store)];

@@ -53,6 +53,7 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
         reporter,
         last ? FLAG.YES : FLAG.NO,
         ACTIVE_AFTER_MS,
+        GONE_AFTER_MS,
         ...used.flatMap(({ label, agoMs }) => [label, agoMs === undefined ? NO_STEP : Math.ceil(agoMs)]),
       ],
     )) as [number[], string[]];

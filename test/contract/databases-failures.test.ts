@@ -152,7 +152,6 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
       deployment: 'contract',
       mountedAt: DATABASE_MOUNT,
       catalogue: { all: () => [] },
-      tidiesSeeds: true,
       log: silent,
     });
     await expect(wrong.list()).rejects.toMatchObject({
@@ -167,7 +166,6 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
       deployment: 'contract',
       mountedAt: DATABASE_MOUNT,
       catalogue: { all: () => [] },
-      tidiesSeeds: true,
       log: silent,
     });
     await expect(nowhere.prepare([])).rejects.toMatchObject(AWAY);
@@ -221,7 +219,6 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
           deployment: 'contract',
           mountedAt: DATABASE_MOUNT,
           catalogue: { all: () => [template] },
-          tidiesSeeds: true,
           log: silent,
         }).prepare([template]),
       ).rejects.toMatchObject({

@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { newAttempt, newInstanceId } from '../../src/domain/ids.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { DatabaseCredentials, Databases } from '../../src/pool/interfaces/databases.ts';
+import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb, type TestMariadb } from '../support/mariadb.ts';
 
 const PLAIN =
@@ -55,7 +56,7 @@ describe.skipIf(skip)(title, () => {
   afterEach(async () => {
     const databases = server.databases();
     for (const name of await databases.list()) await databases.drop(name);
-    await databases.prepare([]);
+    await databases.dropSeedsBut([]);
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
@@ -189,7 +190,7 @@ describe.skipIf(skip)(title, () => {
     await server.databases({ catalogue: [old, changed] }).prepare([changed]);
     expect(await seeds()).toHaveLength(2);
     const databases = server.databases({ catalogue: [changed] });
-    await databases.prepare([changed]);
+    await databases.dropSeedsBut([changed]);
     expect(await seeds()).toHaveLength(1);
     expect(await rows(await created(changed, databases), 'SELECT text FROM notes')).toEqual([{ text: 'second' }]);
     expect(await rows(before, 'SELECT text FROM notes')).toEqual([{ text: 'first' }]);
@@ -205,6 +206,28 @@ describe.skipIf(skip)(title, () => {
     const credentials = await created(template);
     expect(await rows(credentials, 'SELECT text FROM notes')).toEqual([{ text: 'first' }]);
     expect(await seeds()).toEqual([seed]);
+  });
+
+  it('never copies a seed that somebody is loading again, or drops one', async () => {
+    const template = await server.templateOf(PLAIN);
+    const databases = server.databases({ catalogue: [template] });
+    await databases.prepare([template]);
+    const [seed] = await seeds();
+    // As in the middle of a load of another program: the tables are there, rows and mark are not.
+    await rootSees(`ALTER DATABASE ${seed ?? ''} COMMENT ''`);
+    await rootSees(`TRUNCATE TABLE ${seed ?? ''}.notes`);
+    await expect(created(template, databases)).rejects.toMatchObject({ code: 'database_failed' });
+    expect(await rows(await created(template, databases), 'SELECT text FROM notes')).toEqual([{ text: 'first' }]);
+    const slow = await server.templateOf(`${PLAIN}DO SLEEP(3600);`);
+    const loading = server.databases({ catalogue: [slow] }).prepare([slow]);
+    loading.catch(() => undefined);
+    const sleeping = "SELECT ID AS id FROM information_schema.PROCESSLIST WHERE INFO = 'DO SLEEP(3600)'";
+    await eventually(async () => expect(await rootSees(sleeping)).toHaveLength(1));
+    await databases.dropSeedsBut([template]);
+    const [load] = await rootSees(sleeping);
+    expect(await seeds()).toContainEqual(expect.stringContaining(slow.database?.seedDigest ?? '-'));
+    await rootSees(`KILL ${String(load?.['id'])}`);
+    await expect(loading).rejects.toMatchObject({ code: 'database_unavailable' });
   });
 
   it('loads a seed once, however many ask at the same time, also from two programs', async () => {

@@ -11,6 +11,7 @@ import type { RunningProcess } from '../../src/domain/running-process.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { serveSimulatedEngine, type SimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
+import { keys } from '../../src/store/keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { claimPorts } from '../support/port-ranges.ts';
@@ -223,6 +224,8 @@ it('removes a node only when it is silent, and leaves nothing of it', async () =
   await eventually(async () => expect(await idle('labelled', 'node1')).toHaveLength(2), PATIENT);
   await further.stop();
   await valkey.del('heartbeat:node1');
+  // What an image that was fetched there leaves.
+  await valkey.hset(keys.pulledImages('node1'), 'example.org/app:1', '{}');
   expect((await nodes('list')).output).toMatch(/^node1 .* silent *$[^]*^node1: it is silent: .* If its host is gone/m);
   expect((await nodes('remove', 'node1', '--yes')).output).toMatch(/\d instances are recorded on node node1/);
   expect(await nodes('remove', 'node1', '--force', '--yes')).toEqual({

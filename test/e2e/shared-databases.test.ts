@@ -143,7 +143,6 @@ describe.skipIf(skip).each(ENGINES)('a shared server of %s', (engine) => {
       deployment: 'contract',
       mountedAt: '/',
       catalogue: { all: () => [] },
-      tidiesSeeds: false,
       log: silent,
     });
     await expect(databases.list()).rejects.toMatchObject({

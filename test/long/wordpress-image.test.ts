@@ -74,7 +74,6 @@ describe.skipIf(whyWithout('podman') !== undefined)(`the WordPress image: ${titl
       deployment,
       mountedAt: DATABASE_MOUNT,
       catalogue: { all: () => [template] },
-      tidiesSeeds: true,
       log: silent,
     });
     releasers.push('databases', () => databases.close());

@@ -64,7 +64,6 @@ export async function startMariadb(): Promise<TestMariadb> {
         deployment,
         mountedAt: DATABASE_MOUNT,
         catalogue: { all: () => catalogue },
-        tidiesSeeds: true,
         guards: sessionBounds !== undefined,
         sessionBounds,
         log,

@@ -79,7 +79,6 @@ export async function startPostgres(): Promise<TestPostgres> {
         deployment,
         mountedAt: DATABASE_MOUNT,
         catalogue: { all: () => catalogue },
-        tidiesSeeds: true,
         guards,
         sessionBounds,
         log: silent,

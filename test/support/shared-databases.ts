@@ -116,7 +116,7 @@ export interface NodeOfServer extends AsyncDisposable {
   readonly login: ServerLogin;
   /** As a node's settings say it. */
   readonly env: Readonly<Record<string, string>>;
-  connect(options: Omit<DatabaseOptions, keyof ServerLogin | 'mountedAt' | 'tidiesSeeds'>): Databases;
+  connect(options: Omit<DatabaseOptions, keyof ServerLogin | 'mountedAt'>): Databases;
 }
 
 /** `folder` is the node's own. */
@@ -134,7 +134,7 @@ export async function nodeOf(server: SharedServer, folder: string): Promise<Node
       [names.user]: user,
       [names.password]: password,
     },
-    connect: (options) => CONNECT[engine]({ ...options, ...login, mountedAt: dirname(socketPath), tidiesSeeds: true }),
+    connect: (options) => CONNECT[engine]({ ...options, ...login, mountedAt: dirname(socketPath) }),
     [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
   };
 }

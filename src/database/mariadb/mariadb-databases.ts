@@ -46,20 +46,17 @@ class MariadbDatabases implements Databases {
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
-    const wanted = seedsFor('mariadb', templates);
-    const offered = [...templates, ...this.#options.catalogue.all()];
-    await withSession(this.#login, async (session) => {
-      await requireMariadb(session);
-      await requireSafe(session, this.#login);
-      await this.#tellOfBounds(session, offered);
-      if (this.#options.tidiesSeeds)
-        await this.#seeds.dropOthers(
-          session,
-          new Set(seedsFor('mariadb', offered).map(({ seedDigest }) => seedDigest)),
-        );
-    });
-    if (this.#options.guards === true) this.#guard.start();
-    for (const seed of wanted) await this.#seeds.plan(seed);
+    await this.#requireReady(templates);
+    for (const seed of seedsFor('mariadb', templates)) await this.#seeds.plan(seed);
+  }
+
+  async keepPrepared(templates: readonly Template[]): Promise<void> {
+    await this.#requireReady(templates);
+    this.#seeds.begin(seedsFor('mariadb', templates));
+  }
+
+  async dropSeedsBut(templates: readonly Template[]): Promise<void> {
+    await withSession(this.#login, (session) => this.#seeds.dropOthers(session, seedsFor('mariadb', templates)));
   }
 
   nameFor(_template: Template, owner: Parameters<Databases['nameFor']>[1]): string {
@@ -79,6 +76,7 @@ class MariadbDatabases implements Databases {
           // Asked each time: the instance is about to reach the socket, and the server
           // may have been restarted otherwise.
           await requireSafe(session, this.#login);
+          await this.#seeds.requireWhole(session, seed);
           await lock(session, name, { password: this.#login.password, timeoutS: LOCK_TIMEOUT_S });
           await dropWithUser(session, name);
           await createEmpty(session, name, plan);
@@ -125,6 +123,15 @@ class MariadbDatabases implements Databases {
   /** Every operation closes its own connection. */
   async close(): Promise<void> {
     await this.#guard.stop();
+  }
+
+  async #requireReady(templates: readonly Template[]): Promise<void> {
+    await withSession(this.#login, async (session) => {
+      await requireMariadb(session);
+      await requireSafe(session, this.#login);
+      await this.#tellOfBounds(session, [...templates, ...this.#options.catalogue.all()]);
+    });
+    if (this.#options.guards === true) this.#guard.start();
   }
 
   /** Somebody emptied the server since the seed was loaded; the next try loads it again. */

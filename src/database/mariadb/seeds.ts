@@ -4,6 +4,7 @@ import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { DatabaseNames } from '../names.ts';
 import { newPassword } from '../new-password.ts';
+import { FailedLoads, seedNotWhole } from '../seed-loads.ts';
 import type { ServerLogin } from '../server.ts';
 import { createUser, dropUser, dropWithUser } from './accounts.ts';
 import { createEmpty, readClonePlan, type ClonePlan } from './clone-plan.ts';
@@ -23,6 +24,7 @@ export class Seeds {
   readonly #names: DatabaseNames;
   readonly #log: Log;
   readonly #plans = new Map<string, Promise<ClonePlan>>();
+  readonly #failures = new FailedLoads();
 
   constructor(options: { readonly login: ServerLogin; readonly names: DatabaseNames; readonly log: Log }) {
     this.#login = options.login;
@@ -41,32 +43,45 @@ export class Seeds {
     return loading;
   }
 
+  /** Loads them where nobody waits for it. Throws, once, what an earlier load of one of them failed with. */
+  begin(seeds: readonly DatabaseSeed[]): void {
+    const failed = this.#failures.take(seeds);
+    for (const seed of seeds)
+      void this.plan(seed).catch((error: unknown) => this.#failures.add(seed.seedDigest, error));
+    if (failed !== undefined) throw failed.error;
+  }
+
   /** The seed's database may be gone: it is looked for, and loaded if need be, the next time. */
   forget(digest: string): void {
     this.#plans.delete(digest);
   }
 
-  /** Drops this deployment's seeds that have none of these digests. */
-  async dropOthers(session: Session, digests: ReadonlySet<string>): Promise<void> {
+  /** Drops this deployment's seeds that are none of these, and that nobody is loading. */
+  async dropOthers(session: Session, seeds: readonly DatabaseSeed[]): Promise<void> {
+    const wanted = new Set(seeds.map(({ seedDigest }) => seedDigest));
     for (const name of await namesOnServer(session)) {
       const parsed = this.#names.parse(name);
-      if (parsed?.kind !== 'seed' || digests.has(parsed.digest)) continue;
+      if (parsed?.kind !== 'seed' || wanted.has(parsed.digest)) continue;
+      if (!(await tryLock(session, name, { password: this.#login.password, timeoutS: 0 }))) continue;
       await dropWithUser(session, name);
       this.forget(parsed.digest);
       this.#log.info({ database: name }, 'Dropped a seed that no template uses any more');
     }
   }
 
+  /** Somebody may be loading it again since it was planned. Throws database_failed; it is looked for the next time. */
+  async requireWhole(session: Session, { seedDigest }: DatabaseSeed): Promise<void> {
+    const name = this.#names.seed(seedDigest);
+    if (await isWhole(session, name)) return;
+    this.forget(seedDigest);
+    throw seedNotWhole(name);
+  }
+
   /** Under a lock, for another program of this deployment may be at the same. The server gives it back if we die. */
   async #loaded(session: Session, seed: DatabaseSeed): Promise<ClonePlan> {
     const name = this.#names.seed(seed.seedDigest);
     await lock(session, name, { password: this.#login.password, timeoutS: LOAD_TIMEOUT_MS / 1_000 });
-    const [there] = await session.run(
-      `Looking for the seed ${name}`,
-      'SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
-      [name],
-    );
-    if (there?.['comment'] !== WHOLE) await this.#load(session, name, seed);
+    if (!(await isWhole(session, name))) await this.#load(session, name, seed);
     return readClonePlan(session, name);
   }
 
@@ -104,6 +119,15 @@ export class Seeds {
       'Loaded a seed',
     );
   }
+}
+
+async function isWhole(session: Session, name: string): Promise<boolean> {
+  const [there] = await session.run(
+    `Looking for the seed ${name}`,
+    'SELECT SCHEMA_COMMENT AS comment FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = ?',
+    [name],
+  );
+  return there?.['comment'] === WHOLE;
 }
 
 /** Names of all databases and of all users from where instances connect, no matter whose they are. */

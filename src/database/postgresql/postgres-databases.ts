@@ -38,16 +38,17 @@ class PostgresDatabases implements Databases {
   }
 
   async prepare(templates: readonly Template[]): Promise<void> {
-    const offered = [...templates, ...this.#options.catalogue.all()];
-    await withSession(this.#login, async (session) => {
-      await requirePostgres(session);
-      await requireSafe(session, this.#login);
-      await this.#tellOfConnections(session, offered);
-      const used = new Set(seedsFor('postgresql', offered).map(({ seedDigest }) => seedDigest));
-      if (this.#options.tidiesSeeds) await this.#seeds.dropOthers(session, used);
-    });
-    if (this.#options.guards === true) this.#guard.start();
+    await this.#requireReady(templates);
     for (const seed of seedsFor('postgresql', templates)) await this.#seeds.load(seed);
+  }
+
+  async keepPrepared(templates: readonly Template[]): Promise<void> {
+    await this.#requireReady(templates);
+    this.#seeds.begin(seedsFor('postgresql', templates));
+  }
+
+  async dropSeedsBut(templates: readonly Template[]): Promise<void> {
+    await withSession(this.#login, (session) => this.#seeds.dropOthers(session, seedsFor('postgresql', templates)));
   }
 
   nameFor(_template: Template, owner: Parameters<Databases['nameFor']>[1]): string {
@@ -61,9 +62,14 @@ class PostgresDatabases implements Databases {
     const password = newPassword();
     const loaded = await this.#seeds.load(seed);
     try {
-      await withSession(this.#login, (session) => this.#clone(session, name, loaded, password), {
-        answerMs: CLONE_ANSWER_TIMEOUT_MS,
-      });
+      await withSession(
+        this.#login,
+        async (session) => {
+          await this.#seeds.requireWhole(session, seed);
+          await this.#clone(session, name, loaded, password);
+        },
+        { answerMs: CLONE_ANSWER_TIMEOUT_MS },
+      );
     } catch (error) {
       // Somebody emptied the server since the seed was loaded; the next try loads it again.
       if (sqlState(error) === NO_SUCH_DATABASE) this.#seeds.forget(seed.seedDigest);
@@ -105,6 +111,15 @@ class PostgresDatabases implements Databases {
   /** Every operation closes its own connection. */
   async close(): Promise<void> {
     await this.#guard.stop();
+  }
+
+  async #requireReady(templates: readonly Template[]): Promise<void> {
+    await withSession(this.#login, async (session) => {
+      await requirePostgres(session);
+      await requireSafe(session, this.#login);
+      await this.#tellOfConnections(session, [...templates, ...this.#options.catalogue.all()]);
+    });
+    if (this.#options.guards === true) this.#guard.start();
   }
 
   async #clone(session: Session, name: string, seed: string, password: string): Promise<void> {

@@ -3,6 +3,7 @@ import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import type { DatabaseNames } from '../names.ts';
 import { newPassword } from '../new-password.ts';
+import { FailedLoads, seedNotWhole } from '../seed-loads.ts';
 import type { ServerLogin } from '../server.ts';
 import { quoted } from './quoted.ts';
 import { createDatabase, createRole, dropWithRole, openDatabase } from './roles.ts';
@@ -21,6 +22,7 @@ export class Seeds {
   readonly #names: DatabaseNames;
   readonly #log: Log;
   readonly #loaded = new Map<string, Promise<string>>();
+  readonly #failures = new FailedLoads();
 
   constructor(options: { readonly login: ServerLogin; readonly names: DatabaseNames; readonly log: Log }) {
     this.#login = options.login;
@@ -39,32 +41,45 @@ export class Seeds {
     return loading;
   }
 
+  /** Loads them where nobody waits for it. Throws, once, what an earlier load of one of them failed with. */
+  begin(seeds: readonly DatabaseSeed[]): void {
+    const failed = this.#failures.take(seeds);
+    for (const seed of seeds)
+      void this.load(seed).catch((error: unknown) => this.#failures.add(seed.seedDigest, error));
+    if (failed !== undefined) throw failed.error;
+  }
+
   /** The template database may be gone: it is looked for, and loaded if need be, the next time. */
   forget(digest: string): void {
     this.#loaded.delete(digest);
   }
 
-  /** Drops this deployment's seeds that have none of these digests. */
-  async dropOthers(session: Session, digests: ReadonlySet<string>): Promise<void> {
+  /** Drops this deployment's seeds that are none of these, and that nobody is loading. */
+  async dropOthers(session: Session, seeds: readonly DatabaseSeed[]): Promise<void> {
+    const wanted = new Set(seeds.map(({ seedDigest }) => seedDigest));
     for (const name of await namesOnServer(session)) {
       const parsed = this.#names.parse(name);
-      if (parsed?.kind !== 'seed' || digests.has(parsed.digest)) continue;
+      if (parsed?.kind !== 'seed' || wanted.has(parsed.digest)) continue;
+      if (!(await tryLock(session, name))) continue;
       await dropWithRole(session, name, this.#login);
       this.forget(parsed.digest);
       this.#log.info({ database: name }, 'Dropped a seed that no template uses any more');
     }
   }
 
+  /** Somebody may be loading it again since it was loaded. Throws database_failed; it is looked for the next time. */
+  async requireWhole(session: Session, { seedDigest }: DatabaseSeed): Promise<void> {
+    const name = this.#names.seed(seedDigest);
+    if (await isWhole(session, name)) return;
+    this.forget(seedDigest);
+    throw seedNotWhole(name);
+  }
+
   /** Under a lock, for another program of this deployment may be at the same. The server gives it back if we die. */
   async #ensure(session: Session, seed: DatabaseSeed): Promise<string> {
     const name = this.#names.seed(seed.seedDigest);
     await lock(session, name, LOAD_TIMEOUT_MS);
-    const [there] = await session.run(
-      `Looking for the seed ${name}`,
-      'SELECT datistemplate AS whole FROM pg_database WHERE datname = $1',
-      [name],
-    );
-    if (there?.['whole'] !== true) await this.#load(session, name, seed);
+    if (!(await isWhole(session, name))) await this.#load(session, name, seed);
     return name;
   }
 
@@ -117,6 +132,15 @@ export class Seeds {
   async #inside(name: string, what: string, sql: string): ReturnType<Session['run']> {
     return withSession(this.#login, (session) => session.run(what, sql), { database: name });
   }
+}
+
+async function isWhole(session: Session, name: string): Promise<boolean> {
+  const [there] = await session.run(
+    `Looking for the seed ${name}`,
+    'SELECT datistemplate AS whole FROM pg_database WHERE datname = $1',
+    [name],
+  );
+  return there?.['whole'] === true;
 }
 
 /** Names of all databases and of all roles, no matter whose they are. */

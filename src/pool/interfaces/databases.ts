@@ -16,6 +16,13 @@ export interface Databases {
    */
   prepare(templates: readonly Template[]): Promise<void>;
   /**
+   * The same for who comes again and again, without a wait for seeds: a load may take minutes, and nobody but `create`
+   * needs it to be over. Throws, once, what a load that was begun so failed with.
+   */
+  keepPrepared(templates: readonly Template[]): Promise<void>;
+  /** Drops this deployment's seeds that none of these templates has and nobody is loading. */
+  dropSeedsBut(templates: readonly Template[]): Promise<void>;
+  /**
    * A name for an instance of the template, or for something that is only tried and may be dropped by
    * the reconciler from `keepUntilMs` on. Throws database_unavailable where no server of the template's engine is.
    */

@@ -6,13 +6,23 @@
 -- KEYS[5] instances  [6] funnel:<day>  [7] event_outbox  [8] event_settings
 -- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '1': its last report
 -- ARGV[3] how long after its first page a visit that is still used is active (ms)
--- ARGV[4…] by turns: label of an instance that was used, how long ago (ms), or -1 where that shows no step
+-- ARGV[4] a reporter that is silent for this long (ms) is gone for good
+-- ARGV[5…] by turns: label of an instance that was used, how long ago (ms), or -1 where that shows no step
 -- Returns {{for each label: -1 when it will show no further step, else the ms until it may}, {template, site, step, …}}
 local now = now_ms()
 if ARGV[1] ~= '' then
   if ARGV[2] == '1' then redis.call('HDEL', KEYS[3], ARGV[1])
   -- What went through before it began to watch, nobody has seen.
-  elseif redis.call('HSET', KEYS[3], ARGV[1], now) == 1 then redis.call('SET', KEYS[4], now) end
+  elseif redis.call('HSET', KEYS[3], ARGV[1], now) == 1 then
+    redis.call('SET', KEYS[4], now)
+    -- Where no template asks what is unused, nobody else forgets those that were killed.
+    local reporters = redis.call('HGETALL', KEYS[3])
+    for index = 1, #reporters, 2 do
+      if now - stored_number(reporters[index + 1], 0) > tonumber(ARGV[4]) then
+        redis.call('HDEL', KEYS[3], reporters[index])
+      end
+    end
+  end
 end
 
 local noted = {}
@@ -42,7 +52,7 @@ local function show_step(id, used_at)
 end
 
 local waits = {}
-for index = 4, #ARGV, 2 do
+for index = 5, #ARGV, 2 do
   local entry, ago = redis.call('HGET', KEYS[1], ARGV[index]), tonumber(ARGV[index + 1])
   local readable, decoded = pcall(cjson.decode, entry or '')
   local id = readable and type(decoded) == 'table' and decoded.id
