@@ -6,6 +6,18 @@ export interface PublicAddress {
   readonly port: number | undefined;
 }
 
+/**
+ * What an app may take for its host's name inside its container, as regular expressions; the last are names of ours for
+ * containers. With a port that apps have inside, they mean the app itself.
+ */
+export const INNER_NAMES: readonly string[] = [
+  'localhost',
+  '127(?:\\.[0-9]+){3}',
+  '0\\.0\\.0\\.0',
+  '\\[::1?\\]',
+  'demo-[a-z0-9-]+',
+];
+
 /** Where browsers connect to ahead of a click. No instance can have this label: theirs have 20 characters. */
 export const CONNECT_LABEL = 'connect';
 

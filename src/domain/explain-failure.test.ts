@@ -92,6 +92,20 @@ it.each<[string, Partial<FailureFacts>, string, RegExp, RegExp]>([
   ['a page that leads to an error', answers(500, '/home', '/'), 'not_ready_in_time', /^\/ leads to \/home/, /output/],
   ['another status', answers(418), 'not_ready_in_time', /status 418/, /status: \[418\]/],
   [
+    'an app that insists on https',
+    { seen: { kind: 'circles', path: '/', toHttps: true }, listening: [] },
+    'not_ready_in_time',
+    /^it sends its visitors to https again and again \(at \/\), and they come by http$/,
+    /env .*PUBLIC_SCHEME/,
+  ],
+  [
+    'redirects without end',
+    { seen: { kind: 'circles', path: '/a', toHttps: false }, listening: [] },
+    'not_ready_in_time',
+    /^it redirects its visitors without end, the last time to \/a$/,
+    /X-Forwarded-Proto/,
+  ],
+  [
     'slowness',
     { seen: { kind: 'silent', afterMs: 10_000 }, listening: [{ address: '0.0.0.0', port: 3000 }] },
     'not_ready_in_time',
@@ -158,6 +172,7 @@ it.each<[string, Partial<FailureFacts>, RegExp | undefined]>([
   ['an app on another port', { listening: [{ address: '::', port: 8080 }] }, /listens on 8080/],
   ['an answer that is not wanted', answers(401), /status 401/],
   ['a page that leads to an error', answers(500, '/home', '/'), /leads to \/home.* status 500/],
+  ['an app that insists on https', { seen: { kind: 'circles', path: '/', toHttps: true } }, /https again and again/],
   ['an app that takes long', { listening: [open], seen: { kind: 'silent', afterMs: 5_000 } }, /5000 ms/],
   ['a child that was killed', { oomKills: 1, listening: [] }, /was killed for memory/],
   ['one of which a part listens already', { listening: [{ address: '127.0.0.1', port: 9000 }] }, undefined],

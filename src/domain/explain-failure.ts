@@ -15,6 +15,8 @@ export type LastSeen =
     }
   | { readonly kind: 'refused' }
   | { readonly kind: 'silent'; readonly afterMs: number }
+  /** Redirects without end; `toHttps`: to itself by https, which its visitors do not have. */
+  | { readonly kind: 'circles'; readonly path: string; readonly toHttps: boolean }
   | { readonly kind: 'broken'; readonly words: string };
 
 interface ListeningSocket {
@@ -75,7 +77,8 @@ export function explainFailure(facts: FailureFacts): Explanation {
   const hint = hintIn(`${facts.step.message}\n${facts.output}`);
   const found = outOfMemory(facts) ?? exited(facts, hint) ?? notStarted(facts, hint) ?? activation(facts, hint);
   if (found !== undefined) return found;
-  const reached = listensElsewhere(facts) ?? answersOtherwise(facts) ?? tooSlow(facts) ?? silent(facts);
+  const reached =
+    listensElsewhere(facts) ?? answersOtherwise(facts) ?? runsInCircles(facts) ?? tooSlow(facts) ?? silent(facts);
   const { code } = facts.step;
   if (reached !== undefined) return { code, ...reached };
   return { code, reason: facts.step.message, remedy: hint?.remedy ?? GENERAL };
@@ -92,7 +95,11 @@ export function explainUnready(facts: Omit<FailureFacts, 'step' | 'ended' | 'out
   // What listens on loopback elsewhere is mostly a part of it that came up first.
   const { listening = [], template } = facts;
   const listens = listening.some(({ address, port }) => port === template.port || !isLoopback(address));
-  const reached = (listens ? listensElsewhere(running) : undefined) ?? answersOtherwise(running) ?? tooSlow(running);
+  const reached =
+    (listens ? listensElsewhere(running) : undefined) ??
+    answersOtherwise(running) ??
+    runsInCircles(running) ??
+    tooSlow(running);
   return reached === undefined ? undefined : { code: running.step.code, ...reached };
 }
 
@@ -152,7 +159,7 @@ function activation({ step }: FailureFacts, hint: Hint | undefined): Explanation
 type Reached = Omit<Explanation, 'code'>;
 
 function listensElsewhere({ template: { port }, listening, seen }: FailureFacts): Reached | undefined {
-  if (listening === undefined || seen?.kind === 'answered') return undefined;
+  if (listening === undefined || seen?.kind === 'answered' || seen?.kind === 'circles') return undefined;
   const here = listening.filter((socket) => socket.port === port);
   if (here.some(({ address }) => !isLoopback(address))) return undefined;
   const [inner] = here;
@@ -218,6 +225,24 @@ function answersOtherwise({ template: { readiness }, seen }: FailureFacts): Reac
             : `If that is as it should be, set readiness.http.status: [${status}]; otherwise readiness.http.path`,
       };
   }
+}
+
+function runsInCircles({ seen }: FailureFacts): Reached | undefined {
+  if (seen?.kind !== 'circles') return undefined;
+  const { path, toHttps } = seen;
+  if (toHttps)
+    return {
+      reason: `it sends its visitors to https again and again (at ${path}), and they come by http`,
+      remedy:
+        'Switch that off by what the app takes, often a variable in env of the template (FORCE_SSL, FORCE_HTTPS), or ' +
+        'serve instances by https (PUBLIC_SCHEME)',
+    };
+  return {
+    reason: `it redirects its visitors without end, the last time to ${path}`,
+    remedy:
+      'Tell the app its public address by env of the template (${TRY_IT_NOW_URL}), and have it believe ' +
+      'X-Forwarded-Proto and X-Forwarded-Host, from which it learns how its visitors came',
+  };
 }
 
 function tooSlow({ template: { readiness, port }, seen }: FailureFacts): Reached | undefined {

@@ -9,6 +9,7 @@ export function proposeChange(facts: FailureFacts): TemplateChange | undefined {
   if (step.service !== undefined) return undefined;
   if (explainFailure(facts).code === 'out_of_memory') return { kind: 'more_memory' };
   if (seen?.kind === 'answered') return seen.status === 401 ? { kind: 'ready_status', status: 401 } : undefined;
+  if (seen?.kind === 'circles') return undefined;
   const elsewhere = listening.filter(({ address, port }) => !isLoopback(address) && port !== template.port);
   const here = listening.filter(({ port }) => port === template.port);
   const there = here.length > 0;

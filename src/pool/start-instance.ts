@@ -159,7 +159,7 @@ async function throughProxy(
   const { probe, proxies } = deps;
   const { requestTimeoutMs } = template.readiness;
   const orStatuses = template.readiness.kind === 'http' ? template.readiness.statuses : undefined;
-  const target = { visitor, orStatuses, requestTimeoutMs };
+  const target = { visitor, innerPort: template.port, orStatuses, requestTimeoutMs };
   try {
     await proxies.untilOk(path, { ...target, timeoutMs: APP_GATE_MS }, signal);
   } catch {

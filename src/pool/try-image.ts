@@ -106,7 +106,7 @@ async function visit(
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<void> {
-  const { readiness, open, warmup, smoke } = template;
+  const { readiness, open, warmup, smoke, port: innerPort } = template;
   onStep(`waiting until it is ready (${describeCheck(readiness)})`);
   await untilReady(deps, readiness, reach, readiness.timeoutMs, signal);
   await activate(deps, template, reach, identity, signal);
@@ -114,7 +114,7 @@ async function visit(
   const orStatuses = readiness.kind === 'http' ? readiness.statuses : undefined;
   for (const path of new Set([open.replace(/#.*$/, ''), ...warmup])) {
     onStep(`opening ${path}`);
-    const target = { url: `${reach.origin}${path}`, visitor: reach.visitor, orStatuses, requestTimeoutMs };
+    const target = { url: `${reach.origin}${path}`, visitor: reach.visitor, innerPort, orStatuses, requestTimeoutMs };
     await deps.probe.untilOk({ ...target, timeoutMs: requestTimeoutMs }, signal);
   }
   for (const step of smoke) {

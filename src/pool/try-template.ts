@@ -118,7 +118,7 @@ async function visit(
   identity: Identity,
   signal: AbortSignal,
 ): Promise<void> {
-  const { readiness, open, warmup } = template;
+  const { readiness, open, warmup, port: innerPort } = template;
   await unlessSettled(
     deps,
     template,
@@ -130,7 +130,7 @@ async function visit(
   const { requestTimeoutMs } = readiness;
   const orStatuses = readiness.kind === 'http' ? readiness.statuses : undefined;
   for (const path of new Set([open, ...warmup])) {
-    const target = { url: `${reach.origin}${path}`, visitor: reach.visitor, orStatuses, requestTimeoutMs };
+    const target = { url: `${reach.origin}${path}`, visitor: reach.visitor, innerPort, orStatuses, requestTimeoutMs };
     await deps.probe.untilOk({ ...target, timeoutMs: requestTimeoutMs }, signal);
   }
 }

@@ -70,6 +70,8 @@ async function finalSight(
   const { path, statuses, host, requestTimeoutMs: timeoutMs } = readiness;
   const target = { url: `${reach.origin}${path}`, visitor: reach.visitor, statuses, host, timeoutMs };
   const { ok, seen } = await probe.look(target, signal);
-  const refuses = seen.kind === 'answered' && seen.status >= 400 && seen.status < 500 && !PASSING.has(seen.status);
+  const refuses =
+    seen.kind === 'circles' ||
+    (seen.kind === 'answered' && seen.status >= 400 && seen.status < 500 && !PASSING.has(seen.status));
   return refuses && !ok ? seen : undefined;
 }

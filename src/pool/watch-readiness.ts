@@ -72,7 +72,8 @@ async function unready(
   seen: LastSeen | undefined,
 ): Promise<Explanation | undefined> {
   // An answer tells enough; the engine is asked about an app that gives none.
-  const inside = seen?.kind === 'answered' ? undefined : await runtime.inside(container).catch(() => undefined);
+  const answers = seen?.kind === 'answered' || seen?.kind === 'circles';
+  const inside = answers ? undefined : await runtime.inside(container).catch(() => undefined);
   return explainUnready({ template, oomKills: inside?.oomKills ?? 0, listening: inside?.listening, seen });
 }
 

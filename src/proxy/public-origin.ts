@@ -1,10 +1,7 @@
-import type { PublicAddress } from '../domain/address.ts';
+import { INNER_NAMES, type PublicAddress } from '../domain/address.ts';
 import { HOST_LABEL_PATTERN } from '../domain/ids.ts';
 import type { Json } from './json.ts';
 
-/** Names of ours for containers, which apps take for their host's. */
-const CONTAINER_NAME = 'demo-[a-z0-9-]+';
-const THIS_HOST = ['localhost', '127(?:\\.[0-9]+){3}', '0\\.0\\.0\\.0', '\\[::1?\\]', CONTAINER_NAME];
 /** Path, query and fragment. */
 const REST = '([/?#].*)?$';
 const HTTP_PORT = 80;
@@ -59,7 +56,7 @@ export function locationReplacements(address: PublicAddress, origin: string, inn
       ? []
       : [
           {
-            search_regexp: `^(?i:(?:https?:)?//(?:${THIS_HOST.join('|')})${inner})${REST}`,
+            search_regexp: `^(?i:(?:https?:)?//(?:${INNER_NAMES.join('|')})${inner})${REST}`,
             replace: `${origin}$1`,
           },
         ]),

@@ -7,6 +7,7 @@ import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { NO_BRANDING } from '../../src/presentation/branding.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
 import { silentPage } from '../../src/proxy/pages.ts';
+import { HttpProbe } from '../../src/runtime/readiness/http-probe.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   get,
@@ -101,6 +102,31 @@ describe('behind a public address that is not where Caddy listens', () => {
     for (const port of ['', ':8443']) {
       const answer = await get(world.proxyPort, `${host}.${port}`);
       expect([answer.status, answer.headers.location]).toEqual([308, `${origin}/`]);
+    }
+  });
+});
+
+describe('where instances are served by http', () => {
+  const outer = new Releasers();
+  afterAll(() => outer.releaseAll(silent));
+
+  it('leads an app that insists on https back to http, and so in circles', async () => {
+    const world = await startProxyWorld(outer);
+    const app = await startUpstream(outer, ({ headers }, response) => {
+      response.writeHead(301, { location: `https://${headers.host ?? ''}/` }).end();
+    });
+    await world.names.publish(app.label, app.port);
+    const host = `${app.label}.localhost:${world.proxyPort}`;
+    const answer = await get(world.proxyPort, host);
+    expect([answer.status, answer.headers.location]).toEqual([301, `http://${host}/`]);
+
+    const visitor = { scheme: 'http', host } as const;
+    const probe = new HttpProbe();
+    // Asked directly it is seen to do the same, so that nobody blames the proxy.
+    for (const port of [world.proxyPort, app.port]) {
+      const target = { url: `http://127.0.0.1:${port}/`, visitor, timeoutMs: 60_000 };
+      const { ok, seen } = await probe.look(target, AbortSignal.timeout(60_000));
+      expect([ok, seen]).toMatchObject([false, { kind: 'circles', path: '/', toHttps: port === app.port }]);
     }
   });
 });

@@ -10,6 +10,8 @@ export interface HttpTarget {
   readonly visitor?: PublicOrigin;
   /** The Host header, whatever the visitor's would be. */
   readonly host?: string | undefined;
+  /** Where the app listens inside its container: in a redirect, its host's own names with this port mean the app. */
+  readonly innerPort?: number | undefined;
   /**
    * What the first answer's status may be. Without it, redirects within the app are followed, and the last answer has
    * to be below 400.
@@ -31,6 +33,8 @@ export type Sight =
     }
   | { readonly kind: 'refused' }
   | { readonly kind: 'silent'; readonly afterMs: number }
+  /** Redirects without end, the last one at `path`. `toHttps`: to itself by https, which its visitors do not have. */
+  | { readonly kind: 'circles'; readonly path: string; readonly toHttps: boolean }
   /** Anything else, in plain words. */
   | { readonly kind: 'broken'; readonly words: string };
 

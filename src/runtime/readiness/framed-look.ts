@@ -35,7 +35,7 @@ export async function framing(target: Target, signal: AbortSignal): ReturnType<P
     const answer = await get(asking, url, IN_A_FRAME);
     if (answer === undefined) return { kind: 'unknown' };
     const seen = publicUrl(target, url);
-    const next = redirectOf(answer, seen) ?? (await whereItLeads(asking, answer, seen, url));
+    const next = redirectOf(answer, target, url) ?? (await whereItLeads(asking, answer, seen, url));
     if (next === undefined) return { kind: 'fits' };
     if (!(next instanceof URL)) return next;
     const inside = within(target, next);

@@ -8,8 +8,8 @@ import { CookieJar } from './cookie-jar.ts';
 import {
   NO_ANSWER,
   answerOf,
+  insistsOnHttps,
   isAnswer,
-  publicUrl,
   redirectOf,
   sentHost,
   textOf,
@@ -86,12 +86,12 @@ export async function look(
     const path = `${url.pathname}${url.search}`;
     const seen: Sight = { kind: 'answered', status, path, host, ...(followed > 0 ? { from: asked } : {}) };
     if (target.statuses !== undefined) return { ok: isWithin(target.statuses, status), seen };
-    const redirect = redirectOf(answer, publicUrl(target, url));
+    const redirect = redirectOf(answer, target, url);
     const next = redirect === undefined ? undefined : within(target, redirect);
     if (next === undefined)
       return { ok: status < 400 || (target.orStatuses !== undefined && isWithin(target.orStatuses, status)), seen };
     if (followed >= REDIRECTS)
-      return { ok: false, seen: { kind: 'broken', words: `redirects without end, the last one at ${path}` } };
+      return { ok: false, seen: { kind: 'circles', path, toHttps: insistsOnHttps(answer, target, url) } };
     url = next;
   }
 }
@@ -154,6 +154,8 @@ export function sightInWords(seen: Sight): string {
       return 'connection refused';
     case 'silent':
       return `no answer within ${seen.afterMs} ms`;
+    case 'circles':
+      return `redirects without end, ${seen.toHttps ? 'each to https, ' : ''}the last one at ${seen.path}`;
     case 'broken':
       return seen.words;
   }

@@ -49,7 +49,12 @@ it.each<[string, string, boolean, string]>([
   ['one to its inner address', '/to/inner', true, '/fine'],
   ['one that ends in an error', '/to/broken', false, '/broken'],
   ['one that is only left with the cookie it sets', '/to/cookie', true, '/fine'],
-  ['one to another scheme of its own', '/to/plain', true, '/to/plain'],
+  ['one to another scheme of its own', '/to/plain', true, '/fine'],
+  ['one to another port of its own', '/to/port', true, '/fine'],
+  ['one to its name with a dot', '/to/dot', true, '/fine'],
+  ['one to the port it has inside', '/to/inside', true, '/fine'],
+  ['not one to another name', '/to/other', true, '/to/other'],
+  ['not one to another port of its host', '/to/outside', true, '/to/outside'],
 ])('follows %s', async (_, path, ok, ended) => {
   const { url } = await web((request, response) => {
     const places: Record<string, string> = {
@@ -59,12 +64,18 @@ it.each<[string, string, boolean, string]>([
       '/to/broken': '/broken',
       '/to/cookie': request.headers.cookie === 'seen=1; b=2' ? '/fine' : '/to/cookie',
       '/to/plain': `http://${visitor.host}/fine`,
+      '/to/port': 'https://label.localhost:3000/fine',
+      '/to/dot': 'http://label.localhost./fine',
+      '/to/inside': 'http://localhost:3000/fine',
+      '/to/other': 'https://label.localhost.example.org:8443/fine',
+      '/to/outside': 'http://localhost:30000/fine',
     };
     const location = places[request.url ?? ''];
     if (location === undefined) response.writeHead(request.url === '/fine' ? 200 : 500).end();
     else response.writeHead(302, { location, 'set-cookie': ['seen=1; Path=/; HttpOnly', 'b=2'] }).end();
   });
-  const look = await new HttpProbe().look({ url: new URL(path, url).href, visitor, timeoutMs: 60_000 }, never);
+  const target = { url: new URL(path, url).href, visitor, innerPort: 3000, timeoutMs: 60_000 };
+  const look = await new HttpProbe().look(target, never);
   const from = ended === path ? {} : { from: path };
   expect(look).toMatchObject({ ok, seen: { kind: 'answered', path: ended, host: visitor.host, ...from } });
 });
@@ -73,8 +84,34 @@ it('does not follow redirects without end', async () => {
   const { url } = await web((_, response) => {
     response.writeHead(302, { location: '/again' }).end();
   });
-  const look = await new HttpProbe().look({ url, visitor, timeoutMs: 60_000 }, never);
-  expect(look).toMatchObject({ ok: false, seen: { words: expect.stringContaining('without end') as string } });
+  const probe = new HttpProbe();
+  const { ok, seen } = await probe.look({ url, visitor, timeoutMs: 60_000 }, never);
+  expect([ok, seen]).toEqual([false, { kind: 'circles', path: '/again', toHttps: false }]);
+  expect(probe.describe(seen)).toBe('redirects without end, the last one at /again');
+});
+
+it.each<[string, 'http' | 'https', (host: string) => string, object]>([
+  ['by its public name', 'http', (host) => `https://${host}/`, { kind: 'circles', path: '/', toHttps: true }],
+  ['without its port', 'http', () => 'https://label.localhost/', { kind: 'circles', path: '/', toHttps: true }],
+  ['by its name inside', 'http', () => 'https://localhost:3000/', { kind: 'circles', path: '/', toHttps: true }],
+  ['which they have', 'https', (host) => `https://${host}/`, { kind: 'answered', status: 200 }],
+])('sees an app send its visitors to https again and again, %s', async (_, scheme, location, seen) => {
+  // As Rails with force_ssl.
+  const { url } = await web(({ headers }, response) => {
+    if (headers['x-forwarded-proto'] === 'https') response.writeHead(200).end();
+    else response.writeHead(301, { location: location(headers.host ?? '') }).end();
+  });
+  const target = { url: new URL('/', url).href, visitor: { ...visitor, scheme }, innerPort: 3000, timeoutMs: 60_000 };
+  const look = await new HttpProbe().look(target, never);
+  expect(look).toMatchObject({ ok: scheme === 'https', seen });
+});
+
+it('takes a redirect to https for one to another site where the app was sent a name of the template', async () => {
+  const { url } = await web((_, response) => {
+    response.writeHead(301, { location: 'https://app.test/' }).end();
+  });
+  const target = { url, visitor: { ...visitor, scheme: 'http' as const }, host: 'app.test', timeoutMs: 60_000 };
+  expect(await new HttpProbe().look(target, never)).toMatchObject({ ok: true, seen: { status: 301 } });
 });
 
 it('takes the statuses it is given, of the first answer or at the end', async () => {

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Client } from 'undici';
-import type { PublicOrigin } from '../../domain/address.ts';
+import { INNER_NAMES, type PublicOrigin } from '../../domain/address.ts';
 import { revocableDeadline } from '../../lifecycle/deadline.ts';
 import type { HttpTarget } from '../../pool/interfaces/probe.ts';
 import type { CookieJar } from './cookie-jar.ts';
@@ -78,10 +78,41 @@ export function publicUrl(target: HttpTarget, from: URL): URL {
   return new URL(`${target.visitor?.scheme ?? 'http'}://${sentHost(target)}${from.pathname}${from.search}`);
 }
 
-/** Where the answer redirects to. */
-export function redirectOf({ status, headers: { location } }: Answered, base: URL): URL | undefined {
+/**
+ * Where the answer, to what was asked at `from`, leads its visitor. What the app said of itself has the public scheme
+ * and port then, as the proxy has it (`locationReplacements`): who is asked directly is taken likewise.
+ */
+export function redirectOf(answer: Answered, target: HttpTarget, from: URL): URL | undefined {
+  const base = publicUrl(target, from);
+  const told = toldLocation(answer, base);
+  if (told === undefined || !isOwn(target, told)) return told;
+  return new URL(`${told.pathname}${told.search}${told.hash}`, base);
+}
+
+/** Whether the app leads to itself by https, which its visitors do not have. */
+export function insistsOnHttps(answer: Answered, target: HttpTarget, from: URL): boolean {
+  const told = toldLocation(answer, publicUrl(target, from));
+  return told?.protocol === 'https:' && target.visitor?.scheme === 'http' && isOwn(target, told);
+}
+
+/** In the app's own words. */
+function toldLocation({ status, headers: { location } }: Answered, base: URL): URL | undefined {
   if (location === undefined || ![301, 302, 303, 307, 308].includes(status)) return undefined;
   return URL.canParse(location, base.href) ? new URL(location, base) : undefined;
+}
+
+const INNER_NAME = new RegExp(`^(?:${INNER_NAMES.join('|')})$`);
+const HTTP_PORT = 80;
+
+/** Whether the proxy takes it for the instance's own address, under whichever scheme. */
+function isOwn({ visitor, host, innerPort }: HttpTarget, { protocol, hostname, port }: URL): boolean {
+  // Sent another name than the proxy sends, an app may lead to that one.
+  if (visitor === undefined || host !== undefined || !/^https?:$/.test(protocol)) return false;
+  // A name may have a dot at its end.
+  if (hostname.replace(/\.$/, '') === new URL(`http://${visitor.host}`).hostname) return true;
+  // A port that goes without saying may be said or not.
+  const isInner = port === String(innerPort) || (port === '' && innerPort === HTTP_PORT);
+  return isInner && INNER_NAME.test(hostname);
 }
 
 /** Where `to` is asked for, if it is the same app under the same scheme; anywhere else is for browsers. */

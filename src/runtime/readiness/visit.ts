@@ -1,7 +1,7 @@
 import type { AppAnswer } from '../../domain/shared-random.ts';
 import type { Probe } from '../../pool/interfaces/probe.ts';
 import { CookieJar } from './cookie-jar.ts';
-import { answerOf, isAnswer, publicUrl, redirectOf, within, type Answered } from './one-request.ts';
+import { answerOf, isAnswer, redirectOf, within, type Answered } from './one-request.ts';
 
 /** An app that hands out tokens does so within the first few. */
 const REDIRECTS = 5;
@@ -17,7 +17,7 @@ export async function visit(target: Parameters<Probe['visit']>[0], signal: Abort
     signal.throwIfAborted();
     if (!isAnswer(answer)) break;
     seen.push(asSeen(answer));
-    const redirect = redirectOf(answer, publicUrl(target, url));
+    const redirect = redirectOf(answer, target, url);
     const next = redirect === undefined ? undefined : within(target, redirect);
     if (next === undefined) break;
     url = next;
