@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { template } from '../../test/support/templates.ts';
-import { explainFailure, explainUnready, type FailureFacts } from './explain-failure.ts';
+import { explainFailure, explainUnready } from './explain-failure.ts';
+import type { FailureFacts } from './failure-facts.ts';
 
 const LATE = { code: 'not_ready_in_time', message: 'http://127.0.0.1:1/ did not answer' } as const;
 const EXITED = { code: 'container_exited', message: 'The container ended' } as const;
@@ -84,13 +85,25 @@ it.each<[string, Partial<FailureFacts>, string, RegExp, RegExp]>([
   ],
   ['nobody', { listening: [] }, 'not_ready_in_time', /nothing in it listens/, /readiness\.timeout/],
   ['an app that cannot be looked into', {}, 'not_ready_in_time', /was not ready within/, /0\.0\.0\.0:3000/],
-  ['a password', answers(401), 'not_ready_in_time', /status 401 to Host x\.localhost:8000/, /status: \[401\]/],
-  ['a host that is not allowed', answers(403), 'not_ready_in_time', /status 403/, /readiness\.http\.host/],
+  [
+    'a password',
+    answers(401),
+    'not_ready_in_time',
+    /status 401 to Host x\.localhost:8000/,
+    /set readiness: \{ http: \{ path: \/, status: \[200-399, 401\] \} \}; otherwise let \/ in/,
+  ],
+  [
+    'a host that is not allowed',
+    answers(403),
+    'not_ready_in_time',
+    /status 403/,
+    /public name.* status: \[200-399, 403\]/,
+  ],
   ['a host that is not known', answers(400), 'not_ready_in_time', /status 400/, /public name/],
-  ['a path that is not there', answers(404), 'not_ready_in_time', /status 404/, /readiness\.http\.path/],
+  ['a path that is not there', answers(404), 'not_ready_in_time', /status 404/, /readiness: \{ http: .*\}, and open/],
   ['another page', answers(500, '/home'), 'not_ready_in_time', /^it answers \/home with status 500/, /output/],
   ['a page that leads to an error', answers(500, '/home', '/'), 'not_ready_in_time', /^\/ leads to \/home/, /output/],
-  ['another status', answers(418), 'not_ready_in_time', /status 418/, /status: \[418\]/],
+  ['another status', answers(418), 'not_ready_in_time', /status 418/, /status: \[200-399, 418\]/],
   [
     'an app that insists on https',
     { seen: { kind: 'circles', path: '/', toHttps: true }, listening: [] },

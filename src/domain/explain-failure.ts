@@ -1,49 +1,7 @@
 import type { ErrorCode } from './errors.ts';
+import { answersOtherwise, runsInCircles, tooSlow, type Reached } from './explain-answer.ts';
+import type { FailureFacts } from './failure-facts.ts';
 import { hintIn, type Hint } from './failure-hints.ts';
-import { describeCheck } from './readiness.ts';
-import type { Template } from './template.ts';
-
-/** What the app was last seen to do when it was asked. */
-export type LastSeen =
-  | {
-      readonly kind: 'answered';
-      readonly status: number;
-      readonly path: string;
-      readonly host: string;
-      /** What was asked, where that led to `path`. */
-      readonly from?: string;
-    }
-  | { readonly kind: 'refused' }
-  | { readonly kind: 'silent'; readonly afterMs: number }
-  /** Redirects without end; `toHttps`: to itself by https, which its visitors do not have. */
-  | { readonly kind: 'circles'; readonly path: string; readonly toHttps: boolean }
-  | { readonly kind: 'broken'; readonly words: string };
-
-interface ListeningSocket {
-  readonly address: string;
-  readonly port: number;
-}
-
-/** What is known of a container whose app did not come up. */
-export interface FailureFacts {
-  readonly template: Pick<Template, 'image' | 'port' | 'limits' | 'readiness'>;
-  /** What failed, in the words of the step; `code` is its own. */
-  readonly step: {
-    readonly code: ErrorCode;
-    readonly message: string;
-    /** The service beside the app that did not come up. */
-    readonly service?: string | undefined;
-  };
-  /** Undefined where the engine could not tell. */
-  readonly ended: { readonly exitCode: number; readonly oomKilled: boolean } | undefined;
-  /** Processes of it that the kernel killed for memory so far. */
-  readonly oomKills: number;
-  /** Undefined where they could not be read. */
-  readonly listening: readonly ListeningSocket[] | undefined;
-  readonly seen: LastSeen | undefined;
-  /** What the app wrote, the end of it. */
-  readonly output: string;
-}
 
 export interface Explanation {
   readonly code: ErrorCode;
@@ -156,8 +114,6 @@ function activation({ step }: FailureFacts, hint: Hint | undefined): Explanation
   return { code: step.code, reason: step.message, remedy };
 }
 
-type Reached = Omit<Explanation, 'code'>;
-
 function listensElsewhere({ template: { port }, listening, seen }: FailureFacts): Reached | undefined {
   if (listening === undefined || seen?.kind === 'answered' || seen?.kind === 'circles') return undefined;
   const here = listening.filter((socket) => socket.port === port);
@@ -188,72 +144,6 @@ function listensElsewhere({ template: { port }, listening, seen }: FailureFacts)
   return {
     reason: `it runs, but nothing in it listens on port ${port} or any other`,
     remedy: 'See its output for what it waits for; readiness.timeout gives a slow start more time',
-  };
-}
-
-function answersOtherwise({ template: { readiness }, seen }: FailureFacts): Reached | undefined {
-  if (seen?.kind !== 'answered') return undefined;
-  const { status, path, host, from } = seen;
-  const asked = readiness.kind === 'http' ? readiness.path : path;
-  const led = from === undefined ? '' : `${from} leads to ${path}, and `;
-  const reason = `${led}it answers ${path} with status ${status} to Host ${host}`;
-  switch (status) {
-    case 401:
-      return {
-        reason,
-        remedy: `If visitors are to sign in, set readiness.http.status: [401]; otherwise let ${asked} in without`,
-      };
-    case 400:
-    case 403:
-    case 421:
-      return {
-        reason,
-        remedy:
-          'Have the app take its public name (its list of allowed hosts or origins), name another path in ' +
-          'readiness.http.path, or the Host it takes in readiness.http.host',
-      };
-    case 404:
-    case 405:
-    case 410:
-      return { reason, remedy: 'Name a path that there is: readiness.http.path, and warmup for the warm-up' };
-    default:
-      return {
-        reason,
-        remedy:
-          status >= 500
-            ? 'The app itself fails; see the end of its output'
-            : `If that is as it should be, set readiness.http.status: [${status}]; otherwise readiness.http.path`,
-      };
-  }
-}
-
-function runsInCircles({ seen }: FailureFacts): Reached | undefined {
-  if (seen?.kind !== 'circles') return undefined;
-  const { path, toHttps } = seen;
-  if (toHttps)
-    return {
-      reason: `it sends its visitors to https again and again (at ${path}), and they come by http`,
-      remedy:
-        'Switch that off by what the app takes, often a variable in env of the template (FORCE_SSL, FORCE_HTTPS), or ' +
-        'serve instances by https (PUBLIC_SCHEME)',
-    };
-  return {
-    reason: `it redirects its visitors without end, the last time to ${path}`,
-    remedy:
-      'Tell the app its public address by env of the template (${TRY_IT_NOW_URL}), and have it believe ' +
-      'X-Forwarded-Proto and X-Forwarded-Host, from which it learns how its visitors came',
-  };
-}
-
-function tooSlow({ template: { readiness, port }, seen }: FailureFacts): Reached | undefined {
-  if (seen?.kind !== 'silent') return undefined;
-  return {
-    reason:
-      `it took the connection on port ${port}, but did not answer ${describeCheck(readiness)} within ` +
-      `${seen.afterMs} ms`,
-    remedy:
-      `Raise readiness.request_timeout (${readiness.requestTimeoutMs} ms) if a request may take so long, or name a ` +
-      'lighter path in readiness.http.path',
   };
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { DEFAULT_READINESS } from './readiness.ts';
-import type { FailureFacts } from './explain-failure.ts';
+import type { FailureFacts } from './failure-facts.ts';
 import { proposeChange } from './propose-change.ts';
 
 const FACTS: FailureFacts = {
@@ -9,6 +9,8 @@ const FACTS: FailureFacts = {
     port: 3000,
     limits: { memoryBytes: 2 ** 28, cpus: 1, pids: 128 },
     readiness: DEFAULT_READINESS,
+    open: '/',
+    warmup: ['/'],
   },
   step: { code: 'not_ready_in_time', message: 'it was not ready' },
   ended: undefined,

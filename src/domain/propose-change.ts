@@ -1,4 +1,5 @@
-import { explainFailure, isLoopback, type FailureFacts } from './explain-failure.ts';
+import { explainFailure, isLoopback } from './explain-failure.ts';
+import type { FailureFacts } from './failure-facts.ts';
 import { hintIn } from './failure-hints.ts';
 import type { TemplateChange } from './template-change.ts';
 

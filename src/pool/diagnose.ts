@@ -1,11 +1,6 @@
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
-import {
-  explainFailure,
-  signalOf,
-  type Explanation,
-  type FailureFacts,
-  type LastSeen,
-} from '../domain/explain-failure.ts';
+import { explainFailure, signalOf, type Explanation } from '../domain/explain-failure.ts';
+import type { FailureFacts, LastSeen } from '../domain/failure-facts.ts';
 import { proposeChange } from '../domain/propose-change.ts';
 import type { TemplateChange } from '../domain/template-change.ts';
 import { FAILURE_REPORT_VERSION, OUTPUT_KEPT, type FailureReport } from '../domain/failure-report.ts';

@@ -43,7 +43,7 @@ it('tells what keeps an app from being ready while it is waited for, and nothing
       template: 'shop',
       code: 'not_ready_in_time',
       reason: expect.stringContaining('answers / with status 401') as string,
-      remedy: expect.stringContaining('readiness.http.status: [401]') as string,
+      remedy: expect.stringContaining('status: [200-399, 401]') as string,
     });
     // Should its node die now, it goes by itself.
     expect(await store.valkey.pttl('unready:shop')).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
-import { explainUnready, type Explanation, type LastSeen } from '../domain/explain-failure.ts';
+import { explainUnready, type Explanation } from '../domain/explain-failure.ts';
+import type { LastSeen } from '../domain/failure-facts.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';

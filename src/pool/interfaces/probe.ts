@@ -32,7 +32,8 @@ export type Sight =
       readonly from?: string;
     }
   | { readonly kind: 'refused' }
-  | { readonly kind: 'silent'; readonly afterMs: number }
+  /** `path`: what was asked last. */
+  | { readonly kind: 'silent'; readonly afterMs: number; readonly path?: string }
   /** Redirects without end, the last one at `path`. `toHttps`: to itself by https, which its visitors do not have. */
   | { readonly kind: 'circles'; readonly path: string; readonly toHttps: boolean }
   /** Anything else, in plain words. */

@@ -81,9 +81,12 @@ export async function look(
     const left = Math.max(1, deadline - performance.now());
     const answer = await answerOf({ ...target, url, cookies }, left, signal);
     signal.throwIfAborted();
-    if (!isAnswer(answer)) return { ok: false, seen: failureSeen(answer, target.timeoutMs) };
-    const { status } = answer;
     const path = `${url.pathname}${url.search}`;
+    if (!isAnswer(answer)) {
+      const seen = failureSeen(answer, target.timeoutMs);
+      return { ok: false, seen: seen.kind === 'silent' ? { ...seen, path } : seen };
+    }
+    const { status } = answer;
     const seen: Sight = { kind: 'answered', status, path, host, ...(followed > 0 ? { from: asked } : {}) };
     if (target.statuses !== undefined) return { ok: isWithin(target.statuses, status), seen };
     const redirect = redirectOf(answer, target, url);
