@@ -165,6 +165,13 @@ it.each<[string, RegExp]>([
   ['Error: listen EADDRNOTAVAIL: address not available 10.0.0.9:3000', /0\.0\.0\.0/],
   ["Error: ENOSPC: System limit for number of file watchers reached, watch '/x'", /max_user_watches/],
   ['inotify_init1: Too many open files', /max_user_instances/],
+  ['failed to create fsnotify watcher: too many open files', /max_user_instances/],
+  ['OSError: [Errno 28] inotify watch limit reached', /max_user_watches/],
+  [
+    'System.IO.IOException: The configured user limit (128) on the number of inotify instances has been reached',
+    /max_user_instances/,
+  ],
+  ['tail: inotify resources exhausted', /max_user_watches/],
   ["RuntimeError: can't start new thread", /limits\.pids/],
   ['sh: 1: Cannot fork', /limits\.pids/],
   ['OSError: [Errno 28] No space left on device', /shm/],
@@ -175,8 +182,45 @@ it.each<[string, RegExp]>([
   ['bwrap: Creating new namespace failed: Function not implemented', /seccomp/],
   ['[1:1:ERROR:zygote_host_impl_linux.cc(90)] No usable sandbox! Update your kernel', /--no-sandbox/],
   ['fusermount: mount failed: Operation not permitted', /seccomp/],
+  ['Failed to move to new namespace: PID namespaces supported, but failed: errno = Operation not permitted', /seccomp/],
+  ['java.net.BindException: Permission denied (Bind failed)', /NET_BIND_SERVICE/],
+  ['Errno::EACCES: Permission denied @ rb_sysopen - /app/log/production.log', /DAC_OVERRIDE/],
+  ['nginx: [emerg] open() "/run/nginx.pid" failed (30: Read-only file system)', /\/tmp/],
+  ['runtime/cgo: pthread_create failed: Resource temporarily unavailable', /limits\.pids/],
+  ['bash: fork: retry: Resource temporarily unavailable', /limits\.pids/],
+  ['Error: spawn /bin/sh EAGAIN', /limits\.pids/],
+  ['exec: "/nope": stat /nope: no such file or directory: unknown', /entrypoint, command/],
 ])('knows the key for %s', (output, remedy) => {
   expect(explainFailure({ ...base, ...exit(1, output) }).remedy).toMatch(remedy);
+});
+
+it.each([
+  'watching /srv with inotify',
+  'inotify: 8192 watches, limit 524288',
+  'watch: reconnecting, 3 of 3 attempts',
+  'temporal: registered new namespace default',
+  'worker 2 failed, switched to worker 3',
+  'loaded the class RolePermission, storePermissions on',
+  'bound CreateAccessToken to the listener',
+  'reading /etc/bind/named.conf: permission denied',
+  'dial tcp [::1]:6379: connect: cannot assign requested address',
+  'ERROR: permission denied for schema public at CREATE TABLE',
+  'Checking for a read-only file system: none',
+  'storage engine: zerofs',
+  'recv() failed (11: Resource temporarily unavailable) while reading upstream',
+  'at __pthread_create_2_1 (libpthread.so.0)',
+  'no overrides: stat /etc/app/local.yaml: no such file or directory',
+])('takes %s for no reason', (output) => {
+  expect(explainFailure({ ...base, ...exit(3, `${output}\nbye\n`) })).toEqual({
+    code: 'container_exited',
+    reason: expect.stringMatching(/^it ended with exit code 3 before it was ready; it said: /) as string,
+    remedy: expect.stringMatching(/^Give it what it asks for/) as string,
+  });
+});
+
+it('takes the options of a JVM for no lack of memory', () => {
+  const output = 'JVM arguments [-XX:+HeapDumpOnOutOfMemoryError, -XX:+ExitOnOutOfMemoryError]\nHeap limit: 1g\nbye\n';
+  expect(explainFailure({ ...base, ...exit(3, output) }).code).toBe('container_exited');
 });
 
 const open = { address: '0.0.0.0', port: 3000 };

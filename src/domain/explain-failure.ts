@@ -64,7 +64,10 @@ export function explainUnready(facts: Omit<FailureFacts, 'step' | 'ended' | 'out
 const GENERAL = 'See the end of its output for what it says itself';
 
 function outOfMemory({ template, ended, oomKills, output }: FailureFacts): Explanation | undefined {
-  const told = /out of memory|cannot allocate memory|heap limit|OutOfMemoryError|std::bad_alloc/i.test(output);
+  // Not the options of a JVM, which it may print: -XX:+ExitOnOutOfMemoryError.
+  const told = /\bout of memory\b|cannot allocate memory|reached heap limit|\bOutOfMemoryError\b|std::bad_alloc/i.test(
+    output,
+  );
   const killed = ended?.oomKilled === true || (ended?.exitCode === SIGKILL_EXIT && oomKills > 0);
   // A container's main process has no other reason to be killed before it is ready: nobody of ours does it.
   const likely = ended?.exitCode === SIGKILL_EXIT;
