@@ -61,6 +61,21 @@ describe('how a container is started', () => {
   });
 });
 
+describe('variables', () => {
+  it('may have the names that Elasticsearch, Spring and .NET give them, in services too', () => {
+    const { env, services } = template(
+      'env: { discovery.type: single-node, xpack.security.enabled: false, spring.main.banner-mode: off }',
+      'services: [{ name: search, image: search, env: { discovery.type: single-node } }]',
+    );
+    expect(env).toEqual({
+      'discovery.type': 'single-node',
+      'xpack.security.enabled': 'false',
+      'spring.main.banner-mode': 'off',
+    });
+    expect(services[0]?.env).toEqual({ 'discovery.type': 'single-node' });
+  });
+});
+
 describe('placeholders', () => {
   it.each([
     ['env: { A: "${TRY_IT_NOW_URI}" }', /env\.A has \$\{TRY_IT_NOW_URI\}, .*did you mean \$\{TRY_IT_NOW_URL\}\?/],

@@ -28,7 +28,8 @@ export const PROCESS_KEYS = [
   'sysctls',
 ] as const;
 
-const environmentName = /^[A-Za-z_][A-Za-z0-9_]{0,254}$/;
+/** Shells want less of a name; Elasticsearch (discovery.type), Spring and .NET have dots and dashes in them. */
+const environmentName = /^[A-Za-z_][A-Za-z0-9_.-]{0,254}$/;
 const environmentValue: Parser<string> = {
   type: 'text',
   expects: 'a text, a number or true or false',
@@ -73,7 +74,8 @@ export function readEnv(section: YamlSection, hasDatabase: boolean): Record<stri
   for (const name of section.keys()) {
     if (!environmentName.test(name))
       section.report(
-        `${JSON.stringify(name)} is not a name that an environment variable can have; use letters, digits and _`,
+        `${JSON.stringify(name)} is not a name that a variable can have here; begin with a letter or _, and use ` +
+          'letters, digits, _, . and -',
         name,
       );
     else {

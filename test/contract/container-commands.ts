@@ -61,6 +61,15 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
     expect(await exec(spec, [BUSYBOX, 'true'])).toEqual({ exitCode: 0, output: '' });
   });
 
+  it('hands over variables whose names no shell would take, to the first process and to commands', async () => {
+    const env = { 'discovery.type': 'single-node', 'spring.main.banner-mode': 'off' };
+    const given = await started({ env });
+    const first = (await exec(given, [BUSYBOX, 'cat', '/proc/1/environ'])).output.split('\0');
+    expect(first).toEqual(expect.arrayContaining(['discovery.type=single-node', 'spring.main.banner-mode=off']));
+    const inherited = (await exec(given, [BUSYBOX, 'env'])).output.split('\n');
+    expect(inherited).toEqual(expect.arrayContaining(['discovery.type=single-node', 'spring.main.banner-mode=off']));
+  });
+
   it('keeps the end of a long output', async () => {
     const { exitCode, output } = await exec(spec, [
       '/bin/sh',

@@ -51,7 +51,7 @@ export function servicesContract(underTest: () => EngineUnderTest): void {
   const cache = (): Service =>
     service('cache', ['/bin/sh', '-c', `echo warm > /tmp/warm; exec ${BUSYBOX} httpd -f -p 6379 -h /tmp`], {
       readiness: { kind: 'exec', command: [BUSYBOX, 'test', '-e', '/tmp/warm'], timeoutMs: 20_000 },
-      env: { KIND: 'cache' },
+      env: { KIND: 'cache', 'cluster.name': 'demo' },
     });
 
   it('starts them before the app, in one network, each with its own limits, and removes all', async () => {
@@ -63,7 +63,8 @@ export function servicesContract(underTest: () => EngineUnderTest): void {
       engine.exec(name, { command, env: {}, timeoutMs: 20_000 }, never);
     expect((await inside([BUSYBOX, 'wget', '-q', '-O', '-', 'http://db:5432/'])).output).toContain('Tiny');
     expect((await inside([BUSYBOX, 'wget', '-q', '-O', '-', 'http://cache:6379/warm'])).output).toBe('warm\n');
-    expect((await inside([BUSYBOX, 'env'], `${spec.name}-cache`)).output).toContain('KIND=cache');
+    expect((await inside([BUSYBOX, 'env'], `${spec.name}-cache`)).output).toMatch(/^KIND=cache$/m);
+    expect((await inside([BUSYBOX, 'env'], `${spec.name}-cache`)).output).toMatch(/^cluster\.name=demo$/m);
     await eventually(async () => expect((await fetch(`http://127.0.0.1:${spec.hostPort}/`)).status).toBe(200));
     expect((await inside([BUSYBOX, 'wget', '-q', '-O', '-', 'http://app/'], `${spec.name}-db`)).output).toContain(
       'Tiny',
