@@ -153,7 +153,8 @@ export const VARIABLES = {
     absolutePath('/etc/try-it-now/auth.json'),
     'none: images are fetched as anybody may',
     'The file with the credentials of registries, as `podman login` and `docker login` write it (auth.json). Read at ' +
-      'each fetch.',
+      'each fetch. A login that a credential helper keeps (`credsStore`) is not in it: `podman login --authfile` ' +
+      'writes one.',
   ),
 
   ...DATABASE_VARIABLES,

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import Dockerode from 'dockerode';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import type { ImagePin } from '../../src/domain/image-pin.ts';
@@ -113,6 +116,18 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
       code: 'image_missing',
       message: expect.stringMatching(/could not fetch .*tiny:1: .*(auth|denied|HTTP request to an HTTPS)/s) as string,
     });
+    const folder = await mkdtemp(join(tmpdir(), 'tin-auth-'));
+    try {
+      const elsewhere = join(folder, 'auth.json');
+      await writeFile(elsewhere, JSON.stringify({ auths: { 'registry.example.org': { auth: 'YTpi' } } }));
+      const stranger = underTest().runtime(undefined, undefined, undefined, undefined, elsewhere);
+      await expect(stranger.fetchImage(remote, () => undefined)).rejects.toMatchObject({
+        code: 'image_missing',
+        message: expect.stringContaining(`(REGISTRY_AUTH_FILE has no login for ${registry.address})`) as string,
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
     const able = underTest().runtime(undefined, undefined, undefined, undefined, registry.credentialsFile);
     await expect(able.prepare([of({ pull: 'never' })])).rejects.toMatchObject({ code: 'image_missing' });
     expect(await able.list()).toEqual([]);

@@ -4,9 +4,14 @@ import Type from 'typebox';
 import Value from 'typebox/value';
 import { registryOf } from '../../domain/image-name.ts';
 
-/** What is read of a file of credentials: by registry, or by a part of it, `user:password` in Base64. */
+/**
+ * What is read of a file of credentials: by registry, or by a part of it, `user:password` in Base64. A program that
+ * keeps them elsewhere leaves an empty entry, or none.
+ */
 const Credentials = Type.Object({
-  auths: Type.Record(Type.String(), Type.Object({ auth: Type.Optional(Type.String()) })),
+  auths: Type.Optional(Type.Record(Type.String(), Type.Object({ auth: Type.Optional(Type.String()) }))),
+  credsStore: Type.Optional(Type.String()),
+  credHelpers: Type.Optional(Type.Record(Type.String(), Type.String())),
 });
 /** What is read of a line that tells how a pull goes. */
 const Progress = Type.Object({
@@ -57,19 +62,47 @@ export async function followPull(
   }
 }
 
-/** Of the registry, or the part of it, that the image's name begins with; undefined where there are none. */
-export async function registryCredentials(
-  file: string | undefined,
-  image: string,
-): Promise<Dockerode.AuthConfigObject | undefined> {
-  if (file === undefined) return undefined;
+/** With what an image is fetched; `why` there is no login for it although a file with some is named. */
+export type RegistryLogin =
+  | { readonly kind: 'login'; readonly authconfig: Dockerode.AuthConfigObject }
+  | { readonly kind: 'none'; readonly why: string | undefined }
+  | { readonly kind: 'kept_elsewhere'; readonly why: string };
+
+/** `docker login` calls Docker Hub by the first, and Docker pulls from the second; images name neither. */
+const DOCKER_HUB = /^(?:index|registry-1)\.docker\.io(?=\/|$)/;
+
+/** That of the registry, or of the part of it, that the image's name begins with. Throws what is wrong in the file. */
+export async function registryLogin(file: string | undefined, image: string): Promise<RegistryLogin> {
+  if (file === undefined) return { kind: 'none', why: undefined };
   const parsed: unknown = JSON.parse(await readFile(file, 'utf8'));
-  if (!Value.Check(Credentials, parsed)) throw new Error(`${file} is not a file of credentials`);
-  const [name] = Object.keys(parsed.auths)
-    .filter((each) => image === each || image.startsWith(`${each.replace(/^https?:\/\/|\/v\d\/?$|\/$/g, '')}/`))
-    .sort((a, b) => b.length - a.length);
-  const auth = name === undefined ? undefined : parsed.auths[name]?.auth;
-  if (name === undefined || auth === undefined) return undefined;
-  const [username = '', ...password] = Buffer.from(auth, 'base64').toString('utf8').split(':');
-  return { username, password: password.join(':'), serveraddress: registryOf(image) ?? name };
+  if (!Value.Check(Credentials, parsed) || !Object.keys(Credentials.properties).some((key) => key in parsed))
+    throw new Error(`${file} is not a file of credentials`);
+  const repository = place(image.replace(/@.*$/, '').replace(/:[^/:]*$/, ''));
+  const registry = registryOf(repository) ?? repository;
+  const [entry] = Object.entries(parsed.auths ?? {})
+    .map(([key, { auth }]) => ({ at: place(key), auth }))
+    .filter(({ at }) => repository === at || repository.startsWith(`${at}/`))
+    .sort((a, b) => b.at.length - a.at.length);
+  if (entry?.auth !== undefined && entry.auth !== '') {
+    const [username = '', ...password] = Buffer.from(entry.auth, 'base64').toString('utf8').split(':');
+    const authconfig = { username, password: password.join(':'), serveraddress: registry };
+    return { kind: 'login', authconfig };
+  }
+  const helpers = Object.entries(parsed.credHelpers ?? {});
+  const helper =
+    helpers.find(([key]) => place(key) === registry)?.[1] ?? (entry === undefined ? undefined : parsed.credsStore);
+  if (entry === undefined && helper === undefined)
+    return { kind: 'none', why: `REGISTRY_AUTH_FILE has no login for ${registry}` };
+  const keeper = helper === undefined ? 'elsewhere' : `with the credential helper ${helper}, which is not asked`;
+  return {
+    kind: 'kept_elsewhere',
+    why:
+      `REGISTRY_AUTH_FILE has the login for ${registry} ${keeper}; ` +
+      `\`podman login --authfile ${file} ${registry}\` writes it there`,
+  };
+}
+
+/** As images name it: without scheme, version of the API and slash at the end, Docker Hub as docker.io. */
+function place(name: string): string {
+  return name.replace(/^https?:\/\/|\/v\d\/?$|\/$/g, '').replace(DOCKER_HUB, 'docker.io');
 }

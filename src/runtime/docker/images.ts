@@ -8,7 +8,7 @@ import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
 import type { EngineOptions } from './engine-options.ts';
-import { followPull, registryCredentials } from './image-pull.ts';
+import { followPull, registryLogin, type RegistryLogin } from './image-pull.ts';
 
 export interface ImagesOptions {
   readonly engine: Pick<ContainerEngine, 'title' | 'imageTool'>;
@@ -215,14 +215,17 @@ export class EngineImages {
     const begun = performance.now();
     if (asked === undefined) log.info({ image: reference }, 'Fetching an image');
     this.#progress.set(image, 'just begun');
+    let login: RegistryLogin | undefined;
     try {
       // Said first: whatever dies, it is known afterwards what came by us.
       if (pulls !== undefined) {
         const present = (await docker.listImages({ all: true })).map(({ Id }) => Id);
         await pulls.begin({ reference, name: image, present });
       }
-      const authconfig = await registryCredentials(credentialsFile, image);
-      const stream = await docker.pull(reference, authconfig === undefined ? {} : { authconfig });
+      login = await registryLogin(credentialsFile, image);
+      if (login.kind === 'kept_elsewhere')
+        log.warn({ image: reference, reason: login.why }, 'Fetching an image without a login');
+      const stream = await docker.pull(reference, login.kind === 'login' ? { authconfig: login.authconfig } : {});
       await followPull(docker, stream, ({ layers, bytes }) => {
         const soFar = `${layers} layers, ${Math.round(bytes / 1e6)} MB so far`;
         this.#progress.set(image, soFar);
@@ -236,11 +239,12 @@ export class EngineImages {
         log.info({ image: reference, id, bytes, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');
       onFetched?.('success');
     } catch (error) {
-      const reason = describeError(error);
+      const without = login === undefined || login.kind === 'login' ? undefined : login.why;
+      const reason = without === undefined ? describeError(error) : `${describeError(error)} (${without})`;
       this.#failures.set(image, { reason, atMs: performance.now() });
       if (asked === undefined) log.warn({ image: reference, reason }, 'An image could not be fetched');
       onFetched?.('failure');
-      throw error;
+      throw new Error(reason, { cause: error });
     }
   }
 }

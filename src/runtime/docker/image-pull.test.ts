@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { registryLogin } from './image-pull.ts';
+
+const auth = Buffer.from('acme:s3cret:really').toString('base64');
+const other = Buffer.from('somebody:else').toString('base64');
+
+function fileOf(content: unknown): string {
+  const folder = mkdtempSync(join(tmpdir(), 'tin-auth-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'auth.json');
+  writeFileSync(file, JSON.stringify(content));
+  return file;
+}
+
+it.each([
+  ['https://index.docker.io/v1/', 'docker.io/acme/private:1', 'docker.io'],
+  ['index.docker.io', 'docker.io/acme/private:1', 'docker.io'],
+  ['registry-1.docker.io', 'docker.io/acme/private:1', 'docker.io'],
+  ['docker.io', 'docker.io/acme/private:1', 'docker.io'],
+  ['docker.io', 'index.docker.io/acme/private:1', 'docker.io'],
+  ['docker.io/acme', 'docker.io/acme/private:1', 'docker.io'],
+  ['docker.io/acme/private', 'docker.io/acme/private:1', 'docker.io'],
+  ['quay.io/acme/app', 'quay.io/acme/app@sha256:0123', 'quay.io'],
+  ['localhost:5000', 'localhost:5000/app', 'localhost:5000'],
+  ['https://registry.example.org/v2/', 'registry.example.org/a/b/c:1', 'registry.example.org'],
+])('finds the login for %s for %s', async (key, image, serveraddress) => {
+  const file = fileOf({ auths: { 'other.example.org': { auth: other }, [key]: { auth } } });
+  expect(await registryLogin(file, image)).toEqual({
+    kind: 'login',
+    authconfig: { username: 'acme', password: 's3cret:really', serveraddress },
+  });
+});
+
+it('takes the one for the smallest part, and none for a name that only begins alike', async () => {
+  const file = fileOf({ auths: { 'quay.io': { auth: other }, 'quay.io/acme': { auth } } });
+  expect(await registryLogin(file, 'quay.io/acme/app:1')).toMatchObject({ authconfig: { username: 'acme' } });
+  expect(await registryLogin(file, 'quay.io/acmeother/app:1')).toMatchObject({ authconfig: { username: 'somebody' } });
+});
+
+it('says which registry it has no login for', async () => {
+  expect(await registryLogin(fileOf({ auths: { 'quay.io': { auth } } }), 'docker.io/acme/private:1')).toEqual({
+    kind: 'none',
+    why: 'REGISTRY_AUTH_FILE has no login for docker.io',
+  });
+  expect(await registryLogin(undefined, 'docker.io/acme/private:1')).toEqual({ kind: 'none', why: undefined });
+});
+
+it.each<[string, unknown, string]>([
+  ['the store', { auths: { 'https://index.docker.io/v1/': {} }, credsStore: 'desktop' }, 'helper desktop'],
+  ['a helper', { credHelpers: { 'docker.io': 'pass' } }, 'helper pass'],
+  ['nothing that it names', { auths: { 'docker.io': {} } }, 'elsewhere'],
+])('says that a login is kept by %s', async (_, content, keeper) => {
+  const file = fileOf(content);
+  expect(await registryLogin(file, 'docker.io/acme/private:1')).toEqual({
+    kind: 'kept_elsewhere',
+    why: expect.stringMatching(
+      new RegExp(`has the login for docker.io .*${keeper}.*podman login --authfile ${file} docker.io`),
+    ) as string,
+  });
+});
+
+it.each([{}, { auth: 'x' }, []])('refuses a file that is none of credentials: %j', async (content) => {
+  await expect(registryLogin(fileOf(content), 'docker.io/acme/private:1')).rejects.toThrow('not a file of credentials');
+});
