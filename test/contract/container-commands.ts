@@ -5,10 +5,12 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { DEFAULT_PROCESS, type ProcessSettings } from '../../src/domain/process-settings.ts';
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
 import { eventually } from '../support/eventually.ts';
 import { template } from '../support/templates.ts';
+import { loadTinyImage } from '../support/tiny-image.ts';
 import type { EngineUnderTest } from './container-engine.ts';
 import { newSpec } from './container-runtime.ts';
 
@@ -68,6 +70,33 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
     expect(first).toEqual(expect.arrayContaining(['discovery.type=single-node', 'spring.main.banner-mode=off']));
     const inherited = (await exec(given, [BUSYBOX, 'env'])).output.split('\n');
     expect(inherited).toEqual(expect.arrayContaining(['discovery.type=single-node', 'spring.main.banner-mode=off']));
+  });
+
+  it('starts the ENTRYPOINT of the image with its CMD, with other words, or with none', async () => {
+    const entrypoint = ['/bin/sh', '-c', `echo "$# $*" > /tmp/words; exec ${BUSYBOX} sleep 600`, 'sh'];
+    const { socketPath } = underTest();
+    await using image = await loadTinyImage(socketPath, ['of', 'the image'], [], undefined, undefined, entrypoint);
+    const words = async (process: Partial<ProcessSettings>): Promise<string> => {
+      const given = await started({ image: image.name, process: { ...DEFAULT_PROCESS, ...process } });
+      await eventually(async () =>
+        expect((await exec(given, [BUSYBOX, 'cat', '/tmp/words'])).output).toMatch(/^\d .*\n$/),
+      );
+      const { output } = await exec(given, [BUSYBOX, 'cat', '/tmp/words']);
+      await underTest().runtime().remove(given.name);
+      return output;
+    };
+    expect(await words({})).toBe('2 of the image\n');
+    expect(await words({ args: ['more'] })).toBe('3 of the image more\n');
+    expect(await words({ command: ['other'] })).toBe('1 other\n');
+    expect(await words({ command: [], args: ['other'] })).toBe('1 other\n');
+    expect(await words({ command: [] })).toBe('0 \n');
+  });
+
+  it('says that there is nothing to start without the CMD of an image that has no ENTRYPOINT', async () => {
+    await expect(started({ process: { ...DEFAULT_PROCESS, command: [] } })).rejects.toMatchObject({
+      code: 'container_failed',
+      message: expect.stringMatching(/has command: \[\], and its image .* has no ENTRYPOINT/) as string,
+    });
   });
 
   it('keeps the end of a long output', async () => {

@@ -37,12 +37,13 @@ export async function loadTinyImage(
   volumes: readonly string[] = [],
   architecture = process.arch === 'x64' ? 'amd64' : process.arch,
   addTo: (root: string) => Promise<void> = () => Promise.resolve(),
+  entrypoint: readonly string[] = [],
 ): Promise<TinyImage> {
   const name = `localhost/try-it-now-test-${randomBytes(6).toString('hex')}:tiny`;
   const folder = await mkdtemp(join(tmpdir(), 'tiny-image-'));
   try {
     const docker = new Dockerode({ host: '', socketPath });
-    const archive = await writeArchive(folder, { name, command, volumes, architecture, addTo });
+    const archive = await writeArchive(folder, { name, command, volumes, architecture, addTo, entrypoint });
     const progress = await docker.loadImage(createReadStream(archive), { quiet: true });
     await new Promise((resolve, reject) =>
       docker.modem.followProgress(progress, (error) => (error === null ? resolve(undefined) : reject(error))),
@@ -70,6 +71,7 @@ interface ImageContent {
   readonly volumes: readonly string[];
   readonly architecture: string;
   readonly addTo: (root: string) => Promise<void>;
+  readonly entrypoint: readonly string[];
 }
 
 async function writeRoot(root: string, { name, addTo }: ImageContent): Promise<void> {
@@ -86,7 +88,7 @@ async function writeRoot(root: string, { name, addTo }: ImageContent): Promise<v
 
 /** In the format of `docker save`. */
 async function writeArchive(folder: string, content: ImageContent): Promise<string> {
-  const { name, command, volumes, architecture } = content;
+  const { name, command, volumes, architecture, entrypoint } = content;
   const root = join(folder, 'root');
   await writeRoot(root, content);
   const layer = join(folder, 'layer.tar');
@@ -114,6 +116,7 @@ async function writeArchive(folder: string, content: ImageContent): Promise<stri
       created,
       // The name makes the image's id its own: removing one run's image cannot take another run's away.
       config: {
+        ...(entrypoint.length > 0 ? { Entrypoint: entrypoint } : {}),
         Cmd: command,
         Env: ['PATH=/bin'],
         ExposedPorts: { '80/tcp': {} },

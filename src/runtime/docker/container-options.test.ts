@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest';
+import { template } from '../../../test/support/templates.ts';
+import { DEFAULT_PROCESS, type ProcessSettings } from '../../domain/process-settings.ts';
 import { containerUlimits } from './container-options.ts';
+import { needsImageProcess, processOptions } from './process-options.ts';
 
 const limits = (
   files: string,
@@ -27,4 +30,44 @@ it('asks for a bounded number where the host sets no bound', () => {
       { Name: 'nproc', Soft: 20_000, Hard: 20_000 },
     ]);
   }
+});
+
+const image = { entrypoint: ['/entry'], command: ['serve'] };
+const asked = (process: Partial<ProcessSettings>) => {
+  const settings = { ...DEFAULT_PROCESS, ...process };
+  const spec = { name: 'a', instanceId: undefined, template: template({ process: settings }), env: {}, hostPort: 1 };
+  const { Entrypoint, Cmd } = processOptions(spec, needsImageProcess(settings) ? image : undefined);
+  return { Entrypoint, Cmd };
+};
+
+it.each<[Partial<ProcessSettings>, ReturnType<typeof asked>]>([
+  [{}, { Entrypoint: undefined, Cmd: undefined }],
+  [{ command: ['x'] }, { Entrypoint: undefined, Cmd: ['x'] }],
+  [{ args: ['x'] }, { Entrypoint: undefined, Cmd: ['serve', 'x'] }],
+  [
+    { command: [], args: ['x'] },
+    { Entrypoint: undefined, Cmd: ['x'] },
+  ],
+  // Both engines would take the image's CMD for an empty one.
+  [{ command: [] }, { Entrypoint: ['/entry'], Cmd: [] }],
+  [
+    { entrypoint: ['e'], command: [] },
+    { Entrypoint: ['e'], Cmd: [] },
+  ],
+  [
+    { entrypoint: ['e'], args: ['x'] },
+    { Entrypoint: ['e'], Cmd: ['x'] },
+  ],
+])('asks the engine to start %j', (process, wanted) => {
+  expect(asked(process)).toEqual(wanted);
+});
+
+it('refuses to start an image without the CMD that is all it has', () => {
+  const bare = template({ process: { ...DEFAULT_PROCESS, command: [] } });
+  expect(() =>
+    processOptions(
+      { name: 'a', instanceId: undefined, template: bare, env: {}, hostPort: 1 },
+      { entrypoint: [], command: ['serve'] },
+    ),
+  ).toThrow(/command: \[\], and its image .* has no ENTRYPOINT/);
 });

@@ -7,7 +7,7 @@ import type { ContainerSpec } from '../../pool/interfaces/container-runtime.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 import { partLabels, type PodPlace } from './pod.ts';
-import { filesystemOptions, processOptions } from './process-options.ts';
+import { filesystemOptions, processOptions, type ImageProcess } from './process-options.ts';
 
 export interface ContainerContext {
   readonly deployment: string;
@@ -30,8 +30,8 @@ export interface ContainerContext {
   readonly place: PodPlace | undefined;
   /** False where the engine has no init to start containers with. */
   readonly hasInit: boolean;
-  /** The image's CMD, where the template appends to it. */
-  readonly imageCommand: readonly string[];
+  /** What the image starts by itself, where it depends on that what the template starts. */
+  readonly imageProcess: ImageProcess | undefined;
   /** What is mounted in a container of this network beside what the template asks for. */
   readonly mounts: NonNullable<HostConfig['Mounts']>;
   /** What the engine has to be told so that a folder in memory begins empty. */
@@ -128,7 +128,7 @@ export function containerOptions(spec: ContainerSpec, around: ContainerContext):
     // Tells instances apart for anyone who looks from inside, without giving the id away: see containerName.
     ...(around.place?.joins === undefined ? { Hostname: spec.name, ExposedPorts: { [port]: {} } } : {}),
     Labels: { ...containerLabels(spec, around), ...partLabels(around.place) },
-    ...processOptions(spec, around.imageCommand),
+    ...processOptions(spec, around.imageProcess),
     HostConfig: hostConfig(spec, port, around),
   };
 }

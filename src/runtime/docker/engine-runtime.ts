@@ -33,7 +33,7 @@ import { whyPortTaken } from './host-port.ts';
 import { EngineImages } from './images.ts';
 import { InstanceNetworks } from './instance-networks.ts';
 import { killedForMemory } from './kernel-log.ts';
-import { extendsImageCommand, filesArchive } from './process-options.ts';
+import { filesArchive, needsImageProcess, type ImageProcess } from './process-options.ts';
 import { appPlace, podServices, type PodContainer, type PodPlace } from './pod.ts';
 import { removeContainer } from './remove-container.ts';
 import { runInContainer } from './run-in-container.ts';
@@ -313,7 +313,7 @@ export class EngineRuntime implements ContainerRuntime {
       ipv6: this.#ipv6,
       hasInit: this.#dialect.hasInit(),
       place,
-      imageCommand: await this.#imageCommand(spec.template),
+      imageProcess: needsImageProcess(spec.template.process) ? await this.#imageProcess(image) : undefined,
       mounts: this.#dialect.mounts(this.#networks.of(spec.template)),
       tmpfsOptions: this.#dialect.tmpfsOptions,
       seccomp: seccomp.option,
@@ -375,12 +375,12 @@ export class EngineRuntime implements ContainerRuntime {
     );
   }
 
-  /** The image's CMD, where the template appends to it. */
-  async #imageCommand({ image, process }: Template): Promise<readonly string[]> {
-    if (!extendsImageCommand(process)) return [];
+  /** Undefined where it is gone, which the creation says. */
+  async #imageProcess(image: string): Promise<ImageProcess | undefined> {
     const found = await this.#inspectImage(image);
-    // Nothing to append to: the creation says that the image is missing.
-    return found?.Config.Cmd ?? [];
+    if (found === undefined) return undefined;
+    const { Entrypoint, Cmd } = found.Config as Partial<typeof found.Config>;
+    return { entrypoint: [Entrypoint ?? []].flat(), command: Cmd ?? [] };
   }
 
   /**

@@ -11,29 +11,59 @@ const STOP_AT_ONCE = { StopSignal: 'SIGKILL', StopTimeout: 0 };
 const STOP_GRACE_S = 5;
 const TMP_SHARE = 0.5;
 
-/** True when the command that `args` are appended to is the image's own, which then has to be looked up. */
-export function extendsImageCommand({ entrypoint, command, args }: ProcessSettings): boolean {
+/** What the image starts by itself. */
+export interface ImageProcess {
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+}
+
+/** True when it depends on what the image starts, which then has to be looked up. */
+export function needsImageProcess(process: ProcessSettings): boolean {
+  return extendsImageCommand(process) || runsEntrypointAlone(process);
+}
+
+function extendsImageCommand({ entrypoint, command, args }: ProcessSettings): boolean {
   return args.length > 0 && entrypoint === undefined && command === undefined;
 }
 
-/** How its first process is started. `imageCommand`: the image's CMD, where `extendsImageCommand` asks for it. */
+/** The image's ENTRYPOINT without its CMD: both engines put the CMD back where no other ENTRYPOINT is named. */
+function runsEntrypointAlone({ entrypoint, command, args }: ProcessSettings): boolean {
+  return entrypoint === undefined && command?.length === 0 && args.length === 0;
+}
+
+/**
+ * How its first process is started. `image`: where `needsImageProcess` asks for it; undefined where there is no such
+ * image any more. Throws container_failed where nothing would be started.
+ */
 export function processOptions(
   { template, env, values }: ContainerSpec,
-  imageCommand: readonly string[],
+  image: ImageProcess | undefined,
 ): ContainerCreateOptions {
-  const { entrypoint, command, args, user, workdir, stopSignal } = template.process;
+  const { command, args, user, workdir, stopSignal } = template.process;
   const fill = (text: string): string => filled(template, text, values);
-  const base = extendsImageCommand(template.process) ? imageCommand : command;
+  const entrypoint = runsEntrypointAlone(template.process)
+    ? image && entrypointOf(template, image)
+    : template.process.entrypoint?.map(fill);
+  const base = extendsImageCommand(template.process) ? image?.command : command;
   const words = base === undefined && args.length === 0 ? undefined : [...(base ?? []), ...args].map(fill);
   const variables = Object.entries(template.env).map(([key, value]) => [key, fill(value)] as const);
   return {
     Env: Object.entries({ ...Object.fromEntries(variables), ...env }).map(([key, value]) => `${key}=${value}`),
-    ...(entrypoint === undefined ? {} : { Entrypoint: entrypoint.map(fill) }),
+    ...(entrypoint === undefined ? {} : { Entrypoint: [...entrypoint] }),
     ...(words === undefined ? {} : { Cmd: words }),
     ...(user === undefined ? {} : { User: user }),
     ...(workdir === undefined ? {} : { WorkingDir: workdir }),
     ...(stopSignal === undefined ? STOP_AT_ONCE : { StopSignal: stopSignal, StopTimeout: STOP_GRACE_S }),
   };
+}
+
+function entrypointOf({ name, image }: Template, { entrypoint }: ImageProcess): readonly string[] {
+  if (entrypoint.length > 0) return entrypoint;
+  throw new TryItNowError(
+    'container_failed',
+    `The template ${name} has command: [], and its image ${image} has no ENTRYPOINT that could run without one; name ` +
+      'a command, or leave it out',
+  );
 }
 
 /** What its first process finds. `tmpfsOptions`: what the engine has to be told so that each folder begins empty. */
