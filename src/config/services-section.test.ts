@@ -24,7 +24,7 @@ describe('services', () => {
       '    limits: { memory: 128MiB }',
       '    readiness: { tcp: 5432, timeout: 5s }',
       '  - { name: cache, image: localhost/cache:1, readiness: { exec: [ping] } }',
-      '  - { name: worker, image: localhost/worker:1 }',
+      '  - { name: mail_worker, image: localhost/worker:1 }',
     );
     expect(services).toMatchObject([
       {
@@ -37,7 +37,7 @@ describe('services', () => {
         readiness: { kind: 'tcp', port: 5432, timeoutMs: 5_000 },
       },
       { name: 'cache', readiness: { kind: 'exec', command: ['ping'], timeoutMs: 60_000 } },
-      { name: 'worker', readiness: { kind: 'running' } },
+      { name: 'mail_worker', readiness: { kind: 'running' } },
     ]);
   });
 
@@ -45,6 +45,8 @@ describe('services', () => {
     ['services: [{ image: a }]', /services\[0\]\.name is missing/],
     ['services: [{ name: db }]', /services\[0\]\.image is missing/],
     ['services: [{ name: DB_1, image: a }]', /services\[0\]\.name is "DB_1"; it must be a host name/],
+    ['services: [{ name: my.db, image: a }]', /it must be a host name of lower-case letters, digits, dashes and under/],
+    ['services: [{ name: my_, image: a }]', /services\[0\]\.name is "my_"; it must be a host name/],
     ['services: [{ name: app, image: a }]', /the name app stands for the instance itself/],
     ['services: [{ name: db, image: a }, { name: db, image: b }]', /the name db is taken by an earlier service/],
     ['services: [{ name: db, image: a, port: 1 }]', /services\[0\]\.port is not known/],

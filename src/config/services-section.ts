@@ -17,15 +17,16 @@ const KEYS = [
   'readiness',
 ] as const;
 
-const serviceName = matching(
+export const SERVICE_NAME_LENGTH = 32;
+export const serviceName = matching(
   'name',
-  /^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$/,
-  'a host name of lower-case letters, digits and dashes, such as db',
+  new RegExp(`^[a-z]([a-z0-9_-]{0,${SERVICE_NAME_LENGTH - 2}}[a-z0-9])?$`),
+  'a host name of lower-case letters, digits, dashes and underscores, such as db',
 );
 const TIMEOUT = duration('1s', '30m', '60s');
 const DEFAULT_TIMEOUT_MS = 60_000;
-/** What every container has already. */
-const TAKEN = ['localhost', 'app'];
+/** What every container has already, and all lead to the instance itself. */
+export const INSTANCE_NAMES: readonly string[] = ['localhost', 'app'];
 
 /** The further containers of each instance, in the order they are started in. */
 export function readServices(
@@ -35,7 +36,7 @@ export function readServices(
   const services: Service[] = [];
   for (const entry of section.sections('services', KEYS) ?? []) {
     const service = readService(entry, context);
-    if (TAKEN.includes(service.name))
+    if (INSTANCE_NAMES.includes(service.name))
       entry.report(`the name ${service.name} stands for the instance itself; choose another`, 'name');
     if (service.name !== '' && services.some(({ name }) => name === service.name))
       entry.report(`the name ${service.name} is taken by an earlier service; choose another`, 'name');

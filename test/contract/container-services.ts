@@ -90,6 +90,27 @@ export function servicesContract(underTest: () => EngineUnderTest): void {
     await engine.remove(spec.name);
   });
 
+  it('find each other by names with underscores, and as app whoever it is that listens there', async () => {
+    const engine = underTest().runtime();
+    const serving = (port: number) => [BUSYBOX, 'httpd', '-f', '-p', `127.0.0.1:${port}`, '-h', '/www'];
+    const ready = (port: number) => ({ readiness: { kind: 'tcp' as const, port, timeoutMs: 20_000 } });
+    // The first one's container gives the instance its host name.
+    const spec = await specWith([
+      service('my_db', serving(5432), ready(5432)),
+      service('app-2', serving(9000), ready(9000)),
+      service('job_queue', serving(6379), ready(6379)),
+    ]);
+    await engine.start(spec, never);
+    for (const from of ['', '-my_db', '-app-2', '-job_queue'])
+      for (const url of ['http://my_db:5432/', 'http://job_queue:6379/', 'http://app:9000/', 'http://app-2:9000/']) {
+        const command = [BUSYBOX, 'wget', '-q', '-O', '-', url];
+        const { output } = await engine.exec(`${spec.name}${from}`, { command, env: {}, timeoutMs: 20_000 }, never);
+        expect([from, url, output]).toEqual([from, url, expect.stringContaining('Tiny')]);
+      }
+    await engine.remove(spec.name);
+    expect(await containers(spec)).toEqual([]);
+  });
+
   it('tells of the instance when a service ends, and counts it as ended', async () => {
     const engine = underTest().runtime();
     const spec = await specWith([db(), cache()]);
