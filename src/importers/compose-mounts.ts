@@ -1,6 +1,6 @@
 import { basename } from 'node:path';
 import type { ComposeFile, ComposeService, ShortOrLong } from './compose-file.ts';
-import { mount } from './compose-values.ts';
+import { mount, sizeOf } from './compose-values.ts';
 import type { TemplateDraft } from './template-yaml.ts';
 
 /** What a Compose file refers to beside itself, by paths relative to its folder. */
@@ -26,14 +26,24 @@ export function mountedFiles(
 ): { readonly files: readonly TemplateDraft[]; readonly tmpfs: Readonly<Record<string, string>> } {
   const files: TemplateDraft[] = [];
   const tmpfs: Record<string, string> = {};
-  for (const path of service.tmpfs === undefined ? [] : [service.tmpfs].flat().map(String))
-    tmpfs[path.replace(/:.*$/, '')] = /size=(\d+[kmg])/.exec(path)?.[1] ?? TMPFS_SIZE;
+  const inMemory = (path: string, size: string | undefined): void => {
+    const read = sizeOf(size);
+    if (size !== undefined && read === undefined)
+      tell(`the folder ${path} in memory has ${TMPFS_SIZE}, for ${size} is no size that a template can have.`);
+    tmpfs[path] = read ?? TMPFS_SIZE;
+  };
+  for (const value of [service.tmpfs ?? []].flat().map(String)) {
+    const [, path = '', options = ''] = /^([^:]*):?(.*)$/s.exec(value) ?? [];
+    inMemory(path, /(?:^|,)size=([^,]*)/.exec(options)?.[1]);
+  }
+  const data: string[] = [];
   for (const value of service.volumes ?? []) {
     const found = mount(value);
-    if (found === undefined) continue;
-    const { type, source, target } = found;
-    if (type === 'tmpfs') tmpfs[target] = TMPFS_SIZE;
-    else if (type !== 'bind' || source === undefined) continue;
+    const { type, source, target, size } = found ?? { type: 'none', source: undefined, target: '' };
+    if (type === 'tmpfs') inMemory(target, size);
+    else if (type === 'volume') data.push(target);
+    else if (type !== 'bind' || source === undefined)
+      tell(`A volume is left out, for it is none that is known here: ${JSON.stringify(value)}.`);
     else if (/docker\.sock|podman\.sock/.test(source))
       tell(`${source} is left out: whoever holds the engine's socket is root on the host.`);
     else if (kind(source) === 'file') files.push({ path: target, source });
@@ -43,6 +53,8 @@ export function mountedFiles(
           'have it in the image, or name single `files`.',
       );
   }
+  if (data.length > 0)
+    tell(`What is kept in ${data.join(', ')} begins as the image has it in each instance, and goes with it.`);
   for (const [key, folder] of [
     ['configs', '/'],
     ['secrets', '/run/secrets/'],

@@ -44,15 +44,19 @@ export interface Mount {
   /** Undefined for an anonymous volume. */
   readonly source: string | undefined;
   readonly target: string;
+  /** Of one in memory. */
+  readonly size?: string | undefined;
 }
 
 /** Of `./conf:/etc/app:ro`, `data:/var/lib`, `/var/cache` or the long form. */
 export function mount(value: ShortOrLong): Mount | undefined {
   if (typeof value === 'object') {
     const target = textOf(value['target']);
+    const { tmpfs } = value;
+    const size = typeof tmpfs === 'object' && tmpfs !== null ? (tmpfs as { readonly size?: unknown }).size : undefined;
     return target === undefined
       ? undefined
-      : { type: textOf(value['type']) ?? 'volume', source: textOf(value['source']), target };
+      : { type: textOf(value['type']) ?? 'volume', source: textOf(value['source']), target, size: textOf(size) };
   }
   const parts = String(value).split(':');
   const [first = '', second] = parts;
@@ -62,11 +66,11 @@ export function mount(value: ShortOrLong): Mount | undefined {
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, b: 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 
-/** Of `512m`, `1.5gb` or a number of bytes, as templates write sizes; undefined for what is none. */
+/** Of `512m`, `1.5gb` or a number of bytes, as templates write sizes; undefined for what is none, and for no limit. */
 export function sizeOf(value: unknown, least = 1): string | undefined {
   const [, amount, unit = ''] = /^(\d+(?:\.\d+)?)\s*([bkmg]?)b?$/i.exec((textOf(value) ?? '').trim()) ?? [];
   const factor = UNITS[unit.toLowerCase()];
-  if (amount === undefined || factor === undefined) return undefined;
+  if (amount === undefined || factor === undefined || Number(amount) === 0) return undefined;
   return `${Math.max(least, Math.ceil((Number(amount) * factor) / 2 ** 20))}MiB`;
 }
 

@@ -1,6 +1,9 @@
 import { TryItNowError } from '../domain/errors.ts';
+import { acceptedDraft, type JudgeDraft } from './accepted-draft.ts';
 import { mapping, type ComposeFile, type ComposeService } from './compose-file.ts';
+import { leftOut } from './compose-left-out.ts';
 import { mountedFiles, type ReadFile } from './compose-mounts.ts';
+import { renaming, serviceNames } from './compose-names.ts';
 import { askedPath, healthCommand, publishedPort, sizeOf, words, type PublishedPort } from './compose-values.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
 
@@ -10,12 +13,19 @@ export interface ComposeSource {
   readonly service: string | undefined;
   readonly variables: Readonly<Record<string, string | undefined>>;
   readonly readFile: ReadFile;
+  /** By which what no template can have is left out. */
+  readonly judge: JudgeDraft;
 }
 
 export interface Imported {
   readonly draft: TemplateDraft;
   readonly notes: readonly Note[];
+  /** What `templates check` would say of it all the same. */
+  readonly problems: readonly string[];
 }
+
+/** Adds to the notes; without a key where it is of a service beside the app. */
+type Tell = (text: string, key?: string) => void;
 
 /** Where well-known servers listen, by what their images are called. */
 const KNOWN_PORTS: readonly (readonly [RegExp, number])[] = [
@@ -28,16 +38,6 @@ const KNOWN_PORTS: readonly (readonly [RegExp, number])[] = [
   [/elastic|opensearch/, 9200],
   [/meili/, 7700],
 ];
-/** Keys of Compose that would open the host to a visitor, or have no meaning for a throw-away container. */
-const LEFT_OUT: Readonly<Partial<Record<keyof ComposeService, string>>> = {
-  privileged:
-    'privileged is left out: a visitor would be root on the host. Name single `capabilities` if it needs them.',
-  devices: 'devices are left out: an instance has none of the host.',
-  network_mode: 'network_mode is left out: an instance has a network of its own.',
-  pid: 'pid is left out: an instance has processes of its own.',
-  ipc: 'ipc is left out: an instance has shared memory of its own (limits.shm).',
-  extends: 'extends is not followed: give the file that `docker compose config` prints instead.',
-};
 const SECRET = /(?:secret|password|passwd|token|salt|(?:^|_)key)(?:$|_)/i;
 
 /** The template of a Compose file: what its app service is to visitors, its other services beside it. */
@@ -48,20 +48,56 @@ export function fromCompose(source: ComposeSource): Imported {
   if (app === undefined) throw new Error(`${name} was just found`);
   const notes: Note[] = [];
   const port = visitedPort(name, app, notes);
-  const others = Object.entries(compose.services).filter(([other]) => other !== name);
-  const services = inOrder(others).map(([other, service]) => sidecar(source, other, service, notes));
-  const env = environment(source, app, undefined, notes);
-  const draft: TemplateDraft = {
+  const tell: Tell = (text, key) => notes.push({ text, ...(key === undefined ? {} : { key }) });
+  const services = sidecars(source, name, notes);
+  const env = environment(source, app, tell);
+  tellOfSecrets(env, tell);
+  const wanted: TemplateDraft = {
     name: templateName(name),
-    ...imageOf(name, app, notes, undefined),
+    ...imageOf(name, app, tell),
     port: port.target,
-    ...container(source, app, undefined, notes),
+    ...container(source, app, tell),
+    ...(Object.keys(sysctlsOf(app)).length > 0 ? { sysctls: sysctlsOf(app) } : {}),
     ...(Object.keys(env).length > 0 ? { env: withOwnUrl(env, port, notes) } : {}),
     ...appReadiness(app, port.target),
-    limits: limits(app, '512MiB'),
+    limits: limits(app, '512MiB', tell),
     ...(services.length > 0 ? { services } : {}),
   };
-  return { draft, notes };
+  const { draft, problems } = acceptedDraft(wanted, source.judge, (text, key, service) =>
+    notes.push(service === undefined ? { key, text } : { key: 'services', text: `${service}: ${text}` }),
+  );
+  return { draft, notes, problems };
+}
+
+/** The services beside the app, in the order they are to be started in. */
+function sidecars(source: ComposeSource, app: string, notes: Note[]): TemplateDraft[] {
+  const others = inOrder(Object.entries(source.compose.services).filter(([name]) => name !== app));
+  const called = serviceNames(others.map(([name]) => name));
+  const tell: Tell = (text) => notes.push({ key: 'services', text });
+  if (others.length > 0 && app !== 'app') tell(`They reach the app as app, not as ${app}.`);
+  for (const name of endingServices(source.compose))
+    tell(`${name} ends when it is done, and with it the instance would: have the app do its work when it starts.`);
+  return others.map(([name, service]) => {
+    const renamed = renaming(name, called.get(name) ?? name);
+    if (renamed !== undefined) tell(renamed);
+    return {
+      name: called.get(name),
+      ...imageOf(name, service, (text) => tell(`${name}: ${text}`)),
+      ...sidecar(source, service, (text) => tell(`${name}: ${text}`)),
+    };
+  });
+}
+
+/** Those that others wait for until they have ended. */
+function endingServices({ services }: ComposeFile): string[] {
+  const awaited = Object.values(services).flatMap(({ depends_on: wanted }) =>
+    typeof wanted !== 'object' || Array.isArray(wanted)
+      ? []
+      : Object.entries(wanted).filter(
+          ([, how]) => (how as { condition?: unknown } | null)?.condition === 'service_completed_successfully',
+        ),
+  );
+  return [...new Set(awaited.map(([name]) => name))].filter((name) => name in services);
 }
 
 function appService({ services }: ComposeFile, wanted: string | undefined): string {
@@ -109,73 +145,75 @@ export function templateName(text: string): string {
   return name === '' ? 'app' : name;
 }
 
-function imageOf(name: string, service: ComposeService, notes: Note[], under: string | undefined): TemplateDraft {
+function imageOf(name: string, service: ComposeService, tell: Tell): TemplateDraft {
   const image = service.image === undefined ? `localhost/${templateName(name)}:latest` : String(service.image);
-  if (service.build !== undefined)
-    notes.push({
-      key: under ?? 'image',
-      text: `${name} is built from source: build it first, as ${image}.`,
-    });
-  else if (service.image === undefined)
-    notes.push({ key: under ?? 'image', text: `${name} names no image; put one here.` });
+  if (service.build !== undefined) tell(`Built from source: build it first, as ${image}.`, 'image');
+  else if (service.image === undefined) tell('No image is named; put one here.', 'image');
   return { image };
 }
 
 /** What an app and a service beside it have in common, but for image, environment, readiness and limits. */
-function container(
-  { compose, readFile }: ComposeSource,
-  service: ComposeService,
-  under: string | undefined,
-  notes: Note[],
-): TemplateDraft {
-  for (const [key, text] of Object.entries(LEFT_OUT))
-    if (key in service) notes.push({ ...at(under), text: about(under, text) });
-  const entrypoint = words(service.entrypoint);
-  const command = words(service.command);
-  const { files, tmpfs } = mountedFiles(compose, service, readFile, (text) =>
-    notes.push({ ...at(under), text: about(under, text) }),
-  );
+function container({ compose, readFile }: ComposeSource, service: ComposeService, tell: Tell): TemplateDraft {
+  for (const text of leftOut(service)) tell(text);
+  const { files, tmpfs } = mountedFiles(compose, service, readFile, tell);
   const capabilities = (service.cap_add ?? []).map((name) => String(name).replace(/^CAP_/i, '').toUpperCase());
-  const sysctls = mapping(service.sysctls);
   return {
-    ...(entrypoint === undefined ? {} : { entrypoint }),
-    ...(command === undefined ? {} : { command }),
+    ...firstProcess(service, tell),
     ...(service.user === undefined ? {} : { user: String(service.user) }),
-    ...(service.working_dir === undefined || under !== undefined ? {} : { workdir: String(service.working_dir) }),
-    ...(service.read_only === true && under === undefined ? { read_only: true } : {}),
-    ...(service.init === false && under === undefined ? { init: false } : {}),
-    ...(service.stop_signal === undefined || under !== undefined ? {} : { stop_signal: String(service.stop_signal) }),
-    ...(Object.keys(sysctls).length > 0 && under === undefined ? { sysctls } : {}),
+    ...(service.working_dir === undefined ? {} : { workdir: String(service.working_dir) }),
+    ...(service.read_only === true ? { read_only: true } : {}),
+    ...(service.init === false ? { init: false } : {}),
+    ...(service.stop_signal === undefined
+      ? {}
+      : { stop_signal: String(service.stop_signal).replace(/^(?!SIG|\d)/, 'SIG') }),
     ...(Object.keys(tmpfs).length > 0 ? { tmpfs } : {}),
     ...(files.length > 0 ? { files } : {}),
     ...(capabilities.length > 0 ? { capabilities } : {}),
   };
 }
 
+/** An empty entrypoint has the command run by itself, which a template says by its entrypoint. */
+function firstProcess(service: ComposeService, tell: Tell): TemplateDraft {
+  const entrypoint = words(service.entrypoint);
+  const command = words(service.command);
+  if (entrypoint?.length === 0) {
+    if (command !== undefined && command.length > 0) return { entrypoint: command };
+    tell("An empty entrypoint is left out, for no command is named that would run in place of the image's.");
+  }
+  return {
+    ...(entrypoint === undefined || entrypoint.length === 0 ? {} : { entrypoint }),
+    ...(command === undefined ? {} : { command }),
+  };
+}
+
+function sysctlsOf(service: ComposeService): Record<string, string> {
+  return mapping(service.sysctls);
+}
+
 function environment(
   { variables, readFile }: ComposeSource,
   service: ComposeService,
-  under: string | undefined,
-  notes: Note[],
+  tell: Tell,
 ): Record<string, string> {
   const files = service.env_file === undefined ? [] : [service.env_file].flat();
   const env: Record<string, string> = {};
   for (const each of files) {
     const path = typeof each === 'object' ? String(each['path']) : String(each);
     const found = readFile.environment(path);
-    if (found === undefined) notes.push({ ...at(under), text: about(under, `env_file ${path} could not be read.`) });
+    if (found === undefined) tell(`env_file ${path} could not be read.`);
     Object.assign(env, found);
   }
-  Object.assign(env, mapping(service.environment, variables));
+  return Object.assign(env, mapping(service.environment, variables));
+}
+
+function tellOfSecrets(env: Readonly<Record<string, string>>, tell: Tell): void {
   const secrets = Object.keys(env).filter((name) => SECRET.test(name));
-  if (secrets.length > 0 && under === undefined)
-    notes.push({
-      key: 'env',
-      text:
-        `${secrets.join(', ')}: the same in every instance as it stands. Where it must be each visitor's own, ` +
-        'write ${TRY_IT_NOW_SEED}.',
-    });
-  return env;
+  if (secrets.length > 0)
+    tell(
+      `${secrets.join(', ')}: the same in every instance as it stands. Where it must be each visitor's own, write ` +
+        '${TRY_IT_NOW_SEED}.',
+      'env',
+    );
 }
 
 /** An app that is told its own address must be told each instance's. */
@@ -208,42 +246,49 @@ function knownPort(service: ComposeService | undefined): number | undefined {
   return KNOWN_PORTS.find(([known]) => known.test(image))?.[1];
 }
 
-function sidecar(source: ComposeSource, name: string, service: ComposeService, notes: Note[]): TemplateDraft {
-  const under = 'services';
+function sidecar(source: ComposeSource, service: ComposeService, tell: Tell): TemplateDraft {
   const command = healthCommand(service.healthcheck);
   const exposed = [...(service.expose ?? []), ...(service.ports ?? [])].flatMap((value) => publishedPort(value) ?? []);
   const port = knownPort(service) ?? exposed[0]?.target;
-  const env = environment(source, service, under, notes);
-  const kept = (service.volumes ?? []).length > 0 && knownPort(service) !== undefined;
-  if (kept) notes.push({ key: under, text: `${name}: its data begins empty in each instance and goes with it.` });
+  const env = environment(source, service, tell);
+  if ((service.ports ?? []).length > 0) tell('Its ports are not published: visitors reach the app alone.');
+  if (Object.keys(sysctlsOf(service)).length > 0)
+    tell("sysctls are left out: the instance's network is one, and has those that the template itself names.");
   return {
-    name,
-    ...imageOf(name, service, notes, under),
-    ...container(source, service, `${under}: ${name}`, notes),
+    ...container(source, service, tell),
     ...(Object.keys(env).length > 0 ? { env } : {}),
     ...(command === undefined
       ? port === undefined
         ? {}
         : { readiness: { tcp: port } }
       : { readiness: { exec: command } }),
-    limits: limits(service, '256MiB'),
+    limits: limits(service, '256MiB', tell),
   };
 }
 
-function limits(service: ComposeService, memory: string): TemplateDraft {
+function limits(service: ComposeService, memory: string, tell: Tell): TemplateDraft {
   const resources = (service.deploy?.['resources'] ?? {}) as Readonly<
     Record<string, Record<string, unknown> | undefined>
   >;
   const set = resources['limits'] ?? {};
-  const shm = sizeOf(service.shm_size);
-  const cpus = Number(service.cpus ?? set['cpus']);
-  const pids = Number(service.pids_limit ?? set['pids']);
-  return {
-    memory: sizeOf(service.mem_limit, 6) ?? sizeOf(set['memory'], 6) ?? memory,
-    ...(cpus > 0 ? { cpus } : {}),
-    ...(pids > 0 ? { pids } : {}),
-    ...(shm === undefined ? {} : { shm }),
+  const number = (value: unknown): number | undefined => (Number(value) > 0 ? Number(value) : undefined);
+  const asked = {
+    memory: service.mem_limit ?? set['memory'],
+    cpus: service.cpus ?? set['cpus'],
+    pids: service.pids_limit ?? set['pids'],
+    shm: service.shm_size,
   };
+  const read: Record<keyof typeof asked, string | number | undefined> = {
+    memory: sizeOf(asked.memory, 6),
+    cpus: number(asked.cpus),
+    pids: number(asked.pids),
+    shm: sizeOf(asked.shm),
+  };
+  const keys = ['memory', 'cpus', 'pids', 'shm'] as const;
+  for (const key of keys.filter((each) => asked[each] !== undefined && read[each] === undefined))
+    tell(`limits.${key} is as it is without being named, for ${JSON.stringify(asked[key])} is no limit.`, 'limits');
+  const known = keys.flatMap((key) => (read[key] === undefined ? [] : [[key, read[key]] as const]));
+  return { memory, ...Object.fromEntries(known) };
 }
 
 /** Each after those it depends on. */
@@ -258,12 +303,4 @@ function inOrder(services: readonly (readonly [string, ComposeService])[]): (rea
   };
   for (const entry of services) place(entry, []);
   return placed;
-}
-
-function at(under: string | undefined): { readonly key?: string } {
-  return under === undefined ? {} : { key: 'services' };
-}
-
-function about(under: string | undefined, text: string): string {
-  return under === undefined ? text : `${under.replace(/^services: /, '')}: ${text}`;
 }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Environment } from '../../config/environment.ts';
+import { loadConfig } from '../../config/load.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { environmentOf, readComposeFile } from '../../importers/compose-file.ts';
 import type { ReadFile } from '../../importers/compose-mounts.ts';
@@ -19,10 +20,30 @@ export function fromComposeFile(env: Environment, file: string, { service, outpu
   const dotenv = join(folder, '.env');
   const variables = { ...(existsSync(dotenv) ? environmentOf(readText(dotenv)) : {}), ...env };
   const { compose, unset } = readComposeFile(readText(file), file, variables);
-  const { draft, notes } = fromCompose({ compose, service, variables, readFile: below(folder) });
+  const { draft, notes, problems } = fromCompose({
+    compose,
+    service,
+    variables,
+    readFile: below(folder),
+    judge: (one) => problemsOf(one, folder),
+  });
   for (const name of unset) console.warn(`Note: ${file} needs the variable ${name}, which is not set: taken as empty.`);
   const from = dirname(output === undefined ? resolve('templates.yaml') : resolve(output));
   writeTemplateFile(templateFile(withSourcesFrom(draft, folder, from), notes), output);
+  for (const problem of problems) console.warn(`Note: ${problem}`);
+  if (problems.length > 0) process.exitCode = 1;
+}
+
+/** In no environment but that of the file's folder: what it lacks is judged where it is used. */
+function problemsOf(draft: TemplateDraft, folder: string): readonly string[] {
+  try {
+    loadConfig({ TEMPLATES_FILE: join(folder, 'template.yaml') }, () => templateFile(draft, []));
+    return [];
+  } catch (error) {
+    const problems = error instanceof TryItNowError ? error.details?.['problems'] : undefined;
+    if (Array.isArray(problems)) return problems.map(String);
+    throw error;
+  }
 }
 
 function readText(file: string): string {

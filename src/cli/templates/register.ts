@@ -41,8 +41,8 @@ Variables in the file are replaced as Compose does, from the environment and
 from the .env beside it. What has no place in a throw-away container is left
 out, with the reason as a comment.
 
-Exit code: 0 when the template is printed, 1 when the file cannot be made one,
-78 when it is not a Compose file.
+Exit code: 0 when the template is printed, 1 when the file cannot be made one or
+\`templates check\` would refuse it, 78 when it is not a Compose file.
 
 Examples:
   try-it-now templates from-compose compose.yaml
