@@ -55,6 +55,7 @@ const FAILED_STARTS: readonly Partial<FailureFacts>[] = [
   { listening: [] },
   { seen: { kind: 'refused' } },
   { seen: { kind: 'broken', words: 'connection reset' } },
+  { seen: { kind: 'tls' } },
   { seen: { kind: 'circles', path: '/', toHttps: true } },
   { seen: { kind: 'circles', path: '/', toHttps: false } },
   ...[400, 401, 403, 404, 405, 410, 418, 421, 500, 503].map((status) => ({ seen: answered(status, '/') })),

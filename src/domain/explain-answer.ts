@@ -1,5 +1,5 @@
 /** What is wrong with an app that is reached, by what it answers. */
-import type { FailureFacts, LastSeen } from './failure-facts.ts';
+import { isLoopback, type FailureFacts, type LastSeen } from './failure-facts.ts';
 import type { AppCheck, StatusRange } from './readiness.ts';
 
 /** What happened, and which change of the template gets past it. */
@@ -135,6 +135,20 @@ export function runsInCircles({ seen }: Facts): Reached | undefined {
     remedy:
       'Tell the app its public address by env of the template (${TRY_IT_NOW_URL}), and have it believe ' +
       'X-Forwarded-Proto and X-Forwarded-Host, from which it learns how its visitors came',
+  };
+}
+
+export function wantsTls({ template: { port }, listening = [], seen }: FailureFacts): Reached | undefined {
+  if (seen?.kind !== 'tls') return undefined;
+  const others = listening.filter((socket) => !isLoopback(socket.address) && socket.port !== port);
+  const ports = [...new Set(others.map((socket) => socket.port))];
+  const also = ports.length === 0 ? '' : `; it listens on ${ports.join(', ')}, too`;
+  const only = ports.length === 1 ? `: ${ports[0]}` : '';
+  return {
+    reason: `port ${port} speaks https, and the proxy speaks plain http to apps${also}`,
+    remedy:
+      `Name its http port (port of the template${only}), or switch TLS off in it by what it takes, often a variable ` +
+      'in env',
   };
 }
 

@@ -119,6 +119,26 @@ it.each<[string, Partial<FailureFacts>, string, RegExp, RegExp]>([
     /X-Forwarded-Proto/,
   ],
   [
+    'a port that speaks TLS',
+    { seen: { kind: 'tls' }, listening: [] },
+    'not_ready_in_time',
+    /^port 3000 speaks https, and the proxy speaks plain http to apps$/,
+    /http port.*, or switch TLS off/,
+  ],
+  [
+    'a port that speaks TLS beside another',
+    {
+      seen: { kind: 'tls' },
+      listening: [
+        { address: '::', port: 3000 },
+        { address: '::', port: 8080 },
+      ],
+    },
+    'not_ready_in_time',
+    /^port 3000 speaks https.*; it listens on 8080, too$/,
+    /port of the template: 8080/,
+  ],
+  [
     'slowness',
     { seen: { kind: 'silent', afterMs: 10_000 }, listening: [{ address: '0.0.0.0', port: 3000 }] },
     'not_ready_in_time',
@@ -230,6 +250,7 @@ it.each<[string, Partial<FailureFacts>, RegExp | undefined]>([
   ['an answer that is not wanted', answers(401), /status 401/],
   ['a page that leads to an error', answers(500, '/home', '/'), /leads to \/home.* status 500/],
   ['an app that insists on https', { seen: { kind: 'circles', path: '/', toHttps: true } }, /https again and again/],
+  ['an app that speaks TLS', { seen: { kind: 'tls' } }, /speaks https/],
   ['an app that takes long', { listening: [open], seen: { kind: 'silent', afterMs: 5_000 } }, /5000 ms/],
   ['a child that was killed', { oomKills: 1, listening: [] }, /was killed for memory/],
   ['one of which a part listens already', { listening: [{ address: '127.0.0.1', port: 9000 }] }, undefined],

@@ -1,6 +1,6 @@
 import type { ErrorCode } from './errors.ts';
-import { answersOtherwise, runsInCircles, tooSlow, type Reached } from './explain-answer.ts';
-import type { FailureFacts } from './failure-facts.ts';
+import { answersOtherwise, runsInCircles, tooSlow, wantsTls, type Reached } from './explain-answer.ts';
+import { isAnswer, isLoopback, type FailureFacts } from './failure-facts.ts';
 import { hintIn, type Hint } from './failure-hints.ts';
 
 export interface Explanation {
@@ -36,7 +36,12 @@ export function explainFailure(facts: FailureFacts): Explanation {
   const found = outOfMemory(facts) ?? exited(facts, hint) ?? notStarted(facts, hint) ?? activation(facts, hint);
   if (found !== undefined) return found;
   const reached =
-    listensElsewhere(facts) ?? answersOtherwise(facts) ?? runsInCircles(facts) ?? tooSlow(facts) ?? silent(facts);
+    listensElsewhere(facts) ??
+    answersOtherwise(facts) ??
+    runsInCircles(facts) ??
+    wantsTls(facts) ??
+    tooSlow(facts) ??
+    silent(facts);
   const { code } = facts.step;
   if (reached !== undefined) return { code, ...reached };
   return { code, reason: facts.step.message, remedy: hint?.remedy ?? GENERAL };
@@ -57,6 +62,7 @@ export function explainUnready(facts: Omit<FailureFacts, 'step' | 'ended' | 'out
     (listens ? listensElsewhere(running) : undefined) ??
     answersOtherwise(running) ??
     runsInCircles(running) ??
+    wantsTls(running) ??
     tooSlow(running);
   return reached === undefined ? undefined : { code: running.step.code, ...reached };
 }
@@ -118,7 +124,7 @@ function activation({ step }: FailureFacts, hint: Hint | undefined): Explanation
 }
 
 function listensElsewhere({ template: { port }, listening, seen }: FailureFacts): Reached | undefined {
-  if (listening === undefined || seen?.kind === 'answered' || seen?.kind === 'circles') return undefined;
+  if (listening === undefined || isAnswer(seen)) return undefined;
   const here = listening.filter((socket) => socket.port === port);
   if (here.some(({ address }) => !isLoopback(address))) return undefined;
   const [inner] = here;
@@ -183,10 +189,6 @@ function lastLine(output: string): string {
 const TELLING = /\b(fatal|error|exception|panic|denied|failed|missing|must)\b/i;
 const TRACE_LINES = 30;
 const LINE_LENGTH = 300;
-
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
-}
 
 function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20)} MiB`;

@@ -16,7 +16,14 @@ export type LastSeen =
   | { readonly kind: 'silent'; readonly afterMs: number; readonly path?: string }
   /** Redirects without end; `toHttps`: to itself by https, which its visitors do not have. */
   | { readonly kind: 'circles'; readonly path: string; readonly toHttps: boolean }
+  /** It speaks TLS, which nothing that is sent to an app does. */
+  | { readonly kind: 'tls' }
   | { readonly kind: 'broken'; readonly words: string };
+
+/** What only an app does that is reached. */
+export function isAnswer(seen: LastSeen | undefined): boolean {
+  return seen?.kind === 'answered' || seen?.kind === 'circles' || seen?.kind === 'tls';
+}
 
 interface ListeningSocket {
   readonly address: string;
@@ -42,4 +49,8 @@ export interface FailureFacts {
   readonly seen: LastSeen | undefined;
   /** What the app wrote, the end of it. */
   readonly output: string;
+}
+
+export function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1' || address.startsWith('::ffff:127.');
 }

@@ -28,6 +28,15 @@ describe('the change to try', () => {
       { seen: { kind: 'answered', status: 401, path: '/', host: 'a' } },
       { kind: 'ready_status', status: 401 },
     ],
+    [
+      'speaks TLS, and has one port more',
+      {
+        template: { ...FACTS.template, port: 8443 },
+        listening: [8443, 8080].flatMap((port) => ['0.0.0.0', '::'].map((address) => ({ address, port }))),
+        seen: { kind: 'tls' },
+      },
+      { kind: 'port', port: 8080 },
+    ],
     ['listens on another port', { listening: [{ address: '0.0.0.0', port: 8000 }] }, { kind: 'port', port: 8000 }],
     ['listens on the loopback address', { listening: [{ address: '127.0.0.1', port: 3000 }] }, { kind: 'listen' }],
     [
@@ -57,6 +66,14 @@ describe('the change to try', () => {
     [
       'has a service that may not change owners',
       { step: { code: 'container_failed', message: 'The service db (a) ended: chown: EPERM', service: 'db' } },
+    ],
+    [
+      'speaks TLS where that says nothing of another port',
+      { listening: [{ address: '::', port: 8080 }], seen: { kind: 'tls' } },
+    ],
+    [
+      'redirects without end',
+      { seen: { kind: 'circles', path: '/', toHttps: true }, listening: [{ address: '::', port: 1 }] },
     ],
     ['does not take its name', { seen: { kind: 'answered', status: 403, path: '/', host: 'a' } }],
   ])('of an app that %s is left to a person', (_, facts) => {

@@ -1,5 +1,5 @@
 import { TryItNowError } from '../domain/errors.ts';
-import { isLoopback } from '../domain/explain-failure.ts';
+import { isLoopback } from '../domain/failure-facts.ts';
 import type { Template } from '../domain/template.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { CallDeps, Reach } from './activate.ts';
@@ -72,6 +72,7 @@ async function finalSight(
   const { ok, seen } = await probe.look(target, signal);
   const refuses =
     seen.kind === 'circles' ||
+    seen.kind === 'tls' ||
     (seen.kind === 'answered' && seen.status >= 400 && seen.status < 500 && !PASSING.has(seen.status));
   return refuses && !ok ? seen : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../domain/clock.ts';
 import { explainUnready, type Explanation } from '../domain/explain-failure.ts';
-import type { LastSeen } from '../domain/failure-facts.ts';
+import { isAnswer, type LastSeen } from '../domain/failure-facts.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -73,8 +73,7 @@ async function unready(
   seen: LastSeen | undefined,
 ): Promise<Explanation | undefined> {
   // An answer tells enough; the engine is asked about an app that gives none.
-  const answers = seen?.kind === 'answered' || seen?.kind === 'circles';
-  const inside = answers ? undefined : await runtime.inside(container).catch(() => undefined);
+  const inside = isAnswer(seen) ? undefined : await runtime.inside(container).catch(() => undefined);
   return explainUnready({ template, oomKills: inside?.oomKills ?? 0, listening: inside?.listening, seen });
 }
 

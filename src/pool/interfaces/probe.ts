@@ -36,6 +36,8 @@ export type Sight =
   | { readonly kind: 'silent'; readonly afterMs: number; readonly path?: string }
   /** Redirects without end, the last one at `path`. `toHttps`: to itself by https, which its visitors do not have. */
   | { readonly kind: 'circles'; readonly path: string; readonly toHttps: boolean }
+  /** It speaks TLS, which nothing that is sent to an app does. */
+  | { readonly kind: 'tls' }
   /** Anything else, in plain words. */
   | { readonly kind: 'broken'; readonly words: string };
 

@@ -16,10 +16,15 @@ import {
   visitorHeaders,
   within,
 } from './one-request.ts';
+import { speaksTls } from './speaks-tls.ts';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 /** Between two requests: at first, and after a while, when one more a second changes nothing for anybody. */
 const POLL_MS = { first: 50, last: 500, shareOfElapsed: 0.1 };
+const TLS_HELLO_MS = 1_000;
+/** What Go, nginx, Apache and Tomcat say with status 400 at a port where they speak TLS. */
+const WANTS_TLS =
+  /HTTP request to an HTTPS server|request was sent to HTTPS port|HTTP to an SSL-enabled|host and port requires TLS/i;
 /** As many as browsers follow, roughly. */
 const REDIRECTS = 20;
 
@@ -55,6 +60,10 @@ export async function untilOk(target: Parameters<Probe['untilOk']>[0], signal: A
     const pause = intervalMs ?? pauseAfter(performance.now() - startedAt);
     await sleep(Math.max(0, Math.min(pause, deadline - performance.now())), signal);
   }
+  // Many that speak TLS just hang up on who does not.
+  const hungUp = last?.kind === 'broken' && url.startsWith('http:');
+  if (hungUp && (await speaksTls(new URL(url), sentHost(target), TLS_HELLO_MS, signal))) last = { kind: 'tls' };
+  signal.throwIfAborted();
   throw new TryItNowError(
     'not_ready_in_time',
     `${url}${hostOf(target)} ${unmet(target)} within ${timeoutMs} ms; last seen after ${tries} tries: ` +
@@ -79,7 +88,7 @@ export async function look(
   const asked = `${url.pathname}${url.search}`;
   for (let followed = 0; ; followed += 1) {
     const left = Math.max(1, deadline - performance.now());
-    const answer = await answerOf({ ...target, url, cookies }, left, signal);
+    const answer = await answerOf({ ...target, url, cookies, keepsText: 'of400' }, left, signal);
     signal.throwIfAborted();
     const path = `${url.pathname}${url.search}`;
     if (!isAnswer(answer)) {
@@ -88,11 +97,15 @@ export async function look(
     }
     const { status } = answer;
     const seen: Sight = { kind: 'answered', status, path, host, ...(followed > 0 ? { from: asked } : {}) };
-    if (target.statuses !== undefined) return { ok: isWithin(target.statuses, status), seen };
+    const judged = (ok: boolean): { ok: boolean; seen: Sight } => ({
+      ok,
+      seen: !ok && WANTS_TLS.test(answer.text) ? { kind: 'tls' } : seen,
+    });
+    if (target.statuses !== undefined) return judged(isWithin(target.statuses, status));
     const redirect = redirectOf(answer, target, url);
     const next = redirect === undefined ? undefined : within(target, redirect);
     if (next === undefined)
-      return { ok: status < 400 || (target.orStatuses !== undefined && isWithin(target.orStatuses, status)), seen };
+      return judged(status < 400 || (target.orStatuses !== undefined && isWithin(target.orStatuses, status)));
     if (followed >= REDIRECTS)
       return { ok: false, seen: { kind: 'circles', path, toHttps: insistsOnHttps(answer, target, url) } };
     url = next;
@@ -159,6 +172,8 @@ export function sightInWords(seen: Sight): string {
       return `no answer within ${seen.afterMs} ms`;
     case 'circles':
       return `redirects without end, ${seen.toHttps ? 'each to https, ' : ''}the last one at ${seen.path}`;
+    case 'tls':
+      return 'TLS instead of plain http';
     case 'broken':
       return seen.words;
   }

@@ -1,8 +1,13 @@
 import { createServer, type RequestListener } from 'node:http';
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
-import { afterAll, expect, it } from 'vitest';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
+import { rm } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TryItNowError } from '../../domain/errors.ts';
 import { freePort } from '../../launcher/tcp-ports.ts';
+import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import { HttpProbe } from './http-probe.ts';
+import { Authority } from '../../../test/support/certificates.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 
 const never = new AbortController().signal;
@@ -104,6 +109,85 @@ it.each<[string, 'http' | 'https', (host: string) => string, object]>([
   const target = { url: new URL('/', url).href, visitor: { ...visitor, scheme }, innerPort: 3000, timeoutMs: 60_000 };
   const look = await new HttpProbe().look(target, never);
   expect(look).toMatchObject({ ok: scheme === 'https', seen });
+});
+
+it.each([
+  ['Go', 'Client sent an HTTP request to an HTTPS server.\n'],
+  ['nginx', '<center>The plain HTTP request was sent to HTTPS port</center>'],
+  ['Apache', "Reason: You're speaking plain HTTP to an SSL-enabled server port.<br />"],
+  ['Tomcat', 'Bad Request\nThis combination of host and port requires TLS.\n'],
+])('understands that a port speaks TLS from what %s answers', async (_, text) => {
+  const { url } = await web((_request, response) => {
+    response.writeHead(400).end(text);
+  });
+  const probe = new HttpProbe();
+  expect(await probe.look({ url, timeoutMs: 60_000 }, never)).toEqual({ ok: false, seen: { kind: 'tls' } });
+  const statuses = [{ from: 400, to: 400 }];
+  expect(await probe.look({ url, statuses, timeoutMs: 60_000 }, never)).toMatchObject({
+    ok: true,
+    seen: { status: 400 },
+  });
+});
+
+it('takes a 400 that says something else, or nothing to its end, for what it is', async () => {
+  const { url } = await web((request, response) => {
+    response.writeHead(400).write('This page requires TLS');
+    if (request.url === '/ends') response.end();
+  });
+  const probe = new HttpProbe();
+  for (const path of ['/ends', '/goes-on']) {
+    const target = { url: new URL(path, url).href, timeoutMs: 300 };
+    expect((await probe.look(target, never)).seen).toMatchObject({ kind: 'answered', status: 400 });
+  }
+});
+
+describe('a port that hangs up', () => {
+  const last = async (server: Server): Promise<unknown> => {
+    const { url } = await listen(server);
+    const target = { url, visitor, timeoutMs: 300 };
+    const thrown = await new HttpProbe().untilOk(target, never).catch((error: unknown) => error);
+    return (thrown as TryItNowError).details?.['seen'];
+  };
+  let pair: Pick<TlsOptions, 'cert' | 'key'>;
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await temporaryFolder('try-it-now-tls-');
+    const { cert, key } = await (await Authority.create(folder)).certify('DNS:app.test');
+    pair = { cert, key };
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it.each<[string, TlsOptions]>([
+    ['takes any', {}],
+    ['wants a certificate of the other side', { requestCert: true }],
+    ['knows nothing as old as this', { ciphers: 'NULL-SHA256@SECLEVEL=0', maxVersion: 'TLSv1.2' }],
+  ])('is seen to speak TLS where it %s', async (_, options) => {
+    expect(await last(createTlsServer({ ...pair, ...options }))).toEqual({ kind: 'tls' });
+  });
+
+  it.each<[string, (socket: Socket) => void]>([
+    ['closes', (socket) => socket.end()],
+    ['answers with what is neither', (socket) => socket.end('SSH-2.0-OpenSSH_9.2\r\n')],
+    ['is silent at the second time', (socket) => void socket.once('data', (data) => data[0] === 0x47 && socket.end())],
+    [
+      'sends a handshake without end',
+      (socket) => {
+        const flood = (): void => {
+          while (!socket.destroyed && socket.write(Buffer.from([0x16, 3, 3, 0, 1, 0])));
+        };
+        socket.once('data', (data) => {
+          if (data[0] === 0x47) socket.end();
+          else {
+            socket.on('drain', flood);
+            flood();
+          }
+        });
+      },
+    ],
+  ])('is not where it %s', async (_, serve) => {
+    expect(await last(createTcpServer(serve))).toMatchObject({ kind: 'broken' });
+  });
 });
 
 it('takes a redirect to https for one to another site where the app was sent a name of the template', async () => {

@@ -21,7 +21,8 @@ export interface OneRequest extends Pick<HttpTarget, 'visitor' | 'host'> {
   readonly url: URL;
   readonly cookies: CookieJar;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly keepsText?: boolean;
+  /** With `of400`, only where the request was refused as none. */
+  readonly keepsText?: boolean | 'of400';
 }
 
 /** GET. The answer, NO_ANSWER when none came in time, or what went wrong. */
@@ -48,7 +49,9 @@ export async function answerOf(
       signal: either,
     });
     cookies.keep(headers['set-cookie']);
-    if (keepsText) return { status: statusCode, headers, text: await textOf(body) } satisfies Answered;
+    if (keepsText === true) return { status: statusCode, headers, text: await textOf(body) } satisfies Answered;
+    if (keepsText === 'of400' && statusCode === 400)
+      return { status: statusCode, headers, text: await textOf(body).catch(() => '') } satisfies Answered;
     // An app cut off in the middle of its answer may log an error, so a short one is read to its end.
     await body.dump({ limit: BODY_READ_BYTES, signal: either }).catch(() => undefined);
     return { status: statusCode, headers, text: '' } satisfies Answered;
