@@ -112,7 +112,9 @@ function ready(
 ): object {
   const { id, label, url, bare } = acquired;
   const visit = { id, label, owner, bare };
-  const { origin: embedder = publicOrigin } = request.headers;
+  const { origin = '' } = request.headers;
+  // A frame without an origin of its own says `null`, and who is no browser may say anything.
+  const embedder = URL.canParse(origin) ? origin : publicOrigin;
   return {
     state: 'ready',
     title: template.title,

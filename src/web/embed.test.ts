@@ -77,6 +77,21 @@ describe('the web component asks', () => {
     expect(body).toMatchObject({ framed: false, url: http.demos.url(instance()?.label ?? '') });
   });
 
+  it.each(['null', '', 'no address', 'https://', 'file://'])(
+    'as who says of their origin only "%s"',
+    async (origin) => {
+      const { status, body } = await post('/embed/shop', { visitor: VISITOR }, { origin, 'sec-fetch-site': 'none' });
+      expect([status, body]).toMatchObject([200, { state: 'ready', framed: true }]);
+    },
+  );
+
+  it('whether it may listen, without listening', async () => {
+    http.demos.ready.set('shop', 0);
+    await post('/embed/shop');
+    const answer = await fetch(`${http.url}/embed/shop/events?visitor=${VISITOR}`, { method: 'HEAD' });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+  });
+
   it('for a place in the line, keeps it by listening, and gives it up', async () => {
     http.demos.ready.set('shop', 0);
     const waiting = { position: 1, eta_seconds: 4, reason: 'preparing', progress: 'You are next · about 4 sec' };
