@@ -37,12 +37,16 @@ export class LiveStreams {
     this.#log = log;
   }
 
-  /** Takes the response over. Throws too_many_streams. */
+  /** Takes the response over; HEAD has an answer and no stream. Throws too_many_streams. */
   attach(request: FastifyRequest, reply: FastifyReply): void {
     if (this.#viewers.size >= MOST)
       throw new TryItNowError('too_many_streams', `All ${MOST} streams of the dashboard are in use; close a page`, {
         retryAfterMs: 10_000,
       });
+    if (request.method === 'HEAD') {
+      void reply.type('text/event-stream; charset=utf-8').send('');
+      return;
+    }
     reply.hijack();
     const response = reply.raw;
     if (this.#stopped || response.destroyed) {

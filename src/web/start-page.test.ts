@@ -307,6 +307,7 @@ describe('waiting', () => {
       event: 'place',
       data: { progress: 'You are number 2 in the line · about 4 sec' },
     });
+    expect((await visitor.send('HEAD', '/wait/hello/events')).headers.get('content-type')).toContain('event-stream');
     await first.send('POST', '/leave/hello');
     expect(await told()).toEqual({ event: 'place', data: { progress: 'You are next · about 4 sec' } });
     supply();

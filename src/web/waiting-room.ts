@@ -162,6 +162,7 @@ export class WaitingRoom {
       throw new TryItNowError('unknown_place', `You do not wait for "${template.name}"; open the start page`);
     streams.admit(clientKey);
     const { t } = presentations.for(request);
+    if (request.method === 'HEAD') return reply.type('text/event-stream; charset=utf-8').send('');
     const tell = (place: Place): object => ({ progress: progressText(t, waitingFor(place), place) });
     reply.hijack();
     streams.attach(

@@ -305,6 +305,12 @@ describe('acting', () => {
     expect((await login.act('checkpoint.create', { template: 'nothing-there' })).status).toBe(404);
   });
 
+  it('is told whether a page may be live, without that', async () => {
+    const { cookie } = await loggedIn('viewer');
+    const answer = await fetch(`${base}/live`, { method: 'HEAD', headers: { cookie } });
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream; charset=utf-8']);
+  });
+
   it('logs others out, whose open pages end', async () => {
     const login = await loggedIn('viewer');
     const events = readEvents(await login.get('/live', { accept: 'text/event-stream' }));
