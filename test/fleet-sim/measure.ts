@@ -3,6 +3,7 @@ import { sleep } from '../../src/lifecycle/sleep.ts';
 import { median, percentile } from '../bench/figures.ts';
 import { acquireInSequence, releaseInSequence } from '../bench/load.ts';
 import { acquireAtOnce } from './load.ts';
+import { Cleanups } from '../support/deployment.ts';
 import { memoryBytes, processorSeconds, trafficBytes } from '../support/process-use.ts';
 import type { Part, SimulatedFleet } from './simulated-fleet.ts';
 
@@ -99,7 +100,7 @@ async function bursts(
   for (let round = 0; round < rounds; round += 1) {
     for (const which of round % 2 === 0 ? (['fleet', 'single'] as const) : (['single', 'fleet'] as const)) {
       const { api } = fleets[which];
-      const { latenciesMs, acquired } = await acquireInSequence(api, burst);
+      const { latenciesMs, acquired } = await undisturbed(fleets, () => acquireInSequence(api, burst));
       samples[which].push(...latenciesMs);
       await releaseInSequence(
         api,
@@ -110,6 +111,13 @@ async function bursts(
   }
   const latency = (of: readonly number[]): Latency => ({ p50Ms: median(of), p99Ms: percentile(of, 0.99) });
   return { fleet: latency(samples.fleet), single: latency(samples.single) };
+}
+
+/** By what a real fleet has on other hosts. */
+async function undisturbed<T>({ fleet, single }: Compared<SimulatedFleet>, work: () => Promise<T>): Promise<T> {
+  await using cleanups = new Cleanups('standing aside');
+  for (const each of [fleet, single]) cleanups.push(await each.standAside());
+  return await work();
 }
 
 async function peaks(
