@@ -6,7 +6,7 @@ const PART = 'Discovery';
 const WHAT = 'sees use';
 const REMEDY =
   'Restart every discovery process (`systemctl restart try-it-now-discovery`) in this version, with the ' +
-  'VALKEY_ADDR or VALKEY_URL of the server.';
+  'VALKEY_ADDR or VALKEY_URL of the server. A server that was stopped for good is forgotten ten minutes later.';
 
 /** Where templates go by use: whether somebody tells what is used. */
 export function usageChecks(templates: readonly Template[], usage: Pick<Shared<UsageStore>, 'need'>): Check[] {
@@ -24,7 +24,8 @@ export function usageChecks(templates: readonly Template[], usage: Pick<Shared<U
         return [
           warning(
             WHAT,
-            'nobody reports which instances are used, or one who did has been silent for 15 s: unused ones run on',
+            'no discovery process reports which instances are used, or one, or a server that tells who is connected ' +
+              'through its proxy, has been silent for 15 s: unused ones run on',
             REMEDY,
           ),
         ];

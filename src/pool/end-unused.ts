@@ -3,9 +3,8 @@ import type { Instance } from '../domain/instance.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Proxy } from './interfaces/proxy.ts';
-import type { UsageStore, Used } from './interfaces/usage-store.ts';
+import type { UsageAnswer, UsageStore, Used } from './interfaces/usage-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
-import { noteUse } from './use.ts';
 
 export interface EndUnusedDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
@@ -16,21 +15,62 @@ export interface EndUnusedDeps extends ReleaseDeps {
 }
 
 /**
+ * How long before a visit would end it is looked for connections to it: longer than a server that looks after another
+ * proxy may be silent.
+ */
+const NOTICE_MS = 20_000;
+
+interface Asked {
+  readonly template: Template;
+  readonly answer: UsageAnswer;
+}
+
+/**
  * One round: what nobody has used for as long as its template allows is ended, and what is used gets the time that its
  * template gives it. Whatever cannot be known counts as used. Throws store_unavailable.
  */
 export async function endUnused(deps: EndUnusedDeps): Promise<void> {
+  const { usageStore } = deps;
+  const asked: Asked[] = [];
   for (const template of deps.catalogue.allKnown()) {
-    const { idle, renewOnUse, ttl } = template;
-    if (idle === undefined && !renewOnUse) continue;
-    const { complete, unused, toRenew } = await deps.usageStore.ask({
-      template: template.name,
-      unusedForMs: idle?.endAfterMs,
-      lastsMs: renewOnUse ? ttl.defaultMs : undefined,
-    });
-    await renew(deps, template, toRenew);
-    if (complete && unused.length > 0) await end(deps, unused);
+    const lastsMs = template.renewOnUse ? template.ttl.defaultMs : undefined;
+    const endsAfterMs = template.idle?.endAfterMs ?? lastsMs;
+    if (endsAfterMs === undefined) continue;
+    const unusedForMs = Math.max(1, endsAfterMs - NOTICE_MS);
+    asked.push({ template, answer: await usageStore.ask({ template: template.name, unusedForMs, lastsMs }) });
   }
+  if (asked.length === 0) return;
+  const connected = await noteConnected(deps, asked);
+  for (const { template, answer } of asked) {
+    await renew(deps, template, answer.toRenew);
+    if (connected !== 'unknown' && answer.complete) await end(deps, template, answer, connected);
+  }
+}
+
+/**
+ * An app that only talks over a WebSocket is used although nobody asks where it is. Each server says of its own proxy
+ * who is; returns their ids.
+ */
+async function noteConnected(
+  { proxy, claimStore, usageStore, log }: EndUnusedDeps,
+  asked: readonly Asked[],
+): Promise<ReadonlySet<string> | 'unknown'> {
+  if (proxy === undefined) return new Set();
+  let connected: ReadonlySet<string>;
+  try {
+    connected = await proxy.connected();
+  } catch (error) {
+    log.debug({ reason: describeError(error) }, 'Nobody can say who is connected; unused instances are left running');
+    return 'unknown';
+  }
+  const unused = connected.size === 0 ? [] : asked.flatMap(({ answer }) => answer.unused.map(({ id }) => id));
+  const found = [...(await claimStore.findMany(unused)).values()].map(({ instance }) => instance);
+  const inUse = found.filter(({ node, port }) => connected.has(`${node.toLowerCase()}:${port ?? ''}`));
+  await usageStore.recordConnected(
+    proxy.name,
+    inUse.map(({ label }) => label),
+  );
+  return new Set(inUse.map(({ id }) => id));
 }
 
 async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: readonly Used[]): Promise<void> {
@@ -45,30 +85,19 @@ async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: rea
   );
 }
 
-async function end(deps: EndUnusedDeps, unused: readonly Used[]): Promise<void> {
-  const { claimStore, proxy, log } = deps;
-  let connected: ReadonlySet<string>;
-  try {
-    // An app that only talks over a WebSocket is used although nobody asks where it is.
-    connected = (await proxy?.connected()) ?? new Set();
-  } catch (error) {
-    log.debug({ reason: describeError(error) }, 'Nobody can say who is connected; unused instances are left running');
-    return;
-  }
-  const views = await claimStore.findMany(unused.map(({ id }) => id));
-  const found = [...views.values()].map(({ instance }) => instance);
-  const isConnected = ({ node, port }: Instance): boolean => connected.has(`${node.toLowerCase()}:${port ?? ''}`);
-  const inUse = found.filter(isConnected);
-  if (inUse.length > 0)
-    await noteUse(
-      deps,
-      inUse.map(({ label }) => label),
-    );
+async function end(
+  deps: EndUnusedDeps,
+  { idle }: Template,
+  { unused, nowMs }: UsageAnswer,
+  connected: ReadonlySet<string>,
+): Promise<void> {
+  if (idle === undefined) return;
+  const over = unused.filter(({ id, sinceMs }) => nowMs - sinceMs >= idle.endAfterMs && !connected.has(id));
+  const views = await deps.claimStore.findMany(over.map(({ id }) => id));
+  const instances: Instance[] = [...views.values()].map(({ instance }) => instance);
   await Promise.all(
-    found
-      .filter((instance) => !isConnected(instance))
-      .map((instance) =>
-        releaseInstance(deps, instance, 'unused', { from: ['assigned'], generation: instance.generation }),
-      ),
+    instances.map((instance) =>
+      releaseInstance(deps, instance, 'unused', { from: ['assigned'], generation: instance.generation }),
+    ),
   );
 }

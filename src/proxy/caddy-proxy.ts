@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -30,10 +31,12 @@ const RELOAD_PAUSE_MS = 100;
  * Our server in Caddy's configuration, and nothing else of it: an operator's own servers are neither read nor written.
  */
 export class CaddyProxy implements Proxy {
+  readonly name: string;
   readonly #options: CaddyProxyOptions;
   #made: { readonly key: string; readonly server: Json } | undefined;
 
   constructor(options: CaddyProxyOptions) {
+    this.name = `${options.adminUrl} of ${hostname()}`;
     this.#options = options;
   }
 

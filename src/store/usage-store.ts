@@ -18,6 +18,8 @@ const RENEW_STEP = 0.1;
 export const ACTIVE_AFTER_MS = 30_000;
 /** Of record-use.lua: a use that shows no step of a visit. */
 const NO_STEP = -1;
+/** A server's report on its proxy: it sees no requests. */
+const CONNECTIONS = 'connections:';
 
 export class ValkeyUsageStore implements UsageStore, UseReports {
   readonly #scripts: Scripts;
@@ -34,6 +36,11 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
         false,
       )
     ).steps;
+  }
+
+  async recordConnected(watcher: string, labels: readonly string[]): Promise<void> {
+    const used = labels.map((label) => ({ label, agoMs: undefined }));
+    await this.report(`${CONNECTIONS}${watcher}`, used, false);
   }
 
   async report(reporter: string, used: readonly UsedLabel[], last: boolean): Promise<UseReply> {
@@ -64,9 +71,22 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
     const [complete, nowMs, unused, toRenew] = (await this.#scripts.run(
       'find-unused',
       [keys.assigned(template), keys.lastUsed, keys.instances, keys.useReporters, keys.useKnownSince],
-      [unusedForMs, lastsMs, Math.ceil(lastsMs * RENEW_STEP), SILENT_AFTER_MS, GONE_AFTER_MS, FORGOTTEN_AFTER_MS],
+      [
+        unusedForMs,
+        lastsMs,
+        Math.ceil(lastsMs * RENEW_STEP),
+        SILENT_AFTER_MS,
+        GONE_AFTER_MS,
+        FORGOTTEN_AFTER_MS,
+        CONNECTIONS,
+      ],
     )) as [number, number, (string | number)[], (string | number)[]];
-    return { complete: complete === FLAG.YES, nowMs, unused: pairs(unused), toRenew: pairs(toRenew) };
+    return {
+      complete: complete === FLAG.YES,
+      nowMs,
+      unused: pairs(unused).map(({ id, lastUsedMs }) => ({ id, sinceMs: lastUsedMs })),
+      toRenew: pairs(toRenew),
+    };
   }
 }
 

@@ -1,8 +1,14 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { request } from 'undici';
+import { startApp } from '../../src/composition/app.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { launchCaddy } from '../../src/launcher/caddy.ts';
+import { Cleanups, drawPorts, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
+import { environmentOf } from '../support/stack-environment.ts';
+import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
@@ -46,12 +52,15 @@ const open = async ({ url }: Held): Promise<void> => {
   await body.dump();
 };
 
+const connectedTo = async (proxy: string, { url }: Held): Promise<WebSocket> => {
+  const socket = new WebSocket(`${proxy}/ws`, { headers: { host: new URL(url).host } });
+  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  return socket;
+};
+
 it('end, while those that are asked for, called for or connected to go on', async () => {
   const [asked, called, connected] = [await acquire(), await acquire(), await acquire()];
-  const socket = new WebSocket(`${stack.proxy.replace('http', 'ws')}/ws`, {
-    headers: { host: new URL(connected.url).host },
-  });
-  await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+  const socket = await connectedTo(stack.proxy.replace('http', 'ws'), connected);
   const use = setInterval(() => {
     void open(asked).catch(() => undefined);
     void fetch(`${stack.api}/api/v1/demo/${called.id}/use`, { method: 'POST' }).catch(() => undefined);
@@ -82,4 +91,38 @@ it('renews what is used, and what is not runs out as it was promised', async () 
     expect(await deadline(used)).toBeGreaterThan(Date.parse(used.expires_at));
   }, PATIENT);
   expect(await deadline(left)).toBe(Date.parse(left.expires_at));
+});
+
+it('go on while somebody is connected to them through the proxy of another server', async () => {
+  await using cleanups = new Cleanups('the second server');
+  const caddy = await launchCaddy({ dir: await ownFolder(cleanups, 'try-it-now-second-') });
+  cleanups.push(() => caddy.server.stop());
+  const ports = await drawPorts();
+  const { config } = loadConfig({
+    ...environmentOf(stack),
+    CONTAINER_MODE: 'none',
+    CADDY_ADMIN_URL: caddy.adminUrl,
+    PROXY_LISTEN: `127.0.0.1:${ports.proxy}`,
+    SERVER_PORT: String(ports.server),
+    ADMIN_ADDR: `127.0.0.1:${ports.admin}`,
+  });
+  const second = await startApp({
+    config: { ...config, templates: stack.config.templates },
+    log: silent,
+    role: 'server',
+    version: 'test',
+  });
+  cleanups.push(() => second.stop());
+  const [left, ...connected] = [await acquire(), await acquire(), await acquire('kept')];
+  const sockets = await Promise.all(connected.map((held) => connectedTo(`ws://127.0.0.1:${ports.proxy}`, held)));
+  cleanups.push(() => sockets.forEach((socket) => socket.terminate()));
+  await ended(left);
+  await eventually(async () => {
+    const views = await Promise.all(connected.map(look));
+    expect(views).toMatchObject([{ state: 'assigned' }, { state: 'assigned' }]);
+    // Both would have ended but for that.
+    const now = Date.now();
+    for (const { expires_at: until } of connected.slice(1)) expect(now).toBeGreaterThan(Date.parse(until));
+  }, PATIENT);
+  for (const socket of sockets) expect(socket.readyState).toBe(WebSocket.OPEN);
 });

@@ -1,4 +1,6 @@
 export interface Proxy {
+  /** Which one of a fleet's it is, and the same after a restart of ours. */
+  readonly name: string;
   /** Looks only. Throws proxy_unavailable. */
   check(): Promise<'present' | 'missing' | 'different'>;
   /** Puts our server into the proxy's configuration if it is not there as it should be. Throws proxy_unavailable. */

@@ -14,11 +14,17 @@ export interface Used {
   readonly lastUsedMs: number;
 }
 
+export interface Unused {
+  readonly id: string;
+  /** Since when it is known that nobody has used it. */
+  readonly sinceMs: number;
+}
+
 export interface UsageAnswer {
   /** False: somebody who watches for use has not reported of late, so nobody knows who is unused. */
   readonly complete: boolean;
   readonly nowMs: number;
-  readonly unused: readonly Used[];
+  readonly unused: readonly Unused[];
   readonly toRenew: readonly Used[];
 }
 
@@ -32,5 +38,11 @@ export interface VisitStepSeen {
 export interface UsageStore {
   /** The visitors of the instances with these labels do something with them right now. Tells what that shows. */
   recordUse(labels: readonly string[]): Promise<readonly VisitStepSeen[]>;
+  /**
+   * To be said every few seconds by whoever watches the proxy `watcher`: visitors are connected to the instances with
+   * these labels through it, which shows no step of a visit. While one that has said so is silent, nobody knows who is
+   * unused.
+   */
+  recordConnected(watcher: string, labels: readonly string[]): Promise<void>;
   ask(question: UsageQuestion): Promise<UsageAnswer>;
 }

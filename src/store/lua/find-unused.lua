@@ -1,14 +1,19 @@
 -- Which visitors' instances of a template nobody has used for a while, and which last longer since they are used.
--- KEYS[1] assigned:<template>  [2] last_used  [3] instances  [4] use_reporters  [5] use_known_since
+-- KEYS[1] assigned:<template>  [2] last_used  [3] instances  [5] use_known_since
+-- KEYS[4] use_reporters        as record-use.lua has it: without one that sees requests, nobody knows of any use
 -- ARGV[1] unused for (ms), 0: not asked for  [2] how long after its last use one lasts (ms), 0: not asked for
 -- ARGV[3] by how much a deadline has to fall short of that (ms)
 -- ARGV[4] a reporter that is silent for this long (ms) may have seen what it has not told
 -- ARGV[5] and for this long (ms) is gone for good  [6] entries of last_used older than this (ms) go
--- Returns {1 when every use is known of, now, {id, last use (ms), … unused}, {id, last use (ms), … to last longer}}
+-- ARGV[7] what the names of reporters begin with that see connections alone
+-- Returns {1 when every use is known of, now, {id, unused since (ms), …}, {id, last use (ms), … to last longer}}
+-- An instance may be in both.
 local now = now_ms()
 local complete = 0
 local reporters = redis.call('HGETALL', KEYS[4])
-if #reporters > 0 then complete = 1 end
+for index = 1, #reporters, 2 do
+  if string.sub(reporters[index], 1, #ARGV[7]) ~= ARGV[7] then complete = 1 end
+end
 for index = 1, #reporters, 2 do
   local silent = now - stored_number(reporters[index + 1], 0)
   if silent > tonumber(ARGV[5]) then
@@ -34,10 +39,12 @@ for index = 1, #held, 2 do
     end
   end
   if last and deadline > now then
-    if unused_for > 0 and now - math.max(last, known_since) >= unused_for then
+    local since = math.max(last, known_since)
+    if unused_for > 0 and now - since >= unused_for then
       unused[#unused + 1] = id
-      unused[#unused + 1] = last
-    elseif lasts > 0 and last + lasts - deadline >= step then
+      unused[#unused + 1] = since
+    end
+    if lasts > 0 and last + lasts - deadline >= step then
       used[#used + 1] = id
       used[#used + 1] = last
     end
