@@ -5,6 +5,10 @@ import { TryItNowError } from '../domain/errors.ts';
 import { RCODE, type Question, type Reply } from './reply.ts';
 
 const HEADER_BYTES = 12;
+/** What resolvers keep to over UDP; a question takes 300 at most. https://www.rfc-editor.org/rfc/rfc9715 */
+const MOST_BYTES = 1_232;
+/** Beside the question a query has what it says of itself (EDNS), and of its key. */
+const MOST_ADDITIONAL = 2;
 const RESPONSE_BIT = 0x80;
 
 /** What a packet that asks nothing comes to. */
@@ -147,6 +151,7 @@ interface Query {
 function read(packet: Buffer): Query | 'ignore' | 'malformed' {
   // Answering an answer could keep two servers answering each other for ever.
   if (packet.length < HEADER_BYTES || (packet.readUInt8(2) & RESPONSE_BIT) !== 0) return 'ignore';
+  if (packet.length > MOST_BYTES || !hasCountsOfQuery(packet)) return 'malformed';
   try {
     const {
       id = 0,
@@ -159,6 +164,15 @@ function read(packet: Buffer): Query | 'ignore' | 'malformed' {
   } catch {
     return 'malformed';
   }
+}
+
+/**
+ * Looked at first: a packet of some bytes may claim a quarter of a million records, and one that is full of pointers to
+ * pointers takes a second to decode.
+ */
+function hasCountsOfQuery(packet: Buffer): boolean {
+  const [questions, answers, authorities, additional] = [4, 6, 8, 10].map((at) => packet.readUInt16BE(at));
+  return questions === 1 && answers === 0 && authorities === 0 && (additional ?? 0) <= MOST_ADDITIONAL;
 }
 
 /** The asker's header turned into an answer without any section. */

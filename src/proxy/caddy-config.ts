@@ -54,6 +54,9 @@ const KEEP_ALIVE_MS = 1_000;
  */
 export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
 
+/** Of the head of an answer: the proxy keeps it in memory, several times as large, until it is whole. */
+const MOST_HEAD_BYTES = 65_536;
+
 /**
  * Caddy's `demo` server. Instances are no routes: every change through the admin API reloads the whole configuration
  * and cuts open WebSockets, so one wildcard route asks discovery at request time instead.
@@ -229,6 +232,7 @@ function reverseProxy(options: DemoServerOptions): JsonObject {
       resolver,
       dial_timeout: '2s',
       response_header_timeout: `${responseTimeoutMs}ms`,
+      max_response_header_size: MOST_HEAD_BYTES,
       // Whatever the app sends goes through as it is.
       compression: false,
       keep_alive: { enabled: true, idle_timeout: `${KEEP_ALIVE_MS}ms` },

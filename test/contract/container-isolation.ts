@@ -270,6 +270,18 @@ export function isolationContract(underTest: () => EngineUnderTest): void {
     expect(await reached(closed[0].inside, [web])).toEqual([false]);
   });
 
+  it('has so many names looked up a second, and no more from a socket that was answered before', async () => {
+    const { inside } = named;
+    const server = await inside.nameServer();
+    await eventually(async () =>
+      expect((await inside.lookUp(nameOf('a', outside.address), server)).trim()).toBe(outside.address),
+    );
+    const answers = Number(await inside.run('perl', join(ATTACKS, 'name-flood.pl'), server, '3000'));
+    expect(answers).toBeGreaterThan(0);
+    // What it may ask at once, and a second or so of what it may after that; without the bound it is most of them.
+    expect(answers).toBeLessThan(500);
+  });
+
   it("takes no more of the host's table of connections than is its share", async () => {
     const table = '/proc/net/nf_conntrack';
     if (!existsSync(table)) {

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import { request } from 'undici';
+import { Client, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CONNECT_LABEL } from '../../src/domain/address.ts';
 import { HOST_LABEL_PATTERN, newHostLabel } from '../../src/domain/ids.ts';
@@ -273,6 +273,26 @@ describe('a request through the proxy', () => {
       'x-robots-tag': 'noindex, nofollow',
       server: 'app/1',
     });
+  });
+
+  it('cannot have the proxy keep large heads of answers', async () => {
+    const world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, ({ url }, response) => {
+      response.writeHead(200, { x: 'y'.repeat(url === '/large' ? 70_000 : 50_000) }).end('mine');
+    });
+    await world.names.publish(app.label, app.port);
+    const client = new Client(`http://127.0.0.1:${world.proxyPort}`, { maxHeaderSize: 1_000_000 });
+    releasers.push('client', () => client.destroy());
+    const statusOf = async (path: string): Promise<number> => {
+      const { statusCode, body } = await client.request({
+        method: 'GET',
+        path,
+        headers: { host: `${app.label}.localhost` },
+      });
+      await body.dump();
+      return statusCode;
+    };
+    expect([await statusOf('/usual'), await statusOf('/large')]).toEqual([200, 503]);
   });
 
   it('gets a streamed answer as it is written', async () => {

@@ -215,6 +215,30 @@ describe('mangled packets', () => {
     expect(outcomes.filter((outcome) => outcome === 'malformed')).toHaveLength(4);
   });
 
+  it('get a format error before they are taken apart, where no query is like that', async () => {
+    const { names, discovery } = await world();
+    const { port } = discovery.address;
+    const rcode = async (packet: Uint8Array): Promise<unknown> => {
+      const reply = await exchange(port, packet);
+      return reply === undefined ? 'silence' : (decode(reply) as Reply).rcode;
+    };
+    const answered = encode({
+      type: 'query',
+      id: 7,
+      questions: [{ type: 'A', name: 'node0.demo.internal' }],
+      answers: [{ type: 'A', name: 'node0.demo.internal', data: '127.0.0.1' }],
+    });
+    const long = Buffer.concat([query, Buffer.alloc(1_300)]);
+    expect([await rcode(answered), await rcode(long)]).toEqual(['FORMERR', 'FORMERR']);
+    const label = newHostLabel();
+    await names.publish(label, 21_001);
+    const asked = encode({ type: 'query', id: 9, questions: [{ type: 'SRV', name: `${label}.demo.internal` }] });
+    const socket = createSocket('udp4');
+    releasers.push('flooding socket', () => socket.close());
+    for (let sent = 0; sent < 30; sent += 1) socket.send(pointersToPointers(), port, '127.0.0.1');
+    expect(await rcode(asked)).toBe('NOERROR');
+  });
+
   it('never end it, whatever they hold', async () => {
     const { names, discovery } = await world();
     const label = newHostLabel();
@@ -382,3 +406,17 @@ it('finds a name that the stream has not told of yet', async () => {
   expect(await whereIs(discovery, label)).toBe('127.0.0.1:21007');
   expect(outcomes[0]).toBe('looked_up');
 });
+
+/** Eight thousand questions, the name of each eight thousand pointers away. */
+function pointersToPointers(): Buffer {
+  const packet = Buffer.alloc(65_000);
+  const [first, end] = [12, 0x3f_ff];
+  packet.writeUInt16BE(7, 0);
+  // Each points to the one before, the first to a zero in the header; three of them are a question as well.
+  for (let at = first; at + 2 <= end; at += 2) packet.writeUInt16BE(0xc0_00 + Math.max(6, at - 2), at);
+  packet.writeUInt16BE(0xc0_06, first);
+  const last = first + Math.floor((end - first) / 2) * 2 - 2;
+  for (let at = last + 2; at + 6 <= packet.length; at += 6) packet.writeUInt16BE(0xc0_00 + last, at);
+  packet.writeUInt16BE(65_535, 4);
+  return packet;
+}

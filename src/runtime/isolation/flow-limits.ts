@@ -31,6 +31,18 @@ export function flowLimits(chain: string): string[] {
   return rules.map((rule, index) => `${rule} -m comment --comment ${digest}/${index + 1} -j DROP`);
 }
 
+/** Questions for names, of each instance: all on a network wait in one line for the answers. */
+const LOOKUPS = { perSecond: 50, burst: 100 } as const;
+
+/** `chain`: of the flows, whose name the counters have in theirs. */
+export function lookupLimit(chain: string): string {
+  const { perSecond, burst } = LOOKUPS;
+  return (
+    `-p udp --dport 53 -m hashlimit --hashlimit-above ${perSecond}/sec --hashlimit-burst ${burst} ` +
+    `--hashlimit-mode srcip --hashlimit-name ${chain.slice(0, COUNTERS_NAME)}-n -j DROP`
+  );
+}
+
 const COMMENT = / --comment "?([0-9a-f]{8}\/\d+)"?(?: |$)/;
 
 /**

@@ -110,6 +110,10 @@ describe('the rules', () => {
       `-m set --match-set ${own.chain} dst,dst -g ${plan.flows}`,
     ]);
     expect(chains.get(plan.toHost)).toContain(`-i ${own.bridge} -d 10.64.0.1 -p udp --dport 53 -g ${plan.flows}`);
+    // Before what lets answers of established connections through.
+    expect(chains.get(plan.toHost)?.[0]).toMatch(
+      /^-p udp --dport 53 -m hashlimit --hashlimit-above 50\/sec .* -j DROP$/,
+    );
     expect(
       ipv4Rules(whole, [])
         .chains.get(plan.toHost)
@@ -202,7 +206,7 @@ describe('the rules', () => {
     expect(written.filter((line) => line.startsWith(`-A ${plan.toHost} `)).slice(-2)).toEqual(toHost);
     // Its own template says whether there is one.
     const named = networkPlan('podman', 'shop', [{ name: 'other', egress: { ...EGRESS, allow } }]);
-    expect(restoreInput(ipv4Rules(named, []), present)).not.toContain('--dport 53');
+    expect(restoreInput(ipv4Rules(named, []), present)).not.toContain('--dport 53 -g');
     const chain = [`-A ${other.chain} -i ${other.bridge} -o ${other.bridge} -j DROP`];
     const gone = [...hooks, `${plan.toHost} ${lookup}`].map((line) => `-D ${line}\n`).join('');
     expect(removeInput((name) => name === other.chain, [...present, ...chain], other.bridge)).toBe(

@@ -1,4 +1,4 @@
-import { flowLimits, isAsKept, MAIL_PORTS } from './flow-limits.ts';
+import { flowLimits, isAsKept, lookupLimit, MAIL_PORTS } from './flow-limits.ts';
 import { OWN_BRIDGE, type InstanceNetwork, type NetworkPlan } from './network-plan.ts';
 import { NEVER_OUTSIDE } from './public-addresses.ts';
 import { LOOPBACK, admitted, throughPublished, toPublished, type Publishing } from './publishing.ts';
@@ -40,7 +40,8 @@ export function ipv4Rules(
   return {
     chains: new Map([
       ...plan.networks.map((network) => [network.chain, forward(network, plan, { resolvers, publishing })] as const),
-      [plan.toHost, [...ANSWERS, ...lookups(plan, gateways), '-j DROP']],
+      // First of all: what one socket asks after its first answer belongs to a connection that is established.
+      [plan.toHost, [lookupLimit(plan.flows), ...ANSWERS, ...lookups(plan, gateways), '-j DROP']],
       [plan.published, admitted(publishing)],
     ]),
     kept: new Map([[plan.flows, flowLimits(plan.flows)]]),
