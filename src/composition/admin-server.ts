@@ -84,6 +84,7 @@ export async function startAdminServer({
     config,
     catalogue: parts.catalogue,
     promotions: store.promotions,
+    imageUpdates: store.imageUpdates,
     audit: store.audit,
     clock: systemClock,
     ...{ activity, announceProcess, observer, log },

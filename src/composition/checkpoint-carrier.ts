@@ -31,7 +31,7 @@ export function openCheckpointShare({ checkpoints: { share }, nats }: Config, lo
 export function createCheckpointCarrier(parts: {
   readonly config: Config;
   readonly catalogue: Catalogue;
-  readonly store: Pick<Store, 'promotions' | 'checkpointOffers' | 'registry' | 'turns'>;
+  readonly store: Pick<Store, 'promotions' | 'imageUpdates' | 'checkpointOffers' | 'registry' | 'turns'>;
   readonly runtime: ContainerRuntime;
   readonly restoring: RestoreParts;
   readonly probe: Probe;
@@ -55,6 +55,7 @@ export function createCheckpointCarrier(parts: {
       draftArchive: () => draftArchive(checkpoints.dir),
     },
     promotions,
+    updates: store.imageUpdates,
     offers: store.checkpointOffers,
     share: openCheckpointShare(config, log),
     registry: store.registry,

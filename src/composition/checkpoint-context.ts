@@ -8,10 +8,12 @@ import { Catalogue } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import type { CheckpointDeps } from '../pool/checkpoint-command.ts';
+import type { ImageUpdates } from '../pool/interfaces/image-updates.ts';
 import { openRestoreParts } from './restoring.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 
 export interface CheckpointContext extends CheckpointDeps {
+  readonly updates: Pick<ImageUpdates, 'read'>;
   readonly close: () => Promise<void>;
 }
 
@@ -60,6 +62,7 @@ export async function openCheckpointContext(config: Config, log: Log): Promise<C
       checkpointRepository,
       databases,
       promotions: store.promotions,
+      updates: store.imageUpdates,
       probe: new HttpProbe(),
       node,
       address: config.proxy.address,

@@ -7,6 +7,7 @@ import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import { requireTemplate } from '../pool/checkpoint-command.ts';
 import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '../pool/checkpoints.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
+import type { ImageUpdates } from '../pool/interfaces/image-updates.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
 import { OperatorJobs, type OperatorJobsDeps } from '../pool/operator-jobs.ts';
 import { verifyCheckpoint, type Verification } from '../pool/verify-checkpoint.ts';
@@ -20,6 +21,7 @@ export interface HostOperatorsDeps extends OperatorJobsDeps {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly promotions: Promotions;
+  readonly imageUpdates: Pick<ImageUpdates, 'read'>;
 }
 
 /** What the commands `checkpoint` and `doctor` do on this host, done by the server, each as a job. */
@@ -40,7 +42,7 @@ function checkpointOperators(
   checkpointRepository: CheckpointRepository,
   jobs: OperatorJobs,
 ): CheckpointOperators {
-  const { config, catalogue, promotions } = deps;
+  const { config, catalogue, promotions, imageUpdates: updates } = deps;
   return {
     checkpoints: async () => ({
       node: config.node.name,
@@ -86,7 +88,7 @@ function checkpointOperators(
     },
     rollbackCheckpoint: (template) => promotions.rollback(requireTemplate(catalogue, template).name),
     pruneCheckpoints: async (keep) => {
-      const removable = await prunable({ checkpointRepository, promotions }, keep);
+      const removable = await prunable({ catalogue, checkpointRepository, promotions, updates }, keep);
       for (const id of removable) await checkpointRepository.remove(id);
       return removable;
     },

@@ -32,12 +32,16 @@ export const RefusedImage = Type.Object({
 });
 export type RefusedImage = Static<typeof RefusedImage>;
 
-/** What the name stood for before, and the checkpoints that were promoted with what took its place, by template. */
+/**
+ * What the name stood for before, and the checkpoints that were promoted with what took its place, by template.
+ * `dropped`: those that were current with it until an operator went back, and are so again on the way forward.
+ */
 export const FormerImage = Type.Object({
   v,
   pin: ImagePin,
   untilMs: Millis,
   promoted: Type.Record(Type.String(), Type.String()),
+  dropped: Type.Optional(Type.Record(Type.String(), Type.String())),
 });
 export type FormerImage = Static<typeof FormerImage>;
 

@@ -45,12 +45,12 @@ class Node {
     this.files = files;
     this.store = ofNode;
     this.name = name;
-    const { promotions, checkpointOffers, registry, turns } = ofNode;
+    const { promotions, imageUpdates: updates, checkpointOffers, registry, turns } = ofNode;
     const { runtime, checkpointing, log } = this;
     const catalogue = new Catalogue([app]);
     const node = { name, address: '127.0.0.1', labels: [] };
     this.carrier = new CheckpointCarrier({
-      ...{ catalogue, checkpointing, promotions, registry, node, log },
+      ...{ catalogue, checkpointing, promotions, updates, registry, node, log },
       checkpointRepository: files.checkpointRepository,
       trial: {
         ...{ catalogue, runtime, checkpointing, promotions, node, log, freePort },
@@ -232,6 +232,27 @@ describe('a promoted checkpoint', () => {
     expect((await maker.has()).sort()).toEqual([...ids.slice(2), made].sort());
   });
 
+  it('of an image stays while a rollback leads forward to it', async () => {
+    const keepUntil = new Date(nowMs + 3_600_000).toISOString();
+    const about = { template: tiny.name, templateVersion: templateVersion(tiny), keepUntil, forImage: tiny.image };
+    const { id } = await maker.files.added(about, asPodmanExports());
+    await store.promotions.promote(tiny.name, id);
+    for (const node of [other, maker, other]) await node.round();
+    expect(await other.has()).toEqual([id]);
+    const pin = { v: 1, id: 'sha256:01', node: 'node0' } as const;
+    const move = { name: tiny.image, from: pin, refused: undefined };
+    await store.imagePins.agree({ name: tiny.image, id: pin.id, digest: undefined }, true);
+    const former = { v: 1, pin, untilMs: nowMs, promoted: {} } as const;
+    expect(await store.imageUpdates.rollBack({ ...move, to: pin, former }, { [tiny.name]: id })).toBe(true);
+    nowMs += 2 * 3_600_000;
+    for (const node of [maker, other]) await node.round();
+    expect([await maker.has(), await other.has()]).toEqual([[id], [id]]);
+    // As once another image has taken the place of the one before.
+    expect(await store.imageUpdates.rollBack({ ...move, to: pin, former }, {})).toBe(true);
+    for (const node of [maker, other]) await node.round();
+    expect([await maker.has(), await other.has()]).toEqual([[], []]);
+  });
+
   it('of which a kill left the archive alone is gone after an hour, unless it is promoted', async () => {
     const lone = async (content: string): Promise<string> => {
       const { id } = await maker.files.added({}, asPodmanExports(Buffer.from(content)));
@@ -306,7 +327,9 @@ describe('a node of another kind', () => {
     expect(own).not.toBe(id);
     expect(await other.restores(other.restorer(), id)).toBe(own);
     const { checkpointRepository } = other.files;
-    expect(await prunable({ checkpointRepository, promotions: store.promotions }, 0)).toEqual([]);
+    const { promotions, imageUpdates: updates } = store;
+    const catalogue = new Catalogue([tiny]);
+    expect(await prunable({ catalogue, checkpointRepository, promotions, updates }, 0)).toEqual([]);
     await other.round();
     expect(await other.has()).toEqual([own]);
 

@@ -14,10 +14,12 @@ import type { Catalogue, Template } from '../domain/template.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { CheckpointDeps } from './checkpoint-command.ts';
 import { createCheckpoint } from './checkpoints.ts';
+import { formerCheckpoints } from './former-checkpoints.ts';
 import type { CheckpointOffers } from './interfaces/checkpoint-offers.ts';
 import type { CheckpointRepository, StoredCheckpoint } from './interfaces/checkpoint-repository.ts';
 import type { CheckpointShare } from './interfaces/checkpoint-share.ts';
 import type { Checkpointing } from './interfaces/checkpointing.ts';
+import type { ImageUpdates } from './interfaces/image-updates.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Promotions } from './interfaces/promotions.ts';
@@ -32,6 +34,7 @@ export interface CarrierDeps {
   /** What arrives and what is made here, on trial in a repository of its own. */
   readonly trial: CheckpointDeps;
   readonly promotions: Promotions;
+  readonly updates: Pick<ImageUpdates, 'read'>;
   readonly offers: CheckpointOffers;
   /** Undefined: nothing goes from node to node. */
   readonly share: CheckpointShare | undefined;
@@ -351,11 +354,14 @@ function sizeOf({ sizeBytes, sha256 }: CheckpointMetadata): Pick<CheckpointMetad
 }
 
 /**
- * What came by itself goes by itself, once neither its template is restored from it nor a rollback leads to it. So does
+ * What came by itself goes by itself, once neither its template is restored from it nor a rollback, of its template's
+ * checkpoint or of its image, leads to it. So does
  * what was to be promoted and was not, because whoever made it was killed; that may still come for a while.
  */
-async function removeUnused({ checkpointRepository, promotions, clock, log }: CarrierDeps): Promise<void> {
+async function removeUnused(deps: CarrierDeps): Promise<void> {
+  const { checkpointRepository, promotions, clock, log } = deps;
   const nowMs = clock.now();
+  const former = await formerCheckpoints(deps);
   for (const stored of await checkpointRepository.list()) {
     const { id, template, metadata } = stored;
     const byHand = metadata === undefined || isMadeByHand(metadata);
@@ -364,7 +370,7 @@ async function removeUnused({ checkpointRepository, promotions, clock, log }: Ca
     const { current, earlier } = await promotions.status(template);
     const standsFor = metadata?.standsFor ?? id;
     const reached = byHand ? earlier : earlier.slice(0, 1);
-    if ([current, ...reached].includes(standsFor) || !(isOver || earlier.includes(standsFor))) continue;
+    if ([current, ...reached, ...former].includes(standsFor) || !(isOver || earlier.includes(standsFor))) continue;
     await checkpointRepository.remove(id);
     log.info({ template, checkpoint: id }, 'Removed a checkpoint that no template is restored from');
   }

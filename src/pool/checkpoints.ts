@@ -14,6 +14,7 @@ import {
   type OnStep,
 } from './checkpoint-command.ts';
 import type { Reach } from './activate.ts';
+import { formerCheckpoints, type FormerCheckpointsDeps } from './former-checkpoints.ts';
 import type { Checkpointing } from './interfaces/checkpointing.ts';
 import type { ContainerSpec } from './interfaces/container-runtime.ts';
 import { untilReady } from './readiness.ts';
@@ -164,13 +165,14 @@ export async function promoteCheckpoint(
 }
 
 /**
- * Removes checkpoints beyond the newest `keep` of each template, never one that is promoted or can be gone back to.
- * Returns their ids.
+ * Checkpoints beyond the newest `keep` of each template, never one that is promoted, can be gone back to, or comes
+ * back with its image. Returns their ids.
  */
 export async function prunable(
-  deps: Pick<CheckpointDeps, 'checkpointRepository' | 'promotions'>,
+  deps: Pick<CheckpointDeps, 'checkpointRepository' | 'promotions'> & FormerCheckpointsDeps,
   keep: number,
 ): Promise<readonly string[]> {
+  const former = await formerCheckpoints(deps);
   const kept = new Map<string, number>();
   const removable: string[] = [];
   for (const { id, metadata } of await deps.checkpointRepository.list()) {
@@ -179,7 +181,7 @@ export async function prunable(
     const already = kept.get(metadata.template) ?? 0;
     // One made in place of another is as good as that.
     const counted = metadata.standsFor ?? id;
-    if (counted === current || earlier.includes(counted)) continue;
+    if (counted === current || earlier.includes(counted) || former.has(counted)) continue;
     if (already < keep) kept.set(metadata.template, already + 1);
     else removable.push(id);
   }

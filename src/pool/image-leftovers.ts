@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
+import type { ImageUpdate } from '../domain/image-update.ts';
 import type { Log } from '../domain/log.ts';
+import { checkpointsOf } from './former-checkpoints.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
@@ -29,14 +31,18 @@ export async function removeLeftovers(
   // Listed first: whose container is there has said before that it is being tried.
   const listed = await deps.trial.runtime.list();
   const recorded = await deps.updates.read(images.map(({ name }) => name));
-  for (const [at, { name }] of images.entries())
-    if (recorded[at]?.tried?.node !== deps.node.name) await removeTrial(deps.trial, name, listed);
+  for (const [at, { name }] of images.entries()) {
+    const update = recorded[at];
+    if (update !== undefined && update.tried?.node !== deps.node.name)
+      await removeTrial(deps.trial, name, update, listed);
+  }
 }
 
-/** The containers of the image's trials, and the checkpoints that were made and went to nobody. */
+/** The containers of the image's trials, and the checkpoints that were made and went to nobody, nor may again. */
 export async function removeTrial(
   { runtime, checkpointRepository, promotions, log }: Trial,
   image: string,
+  { former }: Pick<ImageUpdate, 'former'>,
   listed: readonly { readonly name: string }[],
 ): Promise<void> {
   for (const { name } of listed.filter((each) => each.name.startsWith(`demo-${markOf(image)}`))) {
@@ -46,7 +52,7 @@ export async function removeTrial(
   for (const { id, template, metadata } of await checkpointRepository.list()) {
     if (metadata?.forImage !== image) continue;
     const { current, earlier } = await promotions.status(template);
-    if (current === id || earlier.includes(id)) continue;
+    if ([current, ...earlier, ...checkpointsOf(former)].includes(id)) continue;
     log.info({ image, template, checkpoint: id }, 'A checkpoint that a trial left behind is removed');
     await checkpointRepository.remove(id);
   }

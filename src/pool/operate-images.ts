@@ -100,7 +100,7 @@ export async function rollBackImage(deps: OperateImagesDeps, named: string): Pro
       name,
       from: pin,
       to: former.pin,
-      former: { v: IMAGE_UPDATE_VERSION, pin, untilMs: nowMs, promoted: {} },
+      former: { v: IMAGE_UPDATE_VERSION, pin, untilMs: nowMs, promoted: former.dropped ?? {} },
       refused: {
         ...{ v: IMAGE_UPDATE_VERSION, id: pin.id, ...(pin.digest === undefined ? {} : { digest: pin.digest }) },
         ...{ why: 'rolled_back', reason: 'an operator went back to the one before', node: pin.node, atMs: nowMs },

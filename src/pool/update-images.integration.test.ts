@@ -3,8 +3,6 @@ import { RepositoryInFolder } from '../../test/support/checkpoint-files.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { HOUR_MS, ImageProcess, NAME, app, image, world } from '../../test/support/image-updating.ts';
 import { readiness } from '../../test/support/templates.ts';
-import { TryItNowError } from '../domain/errors.ts';
-import { templateVersion, type Template } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -382,49 +380,4 @@ describe('an operator', () => {
     await server.round();
     expect(await server.serves()).toBe(NEW.id);
   });
-});
-
-describe('a template with a promoted checkpoint', () => {
-  const HELD = 'a'.repeat(16);
-
-  it('gets one of the new image in the same step, and the one before back on the way back', async () => {
-    const server = await settled();
-    await store.promotions.promote('tiny', HELD);
-    world.registry = NEW;
-    anHourLater();
-    await server.round();
-    const [made] = await server.checkpoints();
-    expect(await server.shown()).toMatchObject({ pin: NEW, former: { promoted: { tiny: made } } });
-    expect(await store.promotions.status('tiny')).toMatchObject({ current: made, earlier: [HELD] });
-    // Both clones of its verification were restored from it.
-    expect(server.checkpointing.restored).toEqual([made, made]);
-    expect(await server.left()).toEqual([]);
-    await rollBackImage(server.operators, 'tiny');
-    expect(await store.promotions.status('tiny')).toMatchObject({ current: HELD, earlier: [] });
-  });
-
-  it.each([
-    ['none that restores can be made of it', new TryItNowError('restore_failed', 'no clone comes up'), 'refused 1'],
-    ['this host fails', new Error('the disk is gone'), 'untried 1'],
-  ])('keeps image and checkpoint where %s', async (_, failure, trials) => {
-    const server = await settled();
-    await store.promotions.promote('tiny', HELD);
-    server.checkpointing.restore = () => Promise.reject(failure);
-    world.registry = NEW;
-    anHourLater();
-    await server.round();
-    expect([await server.serves(), await server.trials()]).toEqual([OLD.id, [trials]]);
-    expect([await server.checkpoints(), await server.left()]).toEqual([[], []]);
-    expect(await store.promotions.status('tiny')).toMatchObject({ current: HELD });
-  });
-});
-
-it('has the version of its checkpoint be that of the template, whatever image stands in', async () => {
-  const server = await settled();
-  await store.promotions.promote('tiny', 'b'.repeat(16));
-  world.registry = NEW;
-  anHourLater();
-  await server.round();
-  const { templateVersion: version } = await server.metadata();
-  expect(version).toBe(templateVersion(app satisfies Template));
 });

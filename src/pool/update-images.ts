@@ -223,7 +223,7 @@ export class ImageUpdater {
     const { image, update, pin, seen } = work;
     // It is this process's turn: whatever there is of the image's trials was left by another one.
     const before = await this.#found(image.name);
-    if (update.tried !== undefined) await removeTrial(trial, image.name, await trial.runtime.list());
+    if (update.tried !== undefined) await removeTrial(trial, image.name, update, await trial.runtime.list());
     if (!(await this.#note(work, { id: before?.id ?? NONE, when: 'first' }, { tried: undefined }))) return;
     const asked = update.asked !== undefined;
     const isFetching = isFetched(image) && (asked || this.#isToBeFetched(image, update.checked));

@@ -79,11 +79,11 @@ export class ValkeyImageUpdates implements ImageUpdates {
   }
 
   async adopt(fence: Fence, move: ImageMove): Promise<boolean> {
-    return this.#move(move, { fence, checkpoints: 'promote', promoted: move.former.promoted, seen: move.to.id });
+    return this.#move(move, { fence, dropped: {}, seen: move.to.id });
   }
 
-  async rollBack(move: ImageMove, promoted: FormerImage['promoted']): Promise<boolean> {
-    return this.#move(move, { fence: { task: '', term: 0 }, checkpoints: 'drop', promoted, seen: '' });
+  async rollBack(move: ImageMove, dropped: FormerImage['promoted']): Promise<boolean> {
+    return this.#move(move, { fence: { task: '', term: 0 }, dropped, seen: '' });
   }
 
   async decide(name: string, changes: Pick<ImageUpdateChanges, 'held' | 'asked'>): Promise<void> {
@@ -101,12 +101,14 @@ export class ValkeyImageUpdates implements ImageUpdates {
     { name, from, to, former, refused }: ImageMove,
     how: {
       readonly fence: Fence;
-      readonly checkpoints: 'promote' | 'drop';
-      readonly promoted: FormerImage['promoted'];
+      readonly dropped: FormerImage['promoted'];
       readonly seen: string;
     },
   ): Promise<boolean> {
-    const templates = Object.entries(how.promoted);
+    const checkpoints = [
+      ...Object.entries(how.dropped).map(([template, id]) => ({ template, id, what: 'drop' })),
+      ...Object.entries(former.promoted).map(([template, id]) => ({ template, id, what: 'promote' })),
+    ];
     const reply = await this.#scripts.run(
       'move-image-pin',
       [
@@ -114,7 +116,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
         keys.imageUpdate(name),
         keys.turnTerms,
         keys.imageSeen(this.#node),
-        ...templates.flatMap(([template]) => [keys.checkpoints(template), keys.restores(template)]),
+        ...checkpoints.flatMap(({ template }) => [keys.checkpoints(template), keys.restores(template)]),
       ],
       [
         name,
@@ -127,7 +129,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
         KEPT_MS,
         CHECKPOINT_HISTORY,
         how.seen,
-        ...templates.flatMap(([, id]) => [how.checkpoints, id]),
+        ...checkpoints.flatMap(({ template, id, what }) => [what, template, id]),
       ],
     );
     return reply === FLAG.YES;

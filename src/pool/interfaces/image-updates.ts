@@ -41,8 +41,11 @@ export interface ImageUpdates {
    * the name stands for another by now, somebody holds it, or another process has had the turn.
    */
   adopt(fence: Fence, move: ImageMove): Promise<boolean>;
-  /** The way back, by an operator. False when the name stands for another by now. */
-  rollBack(move: ImageMove, promoted: FormerImage['promoted']): Promise<boolean>;
+  /**
+   * The way back, by an operator: `dropped` are current no more, where they were, which is recorded with the former
+   * one; those that came with it before are current again. False when the name stands for another by now.
+   */
+  rollBack(move: ImageMove, dropped: FormerImage['promoted']): Promise<boolean>;
   /** Of an operator: `held`, `asked`, or their end. */
   decide(name: string, changes: Pick<ImageUpdateChanges, 'held' | 'asked'>): Promise<void>;
 }

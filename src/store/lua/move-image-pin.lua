@@ -6,7 +6,8 @@
 -- ARGV[1] name  [2] the pin as it was read  [3] the pin that takes its place  [4] task, '' for an operator  [5] term
 -- ARGV[6] the former one (JSON)  [7] the refused one (JSON), '' none  [8] for how long that is kept (ms)
 -- ARGV[9] longest history of checkpoints  [10] the id that the name stands for on the node, '' not told
--- ARGV[11…] for each template, of the keys in order: 'promote' or 'drop', id
+-- ARGV[11…] for each pair of keys in order: 'promote' or 'drop', template, id; what was current and is dropped is
+-- noted with the former one
 -- Returns 1; 0 when the pin has moved, another process has had the turn, or the image is held
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
 if ARGV[4] ~= '' then
@@ -14,17 +15,21 @@ if ARGV[4] ~= '' then
   if redis.call('HEXISTS', KEYS[2], 'held') == 1 then return 0 end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('HSET', KEYS[2], 'former', ARGV[6])
 redis.call('HDEL', KEYS[2], 'tried', 'refused', 'asked')
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], 'refused', ARGV[7]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[8])
 if ARGV[10] ~= '' then redis.call('HSET', KEYS[4], ARGV[1], ARGV[10]) end
-for index = 5, #KEYS, 2 do
-  local checkpoints, restores, id = KEYS[index], KEYS[index + 1], ARGV[index + 7]
-  if ARGV[index + 6] == 'promote' then put_first(checkpoints, restores, id, tonumber(ARGV[9]))
+local former = cjson.decode(ARGV[6])
+for index = 0, (#KEYS - 4) / 2 - 1 do
+  local checkpoints, restores = KEYS[5 + 2 * index], KEYS[6 + 2 * index]
+  local what, template, id = ARGV[11 + 3 * index], ARGV[12 + 3 * index], ARGV[13 + 3 * index]
+  if what == 'promote' then put_first(checkpoints, restores, id, tonumber(ARGV[9]))
   elseif redis.call('LINDEX', checkpoints, 0) == id then
     redis.call('LPOP', checkpoints)
     redis.call('HDEL', restores, 'failures', 'proven:' .. id)
+    former.dropped = former.dropped or {}
+    former.dropped[template] = id
   end
 end
+redis.call('HSET', KEYS[2], 'former', cjson.encode(former))
 return 1
