@@ -321,10 +321,13 @@ describe('an operator', () => {
       nextCheckMs: undefined,
     });
     await expect(checkImage(server.operators, 'tiny')).rejects.toMatchObject({ code: 'image_held' });
+    // Held for longer than anything is recorded of a name that nobody goes by.
+    await store.valkey.pexpire(`image_update:${NAME}`, HOUR_MS);
     server.engine.meanwhile = undefined;
     anHourLater();
     await server.round();
     expect([server.engine.fetched, await server.serves()]).toEqual([2, OLD.id]);
+    expect(await store.valkey.pttl(`image_update:${NAME}`)).toBeGreaterThan(59 * 24 * HOUR_MS);
     await releaseImage(server.operators, NAME);
     await server.round();
     expect(await server.serves()).toBe(NEW.id);

@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { IMAGE_PIN_VERSION, ImagePin, type FoundImage } from '../domain/image-pin.ts';
 import type { ImagePins } from '../pool/interfaces/image-pins.ts';
 import { storeError } from './client.ts';
+import { IMAGE_UPDATE_KEPT_MS } from './image-updates.ts';
 import { keys } from './keys.ts';
 import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
@@ -68,8 +69,8 @@ export class ValkeyImagePins implements ImagePins {
   async keep(names: readonly string[]): Promise<void> {
     await this.#scripts.run(
       'keep-image-pins',
-      [keys.imagePins, keys.imagePinsUsed, keys.imageSeen(this.#node)],
-      [UNUSED_LIFE_MS, ...names],
+      [keys.imagePins, keys.imagePinsUsed, keys.imageSeen(this.#node), ...names.map((name) => keys.imageUpdate(name))],
+      [UNUSED_LIFE_MS, IMAGE_UPDATE_KEPT_MS, ...names],
     );
   }
 }

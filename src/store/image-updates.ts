@@ -18,8 +18,8 @@ import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import { parseVersioned } from './versioned.ts';
 
-/** Longer than a pin that nobody goes by any more. */
-const KEPT_MS = 60 * 24 * 3_600_000;
+/** After a server has last gone by the name: longer than a pin that nobody goes by any more. */
+export const IMAGE_UPDATE_KEPT_MS = 60 * 24 * 3_600_000;
 
 const parsers = {
   tried: parser(TriedImage),
@@ -73,7 +73,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
     const reply = await this.#scripts.run(
       'note-image-update',
       [keys.imageUpdate(name), keys.turnTerms, keys.imageSeen(this.#node)],
-      [task, term, KEPT_MS, name, here.id, here.when, ...fieldsOf(changes).flat()],
+      [task, term, IMAGE_UPDATE_KEPT_MS, name, here.id, here.when, ...fieldsOf(changes).flat()],
     );
     return reply === FLAG.YES;
   }
@@ -93,7 +93,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
       for (const [field, text] of fieldsOf(changes))
         if (text === '') transaction.hdel(key, field);
         else transaction.hset(key, field, text);
-      await transaction.pexpire(key, KEPT_MS).exec();
+      await transaction.pexpire(key, IMAGE_UPDATE_KEPT_MS).exec();
     });
   }
 
@@ -126,7 +126,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
         how.fence.term,
         JSON.stringify(former),
         refused === undefined ? '' : JSON.stringify(refused),
-        KEPT_MS,
+        IMAGE_UPDATE_KEPT_MS,
         CHECKPOINT_HISTORY,
         how.seen,
         ...checkpoints.flatMap(({ template, id, what }) => [what, template, id]),

@@ -11,6 +11,6 @@ export interface ImagePins {
   agree(found: FoundImage, decides: boolean): Promise<ImagePin | undefined>;
   /** Names that a server went by within the last so many ms. */
   usedWithin(ms: number): Promise<readonly string[]>;
-  /** These are gone by. What nobody has gone by for 30 days is forgotten. */
+  /** These are gone by. What nobody has gone by for 30 days is forgotten, how it came to be so after 60. */
   keep(names: readonly string[]): Promise<void>;
 }

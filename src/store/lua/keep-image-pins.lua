@@ -1,10 +1,12 @@
--- Notes which names of images are gone by, and forgets what names stand for that nobody has gone by for long: one on
--- every new tag would otherwise stay for ever.
--- KEYS[1] image_pins  [2] image_pins_used  [3] image_seen:<node>
--- ARGV[1] how long one is kept that nobody goes by (ms)  [2…] names that the process goes by
+-- Notes which names of images are gone by, so that what is recorded of their updates stays, and forgets what names stand
+-- for that nobody has gone by for long: one on every new tag would otherwise stay for ever.
+-- KEYS[1] image_pins  [2] image_pins_used  [3] image_seen:<node>  [4…] image_update:<name> of each name
+-- ARGV[1] how long one is kept that nobody goes by (ms)  [2] how long what is recorded of its updates (ms)
+-- ARGV[3…] names that the process goes by
 -- Returns how many were forgotten
 local now = now_ms()
-for index = 2, #ARGV do
+for index = 4, #KEYS do redis.call('PEXPIRE', KEYS[index], ARGV[2]) end
+for index = 3, #ARGV do
   if redis.call('HEXISTS', KEYS[1], ARGV[index]) == 1 then redis.call('ZADD', KEYS[2], now, ARGV[index]) end
 end
 -- Those that were decided since, or before this was noted, count from now on.
