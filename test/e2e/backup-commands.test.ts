@@ -218,9 +218,12 @@ it('refuses a file that is not whole, and changes nothing', async () => {
   await expectTidy();
 });
 
-it('says where it cannot write', async () => {
-  expect(await run(['backup', join(dir, 'nowhere', 'state.tar.gz')], old)).toMatchObject({
-    output: expect.stringContaining('cannot be written') as string,
-  });
+it('says where it cannot write, before anything is read', async () => {
+  const nothing = { env: { ...old.env, VALKEY_ADDR: '127.0.0.1:9' } };
+  for (const file of [join(dir, 'nowhere', 'state.tar.gz'), dir])
+    expect(await run(['backup', file], nothing)).toMatchObject({
+      code: 78,
+      output: expect.stringContaining('cannot be written') as string,
+    });
   await eventually(expectTidy);
 });

@@ -4,6 +4,7 @@ import { openBackupContext, type BackupContext } from '../../composition/backup-
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
+import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
 import { collectBackup, planRestore, restoreBackup } from '../../pool/backup.ts';
 import type { BackupContents } from '../../pool/interfaces/backup-file.ts';
@@ -12,6 +13,7 @@ import { confirmed } from '../confirmed.ts';
 import { fittedTable, printJson } from '../output.ts';
 import { packageVersion } from '../package-version.ts';
 import { requireStopped } from '../require-stopped.ts';
+import { whyNotWritable } from '../writable-file.ts';
 
 export interface BackupOptions {
   readonly checkpoints?: true;
@@ -28,6 +30,8 @@ export interface RestoreOptions {
 
 /** Throws what a part that does not answer throws, invalid_config where the file cannot be written. */
 export async function backup(env: Environment, file: string | undefined, options: BackupOptions): Promise<void> {
+  const obstacle = whyNotWritable(file ?? 'backup');
+  if (obstacle !== undefined) throw new TryItNowError('invalid_config', obstacle);
   await withContext(env, async (context, { deployment }) => {
     const nowMs = Date.now();
     const contents = await collectBackup(context, { checkpoints: options.checkpoints === true, nowMs });

@@ -7,7 +7,7 @@ import { environmentOf, readComposeFile } from '../../importers/compose-file.ts'
 import type { ReadFile } from '../../importers/compose-mounts.ts';
 import { fromCompose } from '../../importers/from-compose.ts';
 import { templateFile, type TemplateDraft } from '../../importers/template-yaml.ts';
-import { writeTemplateFile } from './output-file.ts';
+import { requireNewFile, writeTemplateFile } from './output-file.ts';
 
 export interface FromComposeOptions {
   readonly service?: string;
@@ -16,6 +16,7 @@ export interface FromComposeOptions {
 
 /** Prints the template, or writes it. Throws invalid_config, invalid_request. */
 export function fromComposeFile(env: Environment, file: string, { service, output }: FromComposeOptions): void {
+  requireNewFile(output);
   const folder = dirname(resolve(file));
   const dotenv = join(folder, '.env');
   const variables = { ...(existsSync(dotenv) ? environmentOf(readText(dotenv)) : {}), ...env };

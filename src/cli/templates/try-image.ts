@@ -14,22 +14,27 @@ import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { engineToTry } from './engine-to-try.ts';
-import { writeTemplateFile } from './output-file.ts';
+import { requireNewFile, writeTemplateFile } from './output-file.ts';
 
 export interface TryOptions extends Wanted {
   readonly output?: string;
 }
 
-/** Prints the template that the image was seen to need. Throws container_failed for one that does not come up. */
+/**
+ * Prints the template that the image was seen to need. Throws container_failed for one that does not come up,
+ * invalid_request at once where it cannot be saved.
+ */
 export async function fromImage(env: Environment, image: string, options: TryOptions): Promise<void> {
+  requireNewFile(options.output);
   await withTried(env, image, options, ({ draft, notes }) => {
     writeTemplateFile(templateFile(draft, notes), options.output);
     return Promise.resolve();
   });
 }
 
-/** Leaves the app open until Ctrl-C, and offers to save its template. */
+/** Leaves the app open until Ctrl-C, and offers to save its template. Throws as `fromImage`. */
 export async function tryOut(env: Environment, image: string, options: TryOptions): Promise<void> {
+  requireNewFile(options.output);
   await withTried(env, image, options, async ({ draft, notes, trial }, stopped) => {
     if (trial.kind !== 'ready') return;
     const text = templateFile(draft, notes);
