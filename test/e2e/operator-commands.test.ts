@@ -1,6 +1,9 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -203,6 +206,15 @@ describe('commands', () => {
     expect(await json(['audit', '--limit', '1'])).toMatchObject({
       entries: [{ action: 'queue.retry', outcome: 'done' }],
     });
+  });
+
+  it('end well when nobody reads what an instance wrote', async () => {
+    const { instances } = (await json(['instances', 'list'])) as { instances: { id: string }[] };
+    const line = '"$0" "$1" instances logs "$2" | true; exit "${PIPESTATUS[0]}"';
+    const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+    const args = ['--norc', '-c', line, process.execPath, main, instances[0]?.id ?? ''];
+    const env = { PATH: process.env['PATH'], ADMIN_URL: adminUrl, OPERATOR_KEY_FILE: join(dir, 'key') };
+    expect(await promisify(execFile)('bash', args, { env })).toEqual({ stdout: '', stderr: '' });
   });
 
   it('ban networks and allow them more, each until an end', async () => {

@@ -1,9 +1,13 @@
+import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Program } from '../support/program.ts';
 
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 /** No engine is there, and none is started. */
 const NO_ENGINE = { CONTAINER_MODE: 'docker', DOCKER_SOCKET: '/nowhere/docker.sock', PATH: '/nowhere' };
 
@@ -46,5 +50,20 @@ describe('a template that is to be saved', () => {
       expect([code, output]).toEqual([1, expect.stringMatching(said)]);
     }
     expect(await readFile(at('mine.yaml'), 'utf8')).toBe('mine');
+  });
+});
+
+describe('a reader that has seen enough', () => {
+  const bash = (line: string): Promise<{ stderr: string }> =>
+    promisify(execFile)('bash', ['--norc', '-c', line, process.execPath, MAIN, at('compose.yaml')]);
+
+  it.each(['| true', '2>&1 | true'])('is no failure, as with %s', async (pipe) => {
+    const { stderr } = await bash(`"$0" "$1" templates from-compose "$2" ${pipe}; exit "\${PIPESTATUS[0]}"`);
+    expect(stderr).toBe('');
+  });
+
+  it('is told from a disk that is full', async () => {
+    const stderr = expect.stringMatching(/^The output cannot be written: ENOSPC.*\n$/) as string;
+    await expect(bash('"$0" "$1" templates from-compose "$2" > /dev/full')).rejects.toMatchObject({ code: 1, stderr });
   });
 });
