@@ -356,6 +356,7 @@ describe('what others wrote', () => {
 });
 
 const why = whyWithoutChromium();
+const SHOTS = process.env['SHOTS'];
 
 describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a browser (skipped: ${why})`, () => {
   let browser: Browser;
@@ -377,11 +378,16 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
 
   it('every page fits phones and desktops, and is accessible, light and dark', async () => {
     const page = await open();
+    const shoot = async (path: string, view: string): Promise<void> => {
+      const name = path.replaceAll(/\W+/g, '-');
+      if (SHOTS !== undefined) await page.screenshot({ path: `${SHOTS}/dashboard${name}-${view}.png`, fullPage: true });
+    };
     for (const path of [...PAGES, '/pools/failing', '/sessions', '/instances/nothing']) {
       await page.goto(`${base}${path}`);
       await page.setViewportSize({ width: 1280, height: 844 });
       await page.emulateMedia({ colorScheme: 'light' });
       expect([path, await overflow(page), await axeViolations(page)]).toEqual([path, 0, []]);
+      await shoot(path, 'desktop');
       await page.emulateMedia({ colorScheme: 'dark' });
       expect([path, 'dark', await axeViolations(page, 'colours')]).toEqual([path, 'dark', []]);
       await page.setViewportSize({ width: 390, height: 844 });
@@ -391,6 +397,7 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
         0,
         [],
       ]);
+      await shoot(path, 'phone-dark');
     }
     expect(await page.title()).not.toBe('taken');
     await page.close();
