@@ -19,7 +19,7 @@ export async function recordUse(deps: UseDeps, id: string): Promise<void> {
 }
 
 /** Of the instances with these labels. */
-export async function noteUse(
+async function noteUse(
   { usageStore, observer }: Pick<UseDeps, 'usageStore' | 'observer'>,
   labels: readonly string[],
 ): Promise<void> {

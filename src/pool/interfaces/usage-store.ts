@@ -14,7 +14,7 @@ export interface Used {
   readonly lastUsedMs: number;
 }
 
-export interface Unused {
+interface Unused {
   readonly id: string;
   /** Since when it is known that nobody has used it. */
   readonly sinceMs: number;
