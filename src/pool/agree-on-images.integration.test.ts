@@ -4,6 +4,7 @@ import { silent, startStore, type TestStore } from '../../test/support/store.ts'
 import { template } from '../../test/support/templates.ts';
 import type { FoundImage, ImagePin } from '../domain/image-pin.ts';
 import { Catalogue } from '../domain/template.ts';
+import { ValkeySavedState } from '../store/saved-state.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { ImageAgreement } from './agree-on-images.ts';
 
@@ -129,6 +130,21 @@ describe('what an image stands for', () => {
     }
     expect(await worker.settle()).toBe(OLD);
     expect([await server.settle(), await worker.settle()]).toEqual([NEW, NEW]);
+  });
+
+  it('stays what it was after a restore on another host, where the tag leads to what was refused', async () => {
+    const server = await host('node0', 'server');
+    server.has(OLD, 'sha256:d1');
+    expect(await server.settle()).toBe(OLD);
+    await store.imageUpdates.decide(NAME, { held: { v: 1, atMs: Date.now() } });
+    const saved = new ValkeySavedState(store.valkey);
+    const backup = await saved.read();
+    await store.valkey.flushall();
+    await saved.replace(backup);
+    const restored = await host('node1', 'server');
+    restored.has(NEW, 'sha256:d2');
+    expect(await restored.settle()).toBe(OLD);
+    expect(restored.pinned.get(NAME)).toMatchObject({ digest: 'sha256:d1' });
   });
 
   it('is forgotten once no server has gone by the name for 30 days', async () => {

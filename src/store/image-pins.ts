@@ -35,7 +35,7 @@ export class ValkeyImagePins implements ImagePins {
     }
     return new Map(
       names.flatMap((name, at): [string, ImagePin][] => {
-        const pin = read(texts[at] ?? '');
+        const pin = readImagePin(texts[at] ?? '');
         return pin === undefined ? [] : [[name, pin]];
       }),
     );
@@ -53,7 +53,7 @@ export class ValkeyImagePins implements ImagePins {
       [keys.imagePins, keys.imageSeen(this.#node)],
       [name, id, decides ? FLAG.YES : FLAG.NO, JSON.stringify(pin)],
     );
-    return read(String(reply));
+    return readImagePin(String(reply));
   }
 
   async usedWithin(ms: number): Promise<readonly string[]> {
@@ -75,7 +75,8 @@ export class ValkeyImagePins implements ImagePins {
   }
 }
 
-function read(text: string): ImagePin | undefined {
+/** Undefined for none that this version knows. */
+export function readImagePin(text: string): ImagePin | undefined {
   const value: unknown = parseVersioned(text);
   return validator.Check(value) ? value : undefined;
 }

@@ -10,12 +10,14 @@ const EACH = '\u0000';
 
 /** Nothing makes it again: a backup saves it. Everything else is about containers, or comes back by itself. */
 const SAVED = 'saved';
+/** Only what belongs to something that is saved; the rest is the host's, and no state that a restore would replace. */
+const SAVED_IN_PART = 'in part';
 
 /**
  * The pattern of each key of ours, and its type: a key of somebody else's in the same database
  * would have to share both.
  */
-const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAVED])[] = [
+const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAVED | typeof SAVED_IN_PART])[] = [
   [keys.instances, 'hash'],
   [keys.templates, 'set'],
   [keys.previews, 'hash', SAVED],
@@ -54,7 +56,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.poolEvents(EACH), 'hash', SAVED],
   [keys.checkpoints(EACH), 'list'],
   [keys.checkpointOffers, 'hash'],
-  [keys.imagePins, 'hash'],
+  [keys.imagePins, 'hash', SAVED_IN_PART],
   [keys.imagePinsUsed, 'zset'],
   [keys.imageSeen(EACH), 'hash'],
   [keys.pulledImages(EACH), 'hash'],
@@ -100,20 +102,20 @@ function ofNodes(key: (node: string) => string, type: string): readonly (readonl
 
 const PATTERNS = OWN.map(([pattern, type, saved]) => ({
   type,
-  saved: saved !== undefined,
+  saved,
   matches: new RegExp(`^${pattern.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&').replaceAll(EACH, '[^\\s]+')}$`),
 }));
 
 /** Whether it is what a backup saves. */
 export function isSaved(name: string, type: string): boolean {
-  return PATTERNS.some((each) => each.saved && each.type === type && each.matches.test(name));
+  return PATTERNS.some((each) => each.saved !== undefined && each.type === type && each.matches.test(name));
 }
 
-/** Those that a backup saves, sorted. Throws store_unavailable. */
+/** Those that a backup saves as a whole, sorted. Throws store_unavailable. */
 export function savedKeys(client: Valkey): Promise<readonly string[]> {
   return find(
     client,
-    PATTERNS.filter(({ saved }) => saved),
+    PATTERNS.filter(({ saved }) => saved === SAVED),
   );
 }
 

@@ -1,6 +1,8 @@
 import type { Redis as Valkey } from 'iovalkey';
 import type { SavedKey, SavedState } from '../pool/interfaces/saved-state.ts';
 import { storeError } from './client.ts';
+import { readImagePin } from './image-pins.ts';
+import { keys } from './keys.ts';
 import { isSaved, savedKeys } from './own-keys.ts';
 
 const ENTRIES_A_COMMAND = 500;
@@ -25,7 +27,7 @@ export class ValkeySavedState implements SavedState {
     const names = await this.names();
     try {
       const found = await Promise.all(names.map((name) => this.#readOne(name)));
-      return found.flatMap((each) => each ?? []);
+      return [...found.flatMap((each) => each ?? []), ...(await this.#pins(names))];
     } catch (error) {
       throw storeError(error);
     }
@@ -49,6 +51,18 @@ export class ValkeySavedState implements SavedState {
     } catch (error) {
       throw storeError(error);
     }
+  }
+
+  /**
+   * What images stand for that are tried first: without it another host would begin with what their names lead to
+   * there, also if that was refused. One that has no digest no other host could fetch.
+   */
+  async #pins(saved: readonly string[]): Promise<readonly SavedKey[]> {
+    const pins = Object.entries(await this.#client.hgetall(keys.imagePins));
+    const entries = pins.filter(
+      ([name, text]) => saved.includes(keys.imageUpdate(name)) && readImagePin(text)?.digest !== undefined,
+    );
+    return entries.length === 0 ? [] : [{ key: keys.imagePins, type: 'hash', entries }];
   }
 
   /** Undefined for one that ended meanwhile. */

@@ -86,6 +86,19 @@ async function decide({ store }: Host): Promise<void> {
   for (const on of ['hello', 'odoo']) await store.audit.record({ who: 'ann', action: 'pause', on, outcome: 'done' });
   await store.valkey.hset(keys.funnel('2026-11-28'), 'hello direct clicked', '12');
   await store.valkey.pexpireat(keys.funnel('2026-11-28'), Date.now() + 8e7);
+  for (const [name, digest] of Object.entries(IMAGES))
+    await store.imagePins.agree({ name, id: `sha256:of-${name}`, digest }, true);
+  for (const name of ['held:1', 'built:1'])
+    await store.imageUpdates.decide(name, { held: { v: 1, atMs: Date.now(), reason: 'as it is' } });
+}
+
+/** By name, its digest: what was built or loaded has none, and a third nobody has decided on. */
+const IMAGES = { 'held:1': 'sha256:d1', 'built:1': undefined, 'other:1': 'sha256:d3' } as const;
+
+/** What names of images stand for. */
+async function pins({ store }: Host): Promise<Readonly<Record<string, string>>> {
+  const found = await store.imagePins.of(Object.keys(IMAGES));
+  return Object.fromEntries([...found].map(([name, { id }]) => [name, id]));
 }
 
 async function keepEvents({ nats }: Host): Promise<void> {
@@ -128,6 +141,7 @@ it('saves what nothing makes again, in a file that others cannot read', async ()
   expect(code).toBe(0);
   expect(JSON.parse(output)).toMatchObject({
     pool_control: 1,
+    image_update: 2,
     bans: 1,
     allowances: 1,
     audit: 2,
@@ -136,6 +150,19 @@ it('saves what nothing makes again, in a file that others cannot read', async ()
     checkpoints: 0,
   });
   await expectTidy();
+});
+
+it('has images that are tried first stand for what they did, where any host can have that', async () => {
+  const held = { 'held:1': 'sha256:of-held:1' };
+  expect((await run(['restore', file], fresh)).code).toBe(0);
+  expect(await pins(fresh)).toEqual(held);
+  expect((await fresh.store.imageUpdates.read(['held:1']))[0]?.held?.reason).toBe('as it is');
+  // What others stand for there is the host's, and no reason to refuse a restore.
+  await fresh.store.valkey.flushall();
+  for (const name of Object.keys(IMAGES))
+    await fresh.store.imagePins.agree({ name, id: 'sha256:own', digest: undefined }, true);
+  expect((await run(['restore', file], fresh)).code).toBe(0);
+  expect(await pins(fresh)).toEqual({ 'built:1': 'sha256:own', 'other:1': 'sha256:own', ...held });
 });
 
 it('moves it to another host, whose webhooks are told what they had not taken', async () => {

@@ -83,6 +83,7 @@ const KINDS: readonly (readonly [key: string, what: string])[] = [
   ['arrivals', 'hours of counted clicks'],
   ['node_control', "operators' decisions on nodes"],
   ['previews', 'previews'],
+  ['image_update', 'images with `image_check`'],
   ['audit', 'entries of the audit log'],
   ['bans', 'bans'],
   ['allowances', 'allowances'],
