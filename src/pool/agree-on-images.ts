@@ -48,7 +48,7 @@ export class ImageAgreement {
     for (const each of found) {
       // Whoever tries it has the name stand for it then.
       if (triedFirst.has(each.name) && agreed.has(each.name)) continue;
-      const pin = await pins.agree(each, decides);
+      const pin = await pins.agree(each, { decides, triedFirst: triedFirst.has(each.name) });
       if (pin !== undefined) agreed.set(each.name, pin);
     }
     if (decides) await pins.keep(names);

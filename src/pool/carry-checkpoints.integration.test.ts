@@ -241,7 +241,10 @@ describe('a promoted checkpoint', () => {
     expect(await other.has()).toEqual([id]);
     const pin = { v: 1, id: 'sha256:01', node: 'node0' } as const;
     const move = { name: tiny.image, from: pin, refused: undefined };
-    await store.imagePins.agree({ name: tiny.image, id: pin.id, digest: undefined }, true);
+    await store.imagePins.agree(
+      { name: tiny.image, id: pin.id, digest: undefined },
+      { decides: true, triedFirst: true },
+    );
     const former = { v: 1, pin, untilMs: nowMs, promoted: {} } as const;
     expect(await store.imageUpdates.rollBack({ ...move, to: pin, former }, { [tiny.name]: id })).toBe(true);
     nowMs += 2 * 3_600_000;

@@ -142,6 +142,50 @@ describe('a new image', () => {
     expect(await fixed.serves()).toBe(NEW.id);
   });
 
+  it('that was refused goes to visitors with `off`, and one that an operator went back from does not', async () => {
+    const steps = [{ path: '/welcome', statuses: undefined, text: 'something that no simulated app says' }];
+    const server = await settled({ templates: [{ ...app, smoke: steps }] });
+    world.registry = NEW;
+    anHourLater();
+    await server.round();
+    expect(await server.shown()).toMatchObject({ pin: OLD, refused: { id: NEW.id } });
+    // Restarted, on the same host.
+    const off = await process({ templates: [{ ...app, imageCheck: undefined }] });
+    off.engine.local.set(NAME, NEW);
+    await off.round();
+    expect(await off.shown()).toMatchObject({ state: 'unchecked', pin: NEW, refused: undefined });
+    // On another host it leads to another one still, which is no news.
+    const other = await node('node1', { templates: [{ ...app, imageCheck: undefined }] });
+    other.engine.local.set(NAME, OLD);
+    await other.round();
+    expect(await other.serves()).toBe(NEW.id);
+    world.registry = NEWER;
+    const checked = await process();
+    checked.engine.local.set(NAME, NEW);
+    await checkImage(checked.operators, 'tiny');
+    await checked.round();
+    expect(await checked.serves()).toBe(NEWER.id);
+    await rollBackImage(checked.operators, 'tiny');
+    off.engine.local.set(NAME, NEWER);
+    await off.round();
+    expect(await off.shown()).toMatchObject({ pin: NEW, refused: { id: NEWER.id, why: 'rolled_back' } });
+  });
+
+  it('that was refused is not tried again after a rollback, either', async () => {
+    const server = await settled();
+    world.registry = NEW;
+    anHourLater();
+    await server.round();
+    world.registry = image(7, { SIMULATED_EXIT_CODE: '1' });
+    anHourLater();
+    await server.round();
+    const started = server.engine.started.length;
+    await rollBackImage(server.operators, 'tiny');
+    anHourLater();
+    await server.round();
+    expect([server.engine.started.length, await server.serves()]).toEqual([started, OLD.id]);
+  });
+
   it('that was refused is tried again when somebody says so, or the name leads to another', async () => {
     const server = await settled();
     const bad = image(5, { SIMULATED_EXIT_CODE: '1' });

@@ -41,7 +41,10 @@ export class ValkeyImagePins implements ImagePins {
     );
   }
 
-  async agree({ name, id, digest }: FoundImage, decides: boolean): Promise<ImagePin | undefined> {
+  async agree(
+    { name, id, digest }: FoundImage,
+    { decides, triedFirst }: Parameters<ImagePins['agree']>[1],
+  ): Promise<ImagePin | undefined> {
     const pin: ImagePin = {
       v: IMAGE_PIN_VERSION,
       id,
@@ -50,8 +53,8 @@ export class ValkeyImagePins implements ImagePins {
     };
     const reply = await this.#scripts.run(
       'agree-on-image',
-      [keys.imagePins, keys.imageSeen(this.#node)],
-      [name, id, decides ? FLAG.YES : FLAG.NO, JSON.stringify(pin)],
+      [keys.imagePins, keys.imageSeen(this.#node), keys.imageUpdate(name)],
+      [name, id, decides ? FLAG.YES : FLAG.NO, JSON.stringify(pin), triedFirst ? FLAG.YES : FLAG.NO],
     );
     return readImagePin(String(reply));
   }

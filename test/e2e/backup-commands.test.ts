@@ -87,7 +87,7 @@ async function decide({ store }: Host): Promise<void> {
   await store.valkey.hset(keys.funnel('2026-11-28'), 'hello direct clicked', '12');
   await store.valkey.pexpireat(keys.funnel('2026-11-28'), Date.now() + 8e7);
   for (const [name, digest] of Object.entries(IMAGES))
-    await store.imagePins.agree({ name, id: `sha256:of-${name}`, digest }, true);
+    await store.imagePins.agree({ name, id: `sha256:of-${name}`, digest }, { decides: true, triedFirst: true });
   for (const name of ['held:1', 'built:1'])
     await store.imageUpdates.decide(name, { held: { v: 1, atMs: Date.now(), reason: 'as it is' } });
 }
@@ -160,7 +160,10 @@ it('has images that are tried first stand for what they did, where any host can 
   // What others stand for there is the host's, and no reason to refuse a restore.
   await fresh.store.valkey.flushall();
   for (const name of Object.keys(IMAGES))
-    await fresh.store.imagePins.agree({ name, id: 'sha256:own', digest: undefined }, true);
+    await fresh.store.imagePins.agree(
+      { name, id: 'sha256:own', digest: undefined },
+      { decides: true, triedFirst: true },
+    );
   expect((await run(['restore', file], fresh)).code).toBe(0);
   expect(await pins(fresh)).toEqual({ 'built:1': 'sha256:own', 'other:1': 'sha256:own', ...held });
 });
