@@ -39,13 +39,17 @@ export async function loadEmbedScript(options: {
   };
 }
 
-/** Without what nobody but us reads: comments and indentation of the script, and blanks in its style sheet. */
+/** A text, or a sign with its blanks, which say nothing where every statement ends in `;`. */
+const TEXT_OR_SIGN = /('[^'\n]*'|`[^`]*`)|\s*([=>?:&|,;(){}<!])\s*/gu;
+
+/** Without what nobody but us reads: comments, and blanks and line breaks outside of texts. */
 function squeezed(source: string): string {
   return source
     .replace(/^\/\*.*?\*\/\n/su, '')
     .replace(/^\s*\/\/.*\n/gmu, '')
     .replace(/(?<=replaceSync\(`)[^`]*/u, (css) => css.replace(/\s*([{};:,])\s*/gu, '$1'))
-    .replace(/^\s+/gmu, '');
+    .replace(/^\s+/gmu, '')
+    .replace(TEXT_OR_SIGN, (_found, text: string | undefined, sign: string) => text ?? sign);
 }
 
 function texts(t: Translator): Readonly<Record<string, string>> {

@@ -86,7 +86,8 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
   beforeEach(async () => {
     const activation = { kind: 'http', path: '/activate', timeoutMs: 1_000 } as const;
     const ttl = { defaultMs: 1_800_000, maxMs: 2_700_000 };
-    const shop = template({ name: 'shop', title: 'Shop', ttl, frame: 'auto', activation, allowedOrigins: [siteUrl] });
+    const may = { openAllow: ['/cart'], allowedOrigins: [siteUrl] };
+    const shop = template({ name: 'shop', title: 'Shop', ttl, frame: 'auto', activation, ...may });
     const demos = new FakeDemos([shop, { ...shop, name: 'bare', title: 'Bare', frame: 'off' }]);
     demos.newLabel = () => upstream.label;
     demos.urlOf = (label) => `http://${label}.localhost:${world.proxyPort}/`;
@@ -241,6 +242,23 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
         ['ready', undefined],
       ]),
     );
+  });
+
+  it('takes its attributes as React and Vue set them: as a property of that name where it has one', async () => {
+    await open();
+    const failed = await page.evaluate(`(() => {
+      'use strict';
+      const made = document.createElement('try-it-now');
+      const given = { template: 'shop', mode: 'inline', label: 'Have a go', open: '/cart', lang: 'de' };
+      for (const name of made.constructor.observedAttributes)
+        if (name in made) made[name] = given[name];
+        else made.setAttribute(name, given[name]);
+      document.body.append(made);
+      return Object.keys(given).filter((name) => made.getAttribute(name) !== given[name]);
+    })()`);
+    expect(failed).toEqual([]);
+    await page.getByRole('button', { name: 'Have a go' }).click();
+    await bar().getByText('Restzeit').waitFor();
   });
 
   it('is a plain form that leads to a tab of its own, and without scripts the form in it', async () => {

@@ -127,12 +127,17 @@ class TryItNow extends HTMLElement {
     return this.getAttribute('mode') === 'inline';
   }
 
+  // Private, as all of them: frameworks that find a public one assign to it in place of setting the attribute.
+  get #template() {
+    return this.getAttribute('template') ?? '';
+  }
+
   get #label() {
     return this.getAttribute('label') || this.#texts.start;
   }
 
   #address(rest, values) {
-    const path = `${origin}/embed/${encodeURIComponent(this.template)}${rest}`;
+    const path = `${origin}/embed/${encodeURIComponent(this.#template)}${rest}`;
     return `${path}?${new URLSearchParams({ lang: this.#lang, ...values })}`;
   }
 
@@ -141,12 +146,7 @@ class TryItNow extends HTMLElement {
   }
 
   #emit(name, detail) {
-    const { template } = this;
-    this.dispatchEvent(new CustomEvent(name, { detail: { template, ...detail } }));
-  }
-
-  get template() {
-    return this.getAttribute('template') ?? '';
+    this.dispatchEvent(new CustomEvent(name, { detail: { template: this.#template, ...detail } }));
   }
 
   #render() {
@@ -160,7 +160,7 @@ class TryItNow extends HTMLElement {
     if (this.getAttribute('mode') === 'tab') {
       const open = this.getAttribute('open');
       const query = open ? `?${new URLSearchParams({ open })}` : '';
-      const action = `${origin}/try/${encodeURIComponent(this.template)}${query}`;
+      const action = `${origin}/try/${encodeURIComponent(this.#template)}${query}`;
       const form = { method: 'post', action, target: '_blank', rel: 'noopener' };
       this.#root.replaceChildren(make('form', form, this.#button));
       return;
