@@ -137,8 +137,11 @@ async function stillWaiting(
   const place = (await demos.places(template.name, [placeId])).get(placeId);
   if (place !== undefined && place.waitedMs > WAIT_LIMIT_MS) {
     await demos.leave(template.name, placeId);
+    const minutes = Math.floor(place.waitedMs / 60_000);
     return reply.send({
       state: 'gave_up',
+      code: 'gave_up',
+      detail: `No instance of "${template.name}" has come in ${minutes} minutes; the place in the line is given up`,
       heading: t.text('waiting.gave_up_heading'),
       text: t.text('waiting.gave_up_text', {
         app: template.title,

@@ -261,6 +261,27 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await bar().getByText('Restzeit').waitFor();
   });
 
+  it('says so where the wait has become too long, and begins another when it is told to', async () => {
+    const { demos } = http;
+    demos.ready.set('shop', 0);
+    await open();
+    await click();
+    await page.getByText('You are next').waitFor();
+    demos.waitedMs = 31 * 60_000;
+    // Its place is gone, so it asks before it would by itself.
+    demos.waiting.set('shop', []);
+    await page.getByText('This takes longer than it should').waitFor();
+    expect(demos.waiting.get('shop')).toEqual([]);
+    await page.reload();
+    await click();
+    await page.getByText('This takes longer than it should').waitFor();
+    const error = { code: 'gave_up', message: expect.stringContaining('31 minutes') as string, retryable: true };
+    expect(await events()).toEqual([['error', { template: 'shop', ...error }]]);
+    demos.waitedMs = 1_000;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('You are next').waitFor();
+  });
+
   it('is a plain form that leads to a tab of its own, and without scripts the form in it', async () => {
     await open('template="shop" mode="tab"');
     const [tab] = await Promise.all([context.waitForEvent('page'), click()]);

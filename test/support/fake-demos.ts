@@ -50,6 +50,8 @@ export class FakeDemos implements Demos {
   readonly waiting = new Map<string, string[]>();
   /** What those who wait are told of when their turn comes. */
   etaMs: number | undefined = 4_000;
+  /** For how long everybody who waits has. */
+  waitedMs = 1_000;
   /** Why no frame shows the next instances. */
   bare: Instance['bare'];
   /** Thrown by every call while set. */
@@ -111,7 +113,7 @@ export class FakeDemos implements Demos {
                     id,
                     {
                       position: ahead + 1,
-                      waitedMs: 1_000,
+                      waitedMs: this.waitedMs,
                       turn,
                       warming: 1,
                       reason: paused ? 'paused' : this.refill,

@@ -200,7 +200,7 @@ class TryItNow extends HTMLElement {
         placed = true;
         this.#queue(answer);
         await this.#turn(run.signal);
-      } else if (placed && !answer.refused) {
+      } else if (placed && !state && !answer.refused) {
         this.#said.textContent = noConnection;
         await new Promise((later) => setTimeout(later, RETRY_MS));
       } else return this.#fail(answer);
