@@ -2,6 +2,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser, BrowserContext, BrowserContextOptions, FrameLocator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TryItNowError } from '../../src/domain/errors.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { axeViolations } from '../support/axe.ts';
@@ -282,16 +283,35 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await page.getByText('You are next').waitFor();
   });
 
+  it('is over only once the server has ended it', async () => {
+    await open();
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    const ask = () =>
+      page.evaluate<string>("document.querySelector('try-it-now').end().then(() => 'ended', ({ message }) => message)");
+    http.demos.failure = new TryItNowError('store_unavailable', 'no store');
+    expect(await ask()).toContain('503');
+    http.demos.failure = undefined;
+    expect((await events()).map(([name]) => name)).toEqual(['ready']);
+    expect(await ask()).toBe('ended');
+    expect((await events()).map(([name]) => name)).toEqual(['ready', 'ended']);
+    expect(instance()?.state).toBe('releasing');
+  });
+
   it('is a plain form that leads to a tab of its own, and without scripts the form in it', async () => {
     await open('template="shop" mode="tab"');
     const [tab] = await Promise.all([context.waitForEvent('page'), click()]);
     await tab.frameLocator('iframe').getByRole('heading', { name: 'at /' }).waitFor();
+    const began = "document.querySelector('try-it-now').start()";
+    const [another] = await Promise.all([context.waitForEvent('page'), page.evaluate(began)]);
+    await another.frameLocator('iframe').getByRole('heading', { name: 'at /' }).waitFor();
+    expect(await page.getByRole('dialog').count()).toBe(0);
     await context.close();
     const form = `<form method="post" action="${start()}/try/shop"><button>Try it now</button></form>`;
     await open(`template="shop">${form}<i`, { javaScriptEnabled: false });
     await click();
     await page.getByRole('heading', { name: 'at /' }).waitFor();
-    expect(http.demos.instances.size).toBe(2);
+    expect(http.demos.instances.size).toBe(3);
   });
 
   it('keeps no cookie of ours where this browser shows it', async () => {

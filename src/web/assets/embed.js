@@ -172,7 +172,8 @@ class TryItNow extends HTMLElement {
 
   // As a click on the button: shows the visit there is, or begins one.
   start() {
-    if (this.#run && this.#run.phase !== 'over') this.#show();
+    if (this.#button.form) this.#button.form.requestSubmit();
+    else if (this.#run && this.#run.phase !== 'over') this.#show();
     else {
       this.#stop();
       void this.#begin();
@@ -349,10 +350,11 @@ class TryItNow extends HTMLElement {
     }
   }
 
-  // Ends the visit, for good.
+  // Ends the visit, for good. Rejects where the server did not, so that it goes on.
   async end() {
     if (this.#run?.phase !== 'running') return;
-    await this.#post(`${this.#run.visit}/end`);
+    const { ok, status } = await this.#post(`${this.#run.visit}/end`);
+    if (!ok && status !== 404) throw new Error(`${origin} answered ${status}`);
     this.#frame = undefined;
     this.#learn({ seconds_left: 0 });
   }
