@@ -283,6 +283,23 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     await page.getByText('You are next').waitFor();
   });
 
+  it('asks no more than once a second while it is told that its turn has come and gets none', async () => {
+    const { demos } = http;
+    demos.ready.set('shop', 0);
+    const places = demos.places.bind(demos);
+    demos.places = async (name, ids) =>
+      new Map([...(await places(name, ids))].map(([id, place]) => [id, { ...place, turn: true }]));
+    await open();
+    await click();
+    const asked = () => demos.count('acquireOrWait');
+    await eventually(() => expect(asked()).toBeGreaterThan(0));
+    const [before, at] = [asked(), performance.now()];
+    await eventually(() => expect(asked()).toBeGreaterThan(before + 3));
+    expect((performance.now() - at) / (asked() - before)).toBeGreaterThan(700);
+    demos.ready.set('shop', 1);
+    await inApp().getByRole('heading').waitFor();
+  });
+
   it('is over only once the server has ended it', async () => {
     await open();
     await click();

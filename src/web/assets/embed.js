@@ -6,6 +6,8 @@
 const { origin, languages, accent, ink, delegated } = KIT;
 const LISTEN_MS = 10_000;
 const RETRY_MS = 2_000;
+// Between two tries to take what is there already.
+const TURN_RETRY_MS = 1_000;
 const LOOK_MS = 10_000;
 // In seconds before the end, as the bar warns.
 const WARNINGS = [60, 300];
@@ -65,6 +67,8 @@ const make = (name, attributes, ...children) => {
   element.append(...children);
   return element;
 };
+
+const pause = (ms) => new Promise((over) => setTimeout(over, ms));
 
 // One visitor for all buttons of a tab, so that a reload finds the place or the copy again.
 let visitor = [...crypto.getRandomValues(new Uint8Array(22))].map((byte) => (byte % 36).toString(36)).join('');
@@ -200,10 +204,10 @@ class TryItNow extends HTMLElement {
       if (state === 'waiting') {
         placed = true;
         this.#queue(answer);
-        await this.#turn(run.signal);
+        await Promise.all([this.#turn(run.signal), pause(TURN_RETRY_MS)]);
       } else if (placed && !state && !answer.refused) {
         this.#said.textContent = noConnection;
-        await new Promise((later) => setTimeout(later, RETRY_MS));
+        await pause(RETRY_MS);
       } else return this.#fail(answer);
     }
   }
