@@ -7,7 +7,7 @@ import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { ContainerSpec } from './interfaces/container-runtime.ts';
-import { checkImage, holdImage, releaseImage, rollBackImage } from './operate-images.ts';
+import { checkImage, rollBackImage } from './operate-images.ts';
 
 const never = new AbortController().signal;
 let releasers: Releasers;
@@ -348,83 +348,5 @@ describe('one process at a time', () => {
     expect([server.engine.fetched, plain.engine.fetched]).toEqual([0, 0]);
     await worker.round();
     expect([await server.serves(), worker.engine.started.length]).toEqual([NEW.id, 1]);
-  });
-});
-
-describe('an operator', () => {
-  it('holds an image as it is, also one that is being tried', async () => {
-    const server = await settled();
-    world.registry = NEW;
-    anHourLater();
-    server.engine.meanwhile = () => holdImage(server.operators, 'tiny', 'until the launch is over');
-    await server.round();
-    expect(await server.shown()).toMatchObject({
-      state: 'held',
-      pin: OLD,
-      held: { reason: 'until the launch is over' },
-      nextCheckMs: undefined,
-    });
-    await expect(checkImage(server.operators, 'tiny')).rejects.toMatchObject({ code: 'image_held' });
-    // Held for longer than anything is recorded of a name that nobody goes by.
-    await store.valkey.pexpire(`image_update:${NAME}`, HOUR_MS);
-    server.engine.meanwhile = undefined;
-    anHourLater();
-    await server.round();
-    expect([server.engine.fetched, await server.serves()]).toEqual([2, OLD.id]);
-    expect(await store.valkey.pttl(`image_update:${NAME}`)).toBeGreaterThan(59 * 24 * HOUR_MS);
-    await releaseImage(server.operators, NAME);
-    await server.round();
-    expect(await server.serves()).toBe(NEW.id);
-  });
-
-  it('goes back to the one before, which stays, and forward again', async () => {
-    const server = await settled();
-    await expect(rollBackImage(server.operators, 'tiny')).rejects.toMatchObject({ code: 'no_earlier_image' });
-    world.registry = NEW;
-    anHourLater();
-    await server.round();
-    expect(await server.serves()).toBe(NEW.id);
-    await rollBackImage(server.operators, 'tiny');
-    for (let hours = 0; hours < 2; hours += 1) {
-      anHourLater();
-      await server.round();
-    }
-    expect(await server.shown()).toMatchObject({
-      state: 'current',
-      pin: OLD,
-      refused: { id: NEW.id, why: 'rolled_back' },
-      former: { pin: NEW },
-    });
-    expect(server.engine.started).toHaveLength(1);
-    // Another one is no part of that.
-    world.registry = NEWER;
-    anHourLater();
-    await server.round();
-    expect(await server.shown()).toMatchObject({ pin: NEWER, refused: undefined, former: { pin: OLD } });
-    await rollBackImage(server.operators, 'tiny');
-    await rollBackImage(server.operators, 'tiny');
-    expect(await server.serves()).toBe(NEWER.id);
-  });
-
-  it('is told what cannot be done', async () => {
-    const server = await settled({ templates: [{ ...app, imageCheck: undefined }] });
-    expect((await server.shown()).state).toBe('unchecked');
-    await expect(checkImage(server.operators, 'tiny')).rejects.toMatchObject({ code: 'image_not_checked' });
-    await expect(checkImage(server.operators, 'nothing')).rejects.toMatchObject({ code: 'unknown_image' });
-    // What its name leads to goes to visitors as it is.
-    server.engine.local.set(NAME, NEW);
-    await server.round();
-    expect([await server.serves(), server.engine.started]).toEqual([NEW.id, []]);
-  });
-
-  it('has an image with `manual` looked for', async () => {
-    const server = await settled({ templates: [{ ...app, imageCheck: { kind: 'manual' } }] });
-    world.registry = NEW;
-    anHourLater();
-    await server.round();
-    expect([server.engine.fetched, (await server.shown()).nextCheckMs]).toEqual([0, undefined]);
-    await checkImage(server.operators, 'tiny');
-    await server.round();
-    expect(await server.serves()).toBe(NEW.id);
   });
 });

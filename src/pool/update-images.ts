@@ -65,18 +65,22 @@ const NONE = 'none';
 const MOST_UNTOLD = 100;
 
 type Here = Parameters<ImageUpdates['note']>[2];
+const NOT_HERE: Here = { id: NONE, when: 'first' };
 
 /** An image whose turn this process has, and how it stood when that began. */
 interface Work {
   readonly image: WatchedImage;
   readonly turn: Turn;
   readonly update: ImageUpdate;
-  readonly pin: ImagePin;
+  /** Undefined before a server has had it. */
+  readonly pin: ImagePin | undefined;
   readonly seen: string | undefined;
   readonly signal: AbortSignal;
   /** What was said of its steps so far: written down before what comes of them. */
   readonly steps: { told: Promise<unknown> };
 }
+
+type Trial = Work & { readonly pin: ImagePin };
 
 /**
  * Looks for new images under the names of those that are tried first, and has them go to visitors when they pass. Goes
@@ -114,8 +118,9 @@ export class ImageUpdater {
     ]);
     for (const [at, image] of images.entries()) {
       const [update, pin] = [recorded[at], agreed.get(image.name)];
-      if (update === undefined || pin === undefined || update.held !== undefined) continue;
-      const known = { pin, seen: seen.get(image.name), refused: update.refused };
+      if (update === undefined || update.held !== undefined) continue;
+      if (pin === undefined && update.asked === undefined) continue;
+      const known = { pin, seen: seen.get(image.name) };
       if ((await this.#isDue(image, update, known)) && (await this.#mayTry(image))) await this.#inTurn(image, signal);
     }
     await this.#tellWebhooks();
@@ -145,21 +150,22 @@ export class ImageUpdater {
   /** Whether there is anything to be done that takes the image's turn. */
   async #isDue(
     image: WatchedImage,
-    { asked, checked, tried }: ImageUpdate,
-    known: Omit<Parameters<typeof isToBeTried>[1], 'asked'>,
+    { asked, checked, tried, refused }: ImageUpdate,
+    { pin, seen }: Pick<Work, 'pin' | 'seen'>,
   ): Promise<boolean> {
     const { name } = image;
     if (asked !== undefined || this.#isToBeFetched(image, checked)) return true;
     if (performance.now() - (this.#looked.get(name) ?? -Infinity) < LOOK_MS) return false;
     this.#looked.set(name, performance.now());
-    if (tried !== undefined || known.seen === undefined) return true;
+    if (tried !== undefined || seen === undefined) return true;
     if ((this.#untried.get(name)?.untilMs ?? 0) > this.#deps.clock.now()) return false;
     const found = await this.#found(name);
-    return found !== undefined && found.id !== known.seen && !this.#isRefused(found, known.refused);
-  }
-
-  #isRefused(found: FoundImage, refused: ImageUpdate['refused']): boolean {
-    return refused !== undefined && isSameImage(found, refused);
+    if (found === undefined) return false;
+    const is = (known: Parameters<typeof isSameImage>[1] | undefined): boolean =>
+      known !== undefined && isSameImage(found, known);
+    // Its registry says when it answers again; of others this host does.
+    if (checked?.problem !== undefined && is(pin)) return !isFetched(image);
+    return found.id !== seen && !is(refused);
   }
 
   #isToBeFetched(image: WatchedImage, checked: CheckedImage | undefined): boolean {
@@ -193,11 +199,10 @@ export class ImageUpdater {
     try {
       // What was read before the turn began may be another process's past.
       const [[update], agreed, seen] = await Promise.all([updates.read([name]), pins.of([name]), updates.seen([name])]);
-      const pin = agreed.get(name);
-      if (update === undefined || pin === undefined || update.held !== undefined) return;
+      if (update === undefined || update.held !== undefined) return;
+      const known = { update, pin: agreed.get(name), seen: seen.get(name) };
       const either = AbortSignal.any([signal, lost.signal]);
-      const steps = { told: Promise.resolve() };
-      await this.#settleOrLeave({ image, turn, update, pin, seen: seen.get(name), signal: either, steps });
+      await this.#settleOrLeave({ image, turn, ...known, signal: either, steps: { told: Promise.resolve() } });
     } catch (error) {
       if (!lost.signal.aborted) throw error;
       this.#deps.log.info({ image: name, reason: describeError(lost.signal.reason) }, 'A trial of an image was left');
@@ -212,8 +217,7 @@ export class ImageUpdater {
       await this.#settle(work);
     } catch (error) {
       // Nobody is at it until the next process takes it up.
-      if (work.signal.aborted)
-        await this.#note(work, { id: NONE, when: 'first' }, { tried: undefined }).catch(() => undefined);
+      if (work.signal.aborted) await this.#note(work, NOT_HERE, { tried: undefined }).catch(() => undefined);
       throw error;
     }
   }
@@ -230,9 +234,11 @@ export class ImageUpdater {
     const fetched = isFetching ? await this.#fetch(work) : undefined;
     if (fetched === false) return;
     const found = fetched === undefined ? before : await this.#found(image.name);
-    if (found === undefined) return;
+    if (found === undefined && asked) await this.#checkedInVain(work, 'this host has no image of that name');
+    // Without a pin whatever is found becomes what visitors get.
+    if (found === undefined || pin === undefined) return;
     const known = { pin, seen: seen ?? before?.id ?? NONE, refused: update.refused, asked };
-    if (isToBeTried(found, known)) await this.#try(work, found);
+    if (isToBeTried(found, known)) await this.#try({ ...work, pin }, found);
     else if (isSameImage(found, pin)) await this.#upToDate(work, found, isFetching || !isFetched(image));
   }
 
@@ -243,39 +249,44 @@ export class ImageUpdater {
       ...(update.asked === undefined ? {} : { asked: undefined }),
       // What was refused is not under the name any more.
       ...(certain && update.refused !== undefined ? { refused: undefined } : {}),
+      ...(certain && update.checked?.problem !== undefined ? { checked: this.#checked() } : {}),
     };
     if (seen !== id || Object.keys(changes).length > 0) await this.#note(work, { id, when: 'always' }, changes);
   }
 
   /** False: it could not be had. */
   async #fetch(work: Work): Promise<boolean> {
-    const { trial, clock, log } = this.#deps;
+    const { trial, log } = this.#deps;
     const { image, update, signal } = work;
     const { name } = image;
     const onStep = this.#steps(work, {});
-    const here = { id: NONE, when: 'first' } as const;
     const earlier = update.checked?.problem;
     try {
       onStep('asking its registry');
       await trial.runtime.fetchImage?.(name, (soFar) => onStep(`fetching it: ${soFar}`));
     } catch (error) {
       signal.throwIfAborted();
-      const reason = describeError(error).slice(0, REASON_LENGTH);
-      const problem = { reason, sinceMs: earlier?.sinceMs ?? clock.now() };
-      await this.#note(work, here, { checked: this.#checked(problem), tried: undefined, asked: undefined });
-      if (earlier === undefined)
-        log.warn({ image: name, reason }, 'Nobody can say whether there is a new image; the one there is stays');
+      await this.#checkedInVain(work, describeError(error).slice(0, REASON_LENGTH));
       return false;
     }
     if (earlier !== undefined) log.info({ image: name }, 'The registry of the image answers again');
-    return this.#note(work, here, { checked: this.#checked(), tried: undefined });
+    return this.#note(work, NOT_HERE, { checked: this.#checked(), tried: undefined });
+  }
+
+  async #checkedInVain(work: Work, reason: string): Promise<void> {
+    const { image, update } = work;
+    const earlier = update.checked?.problem;
+    const problem = { reason, sinceMs: earlier?.sinceMs ?? this.#deps.clock.now() };
+    await this.#note(work, NOT_HERE, { checked: this.#checked(problem), tried: undefined, asked: undefined });
+    const said = 'Nobody can say whether there is a new image; the one there is stays';
+    if (earlier === undefined) this.#deps.log.warn({ image: image.name, reason }, said);
   }
 
   #checked(problem?: CheckedImage['problem']): CheckedImage {
     return { v: IMAGE_UPDATE_VERSION, atMs: this.#deps.clock.now(), ...(problem === undefined ? {} : { problem }) };
   }
 
-  async #try(work: Work, found: FoundImage): Promise<void> {
+  async #try(work: Trial, found: FoundImage): Promise<void> {
     const { clock, log, observer } = this.#deps;
     const { image, pin, update } = work;
     const { name } = image;
@@ -296,7 +307,7 @@ export class ImageUpdater {
       log.warn({ image: name, id, reason, times }, 'A new image could not be tried; the one before stays meanwhile');
       const problem = { reason, sinceMs: update.checked?.problem?.sinceMs ?? clock.now() };
       const changes = { tried: undefined, asked: undefined, checked: this.#checked(problem) };
-      await this.#note(work, { id: NONE, when: 'first' }, changes);
+      await this.#note(work, NOT_HERE, changes);
     }
   }
 
@@ -354,7 +365,7 @@ export class ImageUpdater {
     }
   }
 
-  async #refuse(work: Work, found: FoundImage, reason: string): Promise<void> {
+  async #refuse(work: Trial, found: FoundImage, reason: string): Promise<void> {
     const { id, digest } = found;
     const { clock, log, observer, node } = this.#deps;
     const { name } = work.image;
@@ -376,7 +387,7 @@ export class ImageUpdater {
     );
   }
 
-  async #adopt(work: Work, found: FoundImage, promoted: Readonly<Record<string, string>>): Promise<void> {
+  async #adopt(work: Trial, found: FoundImage, promoted: Readonly<Record<string, string>>): Promise<void> {
     const { id, digest } = found;
     const { updates, node, clock, log, observer, requestReconcile } = this.#deps;
     const { image, pin, turn } = work;
@@ -421,7 +432,7 @@ export class ImageUpdater {
       const said = { node: node.name, step: step.slice(0, REASON_LENGTH), sinceMs };
       const tried: TriedImage = { v: IMAGE_UPDATE_VERSION, ...of, ...said };
       steps.told = steps.told
-        .then(() => this.#write(work, { id: NONE, when: 'first' }, { tried }))
+        .then(() => this.#write(work, NOT_HERE, { tried }))
         .catch((error: unknown) => log.debug({ reason: describeError(error) }, 'How far a trial is was not noted'));
     };
   }
