@@ -1,5 +1,5 @@
 import type { Environment } from '../config/environment.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadRelayConfig } from '../config/relay-config.ts';
 import { startRelay } from '../database/relay.ts';
 import { DATABASE_SERVERS } from '../domain/database.ts';
 import { TryItNowError } from '../domain/errors.ts';
@@ -11,8 +11,8 @@ import { createLogger } from '../telemetry/logger.ts';
 
 /** Passes connections of instances on until told to stop; needs only the servers. Throws invalid_config, port_taken. */
 export async function databaseRelay(env: Environment): Promise<void> {
-  const { config } = loadConfig(env);
-  if (config.databaseRelays.length === 0)
+  const config = loadRelayConfig(env);
+  if (config.relays.length === 0)
     throw new TryItNowError(
       'invalid_config',
       'There is nothing to pass on: neither DATABASE_SERVER_URL nor POSTGRES_SERVER_URL names a database ' +
@@ -23,7 +23,7 @@ export async function databaseRelay(env: Environment): Promise<void> {
   const stopSignal = untilStopped(log);
   const releasers = new Releasers();
   try {
-    for (const { engine, ...places } of config.databaseRelays) {
+    for (const { engine, ...places } of config.relays) {
       const { title } = DATABASE_SERVERS[engine];
       const relay = await startRelay({ title, ...places, log });
       releasers.push(title, () => relay[Symbol.asyncDispose]());

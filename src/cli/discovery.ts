@@ -1,5 +1,5 @@
+import { loadDiscoveryConfig } from '../config/discovery-config.ts';
 import type { Environment } from '../config/environment.ts';
-import { loadConfig } from '../config/load.ts';
 import { comeFirst } from '../lifecycle/priority.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { untilStopped } from '../lifecycle/signals.ts';
@@ -15,8 +15,8 @@ import { packageVersion } from './package-version.ts';
 
 /** Answers until told to stop; needs Valkey only for what it does not know yet. Throws invalid_config, port_taken. */
 export async function discovery(env: Environment): Promise<void> {
-  const { config } = loadConfig(env);
-  const { metrics: httpAddress, snapshotFile, ...listen } = config.proxy.discovery;
+  const config = loadDiscoveryConfig(env);
+  const { metrics: httpAddress, snapshotFile, ...listen } = config.discovery;
   await comeFirst();
   const logWriter = new LogWriter();
   const log = createLogger(config.log.level, logWriter).child({ part: 'discovery' });
@@ -57,8 +57,8 @@ export async function discovery(env: Environment): Promise<void> {
         listen: httpAddress,
         metrics,
         ask: {
-          baseDomain: config.proxy.address.baseDomain,
-          startPageHost: new URL(config.server.publicUrl).hostname,
+          baseDomain: config.baseDomain,
+          startPageHost: config.startPageHost,
           isLive: (label) => started.isLive(label),
         },
       }),

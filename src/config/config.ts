@@ -32,12 +32,6 @@ interface DatabaseServer {
   readonly password: string;
 }
 
-interface DatabaseRelay {
-  readonly engine: DatabaseEngine;
-  readonly socketPath: string;
-  readonly server: NetworkAddress;
-}
-
 /** A provider of OpenID Connect that operators log in at. */
 export interface OidcConfig {
   readonly issuer: string;
@@ -169,8 +163,6 @@ export interface Config {
   };
   /** Those that were named in full; a template only asks for one of them. */
   readonly databases: Readonly<Partial<Record<DatabaseEngine, DatabaseServer>>>;
-  /** What `database-relay` passes on, for which it needs no password. */
-  readonly databaseRelays: readonly DatabaseRelay[];
   readonly pool: { readonly replenishIntervalMs: number; readonly healthIntervalMs: number };
   readonly queue: { readonly workers: number; readonly ackWaitMs: number };
   /** In the order of the catalogue; never empty. */

@@ -52,17 +52,11 @@ export function databaseProblems(
   broken: ReadonlySet<VariableName>,
   templates: readonly Template[],
 ): string[] {
-  return DATABASE_ENGINES.flatMap((engine) => {
+  const found = DATABASE_ENGINES.flatMap((engine) => {
     const { socket, url, user, password, title } = DATABASE_SERVERS[engine];
     const path = values[socket];
     const { setting, example, relayed } = OPENS_SOCKET[engine];
-    if (path === undefined)
-      return values[url] === undefined || broken.has(socket)
-        ? []
-        : [
-            `${url} is set but ${socket} is not, through which instances reach that server: set it to where ` +
-              `\`try-it-now database-relay\` is to open a socket for them, such as ${relayed}`,
-          ];
+    if (path === undefined) return [];
     const problems: string[] = [];
     const first = templates.find(({ database }) => database?.engine === engine);
     if (first !== undefined && values[password] === undefined && !broken.has(password)) {
@@ -84,6 +78,22 @@ export function databaseProblems(
       );
     }
     return problems;
+  });
+  return [...unopenedSockets(values, broken), ...found];
+}
+
+/** For a server that nodes share, which instances reach by a socket only. */
+export function unopenedSockets(
+  values: Pick<Values, 'DATABASE_SOCKET' | 'DATABASE_SERVER_URL' | 'POSTGRES_SOCKET' | 'POSTGRES_SERVER_URL'>,
+  broken: ReadonlySet<VariableName>,
+): string[] {
+  return DATABASE_ENGINES.flatMap((engine) => {
+    const { socket, url } = DATABASE_SERVERS[engine];
+    if (values[url] === undefined || values[socket] !== undefined || broken.has(socket)) return [];
+    return [
+      `${url} is set but ${socket} is not, through which instances reach that server: set it to where ` +
+        `\`try-it-now database-relay\` is to open a socket for them, such as ${OPENS_SOCKET[engine].relayed}`,
+    ];
   });
 }
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Environment } from './environment.ts';
 import { loadConfig } from './load.ts';
+import { loadRelayConfig } from './relay-config.ts';
 
 const RELAYED = { DATABASE_SOCKET: '/run/try-it-now-database/mariadb/mysqld.sock', DATABASE_PASSWORD: 'secret' };
 
@@ -20,20 +21,20 @@ it.each([
   ['mariadb://[fd00::9]', { host: 'fd00::9', port: 3306 }],
   ['mariadb://[fd00::9]:3307', { host: 'fd00::9', port: 3307 }],
 ])('%s is a server that nodes share', (url, server) => {
-  const { config } = loadConfig({ ...RELAYED, DATABASE_SERVER_URL: url });
-  expect(config.databases.mariadb?.shared).toEqual(server);
-  expect(config.databaseRelays).toEqual([{ engine: 'mariadb', socketPath: RELAYED.DATABASE_SOCKET, server }]);
+  const env = { ...RELAYED, DATABASE_SERVER_URL: url };
+  expect(loadConfig(env).config.databases.mariadb?.shared).toEqual(server);
+  expect(loadRelayConfig(env).relays).toEqual([{ engine: 'mariadb', socketPath: RELAYED.DATABASE_SOCKET, server }]);
 });
 
 it('is passed on without the password that only workers need', () => {
-  const { config } = loadConfig({
+  const env = {
     DATABASE_SOCKET: RELAYED.DATABASE_SOCKET,
     DATABASE_SERVER_URL: 'mariadb://10.0.0.9',
     POSTGRES_SOCKET: '/run/try-it-now-database/postgresql/.s.PGSQL.5432',
     POSTGRES_SERVER_URL: 'postgresql://10.0.0.9',
-  });
-  expect(config.databaseRelays.map(({ server }) => server.port)).toEqual([3306, 5432]);
-  expect(config.databases).toEqual({});
+  };
+  expect(loadRelayConfig(env).relays.map(({ server }) => server.port)).toEqual([3306, 5432]);
+  expect(loadConfig(env).config.databases).toEqual({});
 });
 
 it.each([

@@ -11,11 +11,11 @@ export type FileReader = (path: string) => string;
 
 export const readTextFile: FileReader = (path) => readFileSync(path, 'utf8');
 
-export interface ParsedEnvironment {
+export interface ParsedEnvironment<Name extends VariableName = VariableName> {
   /**
    * A wrong or missing value is replaced by the default, so that the rules can go on and everything is told at once.
    */
-  readonly values: Values;
+  readonly values: Pick<Values, Name>;
   readonly problems: readonly string[];
   /** The variables whose values are not what was meant; rules over them would only repeat the problem. */
   readonly broken: ReadonlySet<VariableName>;
@@ -63,12 +63,17 @@ function givenText(name: VariableName, env: Environment, readFile: FileReader, p
   return undefined;
 }
 
-export function readEnvironment(env: Environment, readFile: FileReader): ParsedEnvironment {
+/** `names`: those that count; no other is looked at, nor is a file that one of them names. */
+export function readEnvironment<Name extends VariableName>(
+  env: Environment,
+  readFile: FileReader,
+  names: readonly Name[] = VARIABLE_NAMES as readonly VariableName[] as readonly Name[],
+): ParsedEnvironment<Name> {
   const problems: string[] = [];
   const broken = new Set<VariableName>();
   const explicit = new Set<VariableName>();
   const values: Partial<Record<VariableName, unknown>> = {};
-  for (const name of VARIABLE_NAMES) {
+  for (const name of names) {
     const variable: Variable<unknown> = VARIABLES[name];
     const before = problems.length;
     const given = givenText(name, env, readFile, problems);
@@ -82,7 +87,7 @@ export function readEnvironment(env: Environment, readFile: FileReader): ParsedE
     }
     values[name] = value ?? (variable.default === undefined ? undefined : variable.parser.parse(variable.default));
   }
-  return { values: values as Values, problems, broken, explicit };
+  return { values: values as Pick<Values, Name>, problems, broken, explicit };
 }
 
 /** Beginnings that nobody else uses, so that what follows is surely meant for us. */

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { describeError } from '../domain/errors.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import type { Template } from '../domain/template.ts';
@@ -22,6 +22,7 @@ import { readBranding } from './branding.ts';
 import { oidc } from './operator-rules.ts';
 import { databaseProblems } from './database-rules.ts';
 import { capacityWarnings } from './host-capacity.ts';
+import { invalidConfig } from './invalid-config.ts';
 import { leadProblems } from './lead-section.ts';
 import { readLanguages } from './languages.ts';
 import { ParseError } from './parsers.ts';
@@ -77,8 +78,7 @@ export function loadConfig(
   if (catalogue.problems.length === 0 && rangeIsSound && !broken.has('POOL_MAX_SIZE'))
     found.push(...portShortage(values, catalogue.templates));
   const problems = [...new Set(found)];
-  const unknown = unknownVariables(env);
-  if (problems.length > 0) throw invalidConfig(problems, unknown);
+  if (problems.length > 0) throw invalidConfig(problems, env);
   return {
     config: deepFreeze({
       ...assemble(values, withCheckpointPath(values, catalogue.templates), hooks.webhooks),
@@ -89,7 +89,7 @@ export function loadConfig(
     templatesText: catalogue.text,
     explicit,
     warnings: [
-      ...unknown,
+      ...unknownVariables(env),
       ...environmentWarnings(values, explicit, readFile),
       ...capacityWarnings(values, catalogue.templates, readFile),
       ...unusedCheckpointPath(values, catalogue.templates),
@@ -124,14 +124,6 @@ function unusedCheckpointPath({ CHECKPOINT_PATH: file }: Values, [first]: readon
   return first.checkpoint.enabled
     ? []
     : [`CHECKPOINT_PATH is not used, because the template ${first.name} has checkpoint.enabled: false`];
-}
-
-function invalidConfig(problems: readonly string[], unknown: readonly string[]): TryItNowError {
-  const heading =
-    problems.length === 1 ? 'The configuration has 1 problem' : `The configuration has ${problems.length} problems`;
-  const hints = unknown.length === 0 ? [] : ['Also:', ...unknown.map((line) => `  - ${line}`)];
-  const message = [`${heading}; nothing was started.`, ...problems.map((line) => `  - ${line}`), ...hints].join('\n');
-  return new TryItNowError('invalid_config', message, { details: { problems } });
 }
 
 function readCatalogue(
@@ -231,10 +223,6 @@ function internalUrls({ PROXY_INTERNAL_URL, PROXY_LISTEN: { host, port } }: Valu
   return [first, ...others];
 }
 
-function databaseServers(values: Values): Pick<Config, 'databases' | 'databaseRelays'> {
-  return { databases: databases(values), databaseRelays: databaseRelays(values) };
-}
-
 function databases(values: Values): Config['databases'] {
   return Object.fromEntries(
     DATABASE_ENGINES.flatMap((engine) => {
@@ -245,14 +233,6 @@ function databases(values: Values): Config['databases'] {
         : [[engine, { socketPath, shared: values[url], user: values[user], password: secret }] as const];
     }),
   );
-}
-
-function databaseRelays(values: Values): Config['databaseRelays'] {
-  return DATABASE_ENGINES.flatMap((engine) => {
-    const { socket, url } = DATABASE_SERVERS[engine];
-    const [socketPath, server] = [values[socket], values[url]];
-    return socketPath === undefined || server === undefined ? [] : [{ engine, socketPath, server }];
-  });
 }
 
 function server(values: Values): Config['server'] {
@@ -357,7 +337,7 @@ function assemble(
       sockets: Object.fromEntries(ENGINES.map(({ name, socket }) => [name, values[socket.variable]])) as EngineSockets,
     },
     checkpoints: { mode: values.CRIU_ENABLED, dir: values.CHECKPOINT_DIR, share: values.CHECKPOINT_SHARE },
-    ...databaseServers(values),
+    databases: databases(values),
     pool: { replenishIntervalMs: values.POOL_REPLENISH_INTERVAL, healthIntervalMs: values.POOL_HEALTH_INTERVAL },
     queue: { workers: values.QUEUE_WORKER_COUNT, ackWaitMs: values.QUEUE_ACK_WAIT },
     templates,

@@ -8,13 +8,23 @@ import type { VariableName } from './variables.ts';
 const TLS_FILES = ['VALKEY_CA_FILE', 'VALKEY_CERT_FILE', 'VALKEY_KEY_FILE'] as const;
 const SENTINEL_LOGIN = ['VALKEY_SENTINEL_USER', 'VALKEY_SENTINEL_PASSWORD'] as const;
 
+export const VALKEY_VARIABLES = [
+  'VALKEY_ADDR',
+  'VALKEY_URL',
+  'VALKEY_USER',
+  'VALKEY_PASSWORD',
+  ...TLS_FILES,
+  ...SENTINEL_LOGIN,
+] as const;
+type ParsedValkey = ParsedEnvironment<(typeof VALKEY_VARIABLES)[number]>;
+
 export interface ValkeySettings {
   readonly access: ValkeyAccess;
   readonly problems: readonly string[];
 }
 
 /** Where Valkey is, out of the settings that say so together. */
-export function readValkeySettings(parsed: ParsedEnvironment, readFile: FileReader): ValkeySettings {
+export function readValkeySettings(parsed: ParsedValkey, readFile: FileReader): ValkeySettings {
   const { values } = parsed;
   const { VALKEY_URL: url } = values;
   const problems = contradictions(parsed);
@@ -41,7 +51,7 @@ export function readValkeySettings(parsed: ParsedEnvironment, readFile: FileRead
   };
 }
 
-function contradictions({ values, explicit, broken }: ParsedEnvironment): string[] {
+function contradictions({ values, explicit, broken }: ParsedValkey): string[] {
   const sound = (...names: VariableName[]): boolean => !names.some((name) => broken.has(name));
   if (!sound('VALKEY_URL')) return [];
   const { VALKEY_URL: url } = values;
@@ -68,7 +78,7 @@ function contradictions({ values, explicit, broken }: ParsedEnvironment): string
 }
 
 /** Read once: new ones count from the next start on. */
-function readTls({ values }: ParsedEnvironment, readFile: FileReader, problems: string[]): ValkeyTls {
+function readTls({ values }: ParsedValkey, readFile: FileReader, problems: string[]): ValkeyTls {
   const read = (name: (typeof TLS_FILES)[number]): string | undefined => {
     const file = values[name];
     if (file === undefined) return undefined;

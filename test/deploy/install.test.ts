@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DISCOVERY_VARIABLES } from '../../src/config/discovery-config.ts';
+import { RELAY_VARIABLES } from '../../src/config/relay-config.ts';
+import { VARIABLES, VARIABLE_NAMES } from '../../src/config/variables.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { temporaryFolder } from '../support/proxy.ts';
@@ -239,6 +242,33 @@ describe('the command', () => {
       ]),
     );
     expect(seen.join('\n')).not.toContain('API_KEY_FILE');
+  });
+});
+
+describe('the services', () => {
+  const service = (name: string): Promise<string> =>
+    readFile(join(ROOT, 'deploy/systemd', `try-it-now${name}.service`), 'utf8');
+
+  it.each([
+    ['discovery', DISCOVERY_VARIABLES],
+    ['database-relay', RELAY_VARIABLES],
+  ] as const)('give %s no secret of others', async (name, own: readonly string[]) => {
+    const unset = [...(await service(`-${name}`)).matchAll(/^UnsetEnvironment=(.*)$/gm)];
+    const others = VARIABLE_NAMES.filter((each) => VARIABLES[each].secret && !own.includes(each));
+    expect(unset.flatMap(([, names = '']) => names.split(' ')).sort()).toEqual(others.sort());
+  });
+
+  it('do not start again and again with a wrong configuration', async () => {
+    for (const name of ['', '-worker']) expect(await service(name)).toMatch(/^RestartPreventExitStatus=78$/m);
+    // What visitors in their instances need goes on trying, and its socket would start discovery anyway.
+    for (const name of ['-discovery', '-database-relay']) {
+      const [, after = ''] = /^ExecStopPost=\/bin\/sh -c '(.*)'$/m.exec(await service(name)) ?? [];
+      const command = after.replaceAll('$$', '$').replace('sleep', 'echo waits');
+      const runs = (status: string) =>
+        run('/bin/sh', ['-c', command], { env: { ...process.env, EXIT_STATUS: status } });
+      expect((await runs('78')).stdout).toBe('waits 5\n');
+      expect((await runs('1')).stdout).toBe('');
+    }
   });
 });
 
