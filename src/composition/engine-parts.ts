@@ -51,6 +51,7 @@ export async function openEngine({
   const decides = role === 'server';
   const { engine, runtime } = await infrastructure.openEngine({
     engine: chosen,
+    isWorker: role === 'worker',
     require: (candidate) => requireEngineOfInstances(candidate, config, store),
     extras: {
       onLookup: (template, outcome) => metrics.lookedUp(template, outcome),

@@ -14,20 +14,29 @@ import type { Networks } from '../pool/interfaces/networks.ts';
 import { detectEngine } from '../runtime/detect.ts';
 import type { OpenOptions } from '../runtime/engine.ts';
 import type { Publishing } from '../runtime/isolation/publishing.ts';
-import { STAND_IN, loadEngine, type Engine } from '../runtime/engines.ts';
+import { CONTAINER_ENGINES, STAND_IN, loadEngine, type Engine } from '../runtime/engines.ts';
 import { NO_ENGINE } from '../runtime/no-engine.ts';
 
 /**
  * The engine to use. `auto` takes the first that answers, else the stand-in, and says why the
  * better ones were not taken. `none` is one as well, which refuses what it is asked for.
+ * `isWorker`: throws engine_unavailable in place of the stand-in, which visitors of other hosts would be sent to.
  */
-export async function chooseEngine(config: Config, log: Log): Promise<Engine> {
+export async function chooseEngine(config: Config, log: Log, { isWorker = false } = {}): Promise<Engine> {
   const { mode, sockets } = config.containers;
   if (mode === NO_ENGINE.name) return NO_ENGINE;
   if (mode !== 'auto') return loadEngine(mode);
   const { engine: name, tried } = await detectEngine(sockets);
   const reasons = tried.map(({ reason }) => reason);
   const engine = await loadEngine(name);
+  if (isWorker && !engine.runsContainers)
+    throw new TryItNowError(
+      'engine_unavailable',
+      `No container engine answers on this host (${reasons.join('; ')}), and what a worker makes is for visitors: it ` +
+        'takes no simulated containers by itself. Start the engine, or say where it is ' +
+        `(${CONTAINER_ENGINES.map(({ socket }) => socket.variable).join(', ')}); CONTAINER_MODE=${STAND_IN.name} ` +
+        'is for a trial',
+    );
   if (engine.runsContainers) log.info({ engine: name, reasons }, 'Container engine chosen');
   else log.warn({ reasons }, 'No container engine answers: instances are only simulated');
   return engine;

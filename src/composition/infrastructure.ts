@@ -32,6 +32,8 @@ export interface EngineChoice {
   readonly require?: (engine: Engine) => Promise<void> | void;
   /** Of what this process asks the engine for beside. */
   readonly extras?: EngineExtras;
+  /** No stand-in then, unless it was asked for by name. */
+  readonly isWorker?: boolean;
   /** What it is for, where there has to be one; undefined: none will do as well. */
   readonly toDo?: string;
 }
@@ -90,8 +92,14 @@ export class Infrastructure {
   }
 
   /** Throws what `require` throws, and engine_unavailable where there is none and something is to be done with it. */
-  async openEngine({ engine: chosen, require, extras = {}, toDo }: EngineChoice = {}): Promise<OpenEngine> {
-    const engine = chosen ?? (await chooseEngine(this.#config, this.#log));
+  async openEngine({
+    engine: chosen,
+    require,
+    extras = {},
+    isWorker = false,
+    toDo,
+  }: EngineChoice = {}): Promise<OpenEngine> {
+    const engine = chosen ?? (await chooseEngine(this.#config, this.#log, { isWorker }));
     if (toDo !== undefined && engine.name === NO_ENGINE.name) throw noEngine(toDo);
     await require?.(engine);
     const runtime = createRuntime(engine, this.#config, this.#log, { catalogue: this.#catalogue, ...extras });

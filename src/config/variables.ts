@@ -132,8 +132,9 @@ export const VARIABLES = {
     oneOf(CONTAINER_MODES),
     'auto',
     `The engine that runs the instances. auto takes ${AUTO_TAKES}, else ${STAND_IN.name}, which runs no ` +
-      `containers and is for a look around. ${NO_ENGINE.name} is for a server that holds no instances itself: ` +
-      'workers on other hosts do; see [fleet.md](../fleet.md#a-server-without-an-engine).',
+      `containers and is for a look around; a worker ends in place of that. ${NO_ENGINE.name} is for ` +
+      'a server that holds no instances itself: workers on other hosts do; see ' +
+      '[fleet.md](../fleet.md#a-server-without-an-engine).',
   ),
   CONTAINER_IMAGE: containers.required(
     imageName,

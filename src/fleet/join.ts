@@ -20,6 +20,8 @@ const HEADING =
   '# Settings of Try It Now on this host, written by `try-it-now fleet join`; docs/reference/config.md lists all ' +
   'there are.\n# One NAME=value a line, for systemd.';
 const CATALOGUE = 'templates.yaml';
+/** Where the unit try-it-now-podman, which a worker's host has, listens. */
+const PODMAN_SOCKET = '/run/try-it-now-podman/podman.sock';
 /** Of an earlier login, or where Valkey was before. */
 const REPLACED = [
   'VALKEY_ADDR',
@@ -70,9 +72,10 @@ export async function joinFleet(options: JoinOptions): Promise<Joined> {
   if ((await files.readSecret('fleet-ca.key')) !== undefined)
     throw refused('This host is the first of a fleet itself, whose Valkey and NATS other hosts use');
   const before = await files.readSettings();
-  const own = await placeOf(options, parseSettings(before ?? ''));
+  const kept = parseSettings(before ?? '');
+  const own = await placeOf(options, kept);
   const carried = carriedFiles(token, files);
-  const after = withSettings(before ?? HEADING, changesOf(token, carried, own));
+  const after = withSettings(before ?? HEADING, changesOf(token, carried, own, kept));
   await tryOut(after, carried, own, options);
   for (const { path, text } of carried)
     if (path === files.path(CATALOGUE)) await files.write(CATALOGUE, text);
@@ -115,8 +118,15 @@ function carriedFiles(token: JoinToken, files: HostFiles): readonly Carried[] {
   ];
 }
 
-function changesOf(token: JoinToken, carried: readonly Carried[], own: Joined): Map<string, string | undefined> {
+function changesOf(
+  token: JoinToken,
+  carried: readonly Carried[],
+  own: Joined,
+  kept: ReadonlyMap<string, string>,
+): Map<string, string | undefined> {
   return new Map<string, string | undefined>([
+    // Of a server without an engine, a token says nothing of it.
+    ['PODMAN_SOCKET', kept.get('PODMAN_SOCKET') ?? PODMAN_SOCKET],
     ['NODE_NAME', own.name],
     ['NODE_ADDRESS', own.address],
     ...REPLACED.map((name) => [name, undefined] as const),

@@ -184,5 +184,18 @@ describe.skipIf(whyWithout('podman') !== undefined)(
       expect(output).toContain('CONTAINER_MODE is none, with which a worker could do nothing');
       expect(code).toBe(78);
     });
+
+    it('lets no worker fall back to simulated containers', async () => {
+      const { code, output } = await run(['worker'], {
+        CONTAINER_MODE: 'auto',
+        PODMAN_SOCKET: '/run/nowhere/podman.sock',
+        DOCKER_SOCKET: '/run/nowhere/docker.sock',
+      });
+      expect(output).toMatch(
+        /No container engine answers on this host \(.*\/run\/nowhere\/podman\.sock does not answer.*PODMAN_SOCKET/,
+      );
+      expect(output).not.toContain('only simulated');
+      expect(code).toBe(1);
+    });
   },
 );

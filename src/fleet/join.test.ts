@@ -1,0 +1,66 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { HostFiles } from './host-files.ts';
+import { joinFleet, type FleetView } from './join.ts';
+import type { JoinToken } from './join-token.ts';
+import { parseSettings } from './settings-file.ts';
+
+const UNIT = 'deploy/systemd/try-it-now-podman.service';
+
+let folder: string;
+let proxy: Server;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'tin-join-'));
+  proxy = createServer((_, response) => response.end());
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+});
+afterEach(async () => {
+  proxy.close();
+  await rm(folder, { recursive: true });
+});
+
+/** Of a fleet whose Valkey and proxy are on this machine. */
+function token(settings: Readonly<Record<string, string>> = {}): JoinToken {
+  return {
+    v: 1,
+    program: '1.0.0',
+    expiresAtMs: Infinity,
+    settings: {
+      VALKEY_URL: 'valkey://127.0.0.1:6379',
+      NATS_URL: 'nats://127.0.0.1:4222',
+      PROXY_ADDRESSES: '',
+      PROXY_INTERNAL_URL: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+      ...settings,
+    },
+    secrets: {},
+    files: {},
+  };
+}
+
+/** The settings as they are then. */
+async function joined(
+  options: { readonly token?: JoinToken; readonly nodes?: FleetView['nodes'] } = {},
+): Promise<ReadonlyMap<string, string>> {
+  await joinFleet({
+    token: options.token ?? token(),
+    files: new HostFiles(folder),
+    name: 'second',
+    address: undefined,
+    look: () => Promise.resolve({ seenAs: '127.0.0.1', nodes: options.nodes ?? new Map() }),
+  });
+  return parseSettings(await readFile(join(folder, 'try-it-now.env'), 'utf8'));
+}
+
+it('has a worker use the Podman of its own unit, where nothing says otherwise', async () => {
+  const [, socket = ''] = /unix:\/\/(\S+)/.exec(await readFile(UNIT, 'utf8')) ?? [];
+  for (const settings of [{}, { CONTAINER_MODE: 'podman' }])
+    expect((await joined({ token: token(settings) })).get('PODMAN_SOCKET')).toBe(socket);
+  const said = { PODMAN_SOCKET: '/run/podman/podman.sock' };
+  expect((await joined({ token: token(said) })).get('PODMAN_SOCKET')).toBe(said.PODMAN_SOCKET);
+  expect((await joined()).get('PODMAN_SOCKET')).toBe(said.PODMAN_SOCKET);
+});
