@@ -62,6 +62,7 @@ import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
 import { fleetState, imageState, poolState, previewState } from './doctor-state.ts';
 import { templatesOffered } from './stored-previews.ts';
+import { addressTowards } from '../fleet/own-address.ts';
 import { bridgeAddress } from '../runtime/isolation/bridges.ts';
 import { networkFor, networkPlan } from '../runtime/isolation/network-plan.ts';
 import type { EngineFacts } from '../runtime/engine.ts';
@@ -97,6 +98,7 @@ export async function openDoctorContext(own: Config, log: Log): Promise<DoctorCo
   const store = new Shared(() => infrastructure.openStore(), VALKEY_DOWN);
   const config = { ...own, templates: await templatesOffered(own, store) };
   const { node, containers, templates, proxy: addresses } = config;
+  const hasProxy = node.name === FIRST_NODE || node.name === NO_NODE;
   const queue = new Shared(() => infrastructure.openQueue(), NATS_DOWN);
   const proxy = infrastructure.createProxy();
   const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
@@ -114,10 +116,10 @@ export async function openDoctorContext(own: Config, log: Log): Promise<DoctorCo
     checks: [
       ...valkeyChecks(valkey, config.valkey),
       ...natsChecks(queue, node.name),
-      // The proxy is looked after by the node it runs on.
-      ...(node.name === FIRST_NODE || node.name === NO_NODE ? caddyChecks(site, addresses) : []),
+      // The proxy is looked after by the node it runs on, and discovery answers beside it.
+      ...(hasProxy ? caddyChecks(site, addresses) : []),
       ...(node.name === NO_NODE ? [] : [proxyReachedCheck(addresses)]),
-      ...discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())),
+      ...(hasProxy ? discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())) : []),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),
       ...enginePart(engine, answer, config, log, store),
       ...checkpointPart({ config, store, engine, answer, log, underWay: (trial) => trials.push(trial) }),
@@ -149,6 +151,7 @@ function serverPart(config: Config, metrics: Shared<string | undefined>, store: 
     ...nodeChecks(
       new Shared(async () => fleetState(await store.need(), config), VALKEY_DOWN),
       config.templates.map(({ name }) => name),
+      { node: config.node.name, addressTowards },
     ),
   ];
 }

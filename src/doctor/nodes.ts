@@ -3,7 +3,7 @@ import { COMES_AND_GOES, isShortOfMemory } from '../domain/placement.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
 import type { NodeSnapshot } from '../pool/operate-nodes.ts';
 import { failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
-import { proxyAddresses } from './proxy-addresses.ts';
+import { proxyAddresses, type OwnPlace } from './proxy-addresses.ts';
 
 const PART = 'Nodes';
 /** Of a cordon that somebody forgot, as in the alert. */
@@ -19,6 +19,7 @@ export interface FleetState {
 export function nodeChecks(
   fleet: Shared<FleetState>,
   templates: readonly string[],
+  own: OwnPlace,
   nowMs: () => number = Date.now,
 ): Check[] {
   return [
@@ -32,7 +33,7 @@ export function nodeChecks(
     },
     { part: PART, what: 'templates', run: async () => makers((await fleet.need()).nodes, templates) },
     { part: PART, what: 'versions', run: async () => versions((await fleet.need()).nodes) },
-    { part: PART, what: 'proxy addresses', run: async () => proxyAddresses(await fleet.need()) },
+    { part: PART, what: 'proxy addresses', run: async () => proxyAddresses(await fleet.need(), own) },
   ];
 }
 

@@ -2,7 +2,7 @@ import { BlockList } from 'node:net';
 import { NO_NODE } from '../domain/node.ts';
 import type { FleetNode } from '../domain/node.ts';
 import type { RunningProcess } from '../domain/running-process.ts';
-import { failure, ok, type Observation } from './check.ts';
+import { failure, notChecked, ok, type Observation } from './check.ts';
 
 const WHAT = 'proxy addresses';
 const SEE = 'see that PROXY_ADDRESSES of every node has the addresses of those without an engine';
@@ -12,18 +12,26 @@ interface Fleet {
   readonly processes: readonly RunningProcess[];
 }
 
+/** Where the doctor runs. */
+export interface OwnPlace {
+  readonly node: string;
+  /** The address with which this host reaches another one. Rejects where it has no way there. */
+  readonly addressTowards: (address: string) => Promise<string>;
+}
+
 /**
  * Whether each server gets to the instances of each node. One that does not takes them for dead when it looks at them
  * before it hands them out, and ends them.
  */
-export function proxyAddresses(fleet: Fleet): Observation[] {
+export async function proxyAddresses(fleet: Fleet, own: OwnPlace): Promise<Observation[]> {
   const servers = new Map(
     // From where one without an engine comes is known to nobody but the network between.
     fleet.processes.flatMap((process) =>
       process.role === 'server' && process.node !== NO_NODE ? [[process.node, process] as const] : [],
     ),
   );
-  const left = fleet.nodes.flatMap((node) => [...servers.values()].flatMap((server) => keptOut(node, server, fleet)));
+  const pairs = fleet.nodes.flatMap((node) => [...servers.values()].map((server) => ({ node, server })));
+  const left = (await Promise.all(pairs.map(({ node, server }) => keptOut(node, server, fleet, own)))).flat();
   return left.length > 0 ? left : [ok(WHAT, whoReaches([...servers.keys()].sort(), fleet))];
 }
 
@@ -33,7 +41,12 @@ function whoReaches(nodes: readonly string[], { processes }: Fleet): string {
   return `every server (on ${nodes.join(', ') || 'no node'}) reaches every node`;
 }
 
-function keptOut({ name, heartbeat }: FleetNode, server: RunningProcess, { nodes, processes }: Fleet): Observation[] {
+async function keptOut(
+  { name, heartbeat }: FleetNode,
+  server: RunningProcess,
+  { nodes, processes }: Fleet,
+  own: OwnPlace,
+): Promise<Observation[]> {
   // What an older version says nothing of is not judged.
   if (server.node === name || heartbeat?.proxies === undefined) return [];
   const what = `${name} lets in ${server.node}`;
@@ -50,14 +63,21 @@ function keptOut({ name, heartbeat }: FleetNode, server: RunningProcess, { nodes
           ),
         ];
   }
-  const address = nodes.find((node) => node.name === server.node)?.address;
-  if (address === undefined || isLoopback(address))
+  const said = nodes.find((node) => node.name === server.node)?.address;
+  const isSaid = said !== undefined && !isLoopback(said);
+  // The first host of a fleet publishes its own instances on loopback, and goes to others' from another address.
+  const address = isSaid
+    ? said
+    : server.node === own.node
+      ? await own.addressTowards(heartbeat.address).catch(() => undefined)
+      : undefined;
+  if (address === undefined)
     return [
-      failure(
+      notChecked(
         what,
-        `the server on ${server.node} has no address that ${name} could let in`,
-        `Set NODE_ADDRESS of ${server.node} to its address on the private network, name that in PROXY_ADDRESSES of ` +
-          'every node, and restart them.',
+        server.node === own.node
+          ? `this host has no way to ${heartbeat.address}`
+          : `from where the server on ${server.node} comes is known on its host: run \`try-it-now doctor\` there`,
       ),
     ];
   return isIn(address, heartbeat.proxies)
