@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { file, read } from '../../test/support/config.ts';
 import { DISCOVERY_VARIABLES, loadDiscoveryConfig } from './discovery-config.ts';
@@ -57,6 +59,27 @@ describe('discovery', () => {
     const { BRANDING_FILE: brand } = env as Environment;
     const given = brand === undefined ? env : { BRANDING_FILE: file(brand) };
     expect(() => loadDiscoveryConfig(given, read)).not.toThrow();
+  });
+
+  it('reads the copies that its unit hands over in place of files that it may not read', () => {
+    const secrets = {
+      VALKEY_URL: 'valkey+sentinel://10.0.0.1:26379/try-it-now',
+      VALKEY_PASSWORD_FILE: '/etc/try-it-now/secrets/valkey-password',
+      VALKEY_SENTINEL_PASSWORD_FILE: '/etc/try-it-now/secrets/valkey-sentinel-password',
+    };
+    const folder = dirname(file('one', 'valkey-password'));
+    writeFileSync(join(folder, 'valkey-sentinel-password'), 'two');
+    const { valkey } = loadDiscoveryConfig({ ...secrets, CREDENTIALS_DIRECTORY: folder }, read);
+    expect(valkey).toMatchObject({ password: 'one', sentinel: { password: 'two' } });
+
+    // One that is not set is not made up, and one that is not handed over is told of by its own path.
+    expect(loadDiscoveryConfig({ CREDENTIALS_DIRECTORY: folder }, read).valkey.password).toBeUndefined();
+    const tls = { VALKEY_URL: 'valkeys://10.0.0.1', VALKEY_CERT_FILE: '/x.crt', VALKEY_KEY_FILE: '/x.key' };
+    expect(() => loadDiscoveryConfig({ ...tls, CREDENTIALS_DIRECTORY: folder }, read)).toThrow('"/x.key"');
+    writeFileSync(join(folder, 'valkey-key'), 'no key');
+    expect(() => loadDiscoveryConfig({ ...tls, CREDENTIALS_DIRECTORY: folder }, read)).toThrow(
+      `VALKEY_KEY_FILE names "${join(folder, 'valkey-key')}"`,
+    );
   });
 
   it('tells of its own settings as the server does', () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DISCOVERY_VARIABLES } from '../../src/config/discovery-config.ts';
+import { DISCOVERY_CREDENTIALS, DISCOVERY_VARIABLES } from '../../src/config/discovery-config.ts';
 import { RELAY_VARIABLES } from '../../src/config/relay-config.ts';
 import { VARIABLES, VARIABLE_NAMES } from '../../src/config/variables.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
@@ -258,6 +258,23 @@ describe('the services', () => {
     expect(unset.flatMap(([, names = '']) => names.split(' ')).sort()).toEqual(others.sort());
   });
 
+  it('have a way for each secret of discovery, which it may not read itself', async () => {
+    const dropIns = (await readdir(join(ROOT, 'deploy/systemd'))).filter((name) => name.startsWith('discovery-'));
+    const handed = await Promise.all(
+      dropIns.map(async (name) => {
+        const lines = (await readFile(join(ROOT, 'deploy/systemd', name), 'utf8')).split('\n');
+        return lines.flatMap((line) => /^LoadCredential=([\w-]+):\/etc\/try-it-now\/secrets\//.exec(line)?.[1] ?? []);
+      }),
+    );
+    expect(handed.flat().sort()).toEqual(Object.keys(DISCOVERY_CREDENTIALS).sort());
+    const secrets = DISCOVERY_VARIABLES.flatMap((name) =>
+      VARIABLES[name].secret ? [`${name}_FILE`] : /_KEY_FILE$/.test(name) ? [name] : [],
+    );
+    expect(Object.values(DISCOVERY_CREDENTIALS).sort()).toEqual(secrets.sort());
+    const documents = await readFile(join(ROOT, 'docs/deployment.md'), 'utf8');
+    for (const name of dropIns) expect(documents).toContain(`deploy/systemd/${name}`);
+  });
+
   it('do not start again and again with a wrong configuration', async () => {
     for (const name of ['', '-worker']) expect(await service(name)).toMatch(/^RestartPreventExitStatus=78$/m);
     // What visitors in their instances need goes on trying, and its socket would start discovery anyway.
@@ -292,10 +309,11 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
     );
     await writeFile(join(dir, 'caddy.service'), '[Service]\nType=notify\nExecStart=/usr/bin/caddy run\n');
     await mkdir(join(dir, 'try-it-now-discovery.service.d'));
-    await copyFile(
-      installed(`${PREFIX}/deploy/systemd/discovery-valkey-password.conf`),
-      join(dir, 'try-it-now-discovery.service.d/valkey-password.conf'),
-    );
+    for (const name of (await readdir(join(ROOT, 'deploy/systemd'))).filter((each) => each.startsWith('discovery-')))
+      await copyFile(
+        installed(`${PREFIX}/deploy/systemd/${name}`),
+        join(dir, 'try-it-now-discovery.service.d', name.replace('discovery-', '')),
+      );
     for (const part of ['valkey', 'nats']) {
       await mkdir(join(dir, `try-it-now-${part}.service.d`));
       await copyFile(

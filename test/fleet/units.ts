@@ -100,6 +100,7 @@ function script(name: string, unit: ReadonlyMap<string, readonly string[]>): str
       const [id = '', from = ''] = each.split(':');
       return `mkdir -p ${credentials}; cp ${from} ${credentials}/${id}`;
     }),
+    ...(all('LoadCredential').length === 0 ? [] : [`export CREDENTIALS_DIRECTORY=${credentials}`]),
     ...words('Environment').map((each) => `export ${each}`),
     // As deploy/try-it-now.sh reads it.
     ...all('EnvironmentFile').map(
