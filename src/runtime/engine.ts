@@ -110,6 +110,8 @@ export interface ContainerEngineBehaviour extends StandInBehaviour {
 export interface EngineLaunch {
   /** The program it needs. */
   readonly program: string;
+  /** What it starts for another user keeps instances apart from each other and the host less than is needed. */
+  readonly needsRoot: boolean;
   start(options: { readonly socketPath: string }): Promise<{ readonly server: ChildServer }>;
 }
 

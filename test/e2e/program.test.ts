@@ -1,11 +1,15 @@
 import { createSocket } from 'node:dgram';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chown, cp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { once } from 'node:events';
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answers, freePort, isFree } from '../../src/launcher/tcp-ports.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { claimPorts, type ClaimedPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
@@ -13,6 +17,9 @@ import { startStack } from '../support/stack.ts';
 
 /** Where discovery answers unless it is told otherwise. */
 const DISCOVERY_PORT = 15_353;
+
+/** Of no rights, on every Debian. */
+const NOBODY = 65_534;
 
 const claimed: ClaimedPorts[] = [];
 
@@ -219,6 +226,37 @@ describe('try-it-now up', () => {
       expect(existsSync(left)).toBe(true);
       await rm(left, { recursive: true });
     }
+  });
+
+  it('runs for a user who is not root, says that containers need root, and leaves nothing', async () => {
+    await using cleanups = new Cleanups('a user of no rights');
+    const [copy, home] = [await ownFolder(cleanups, 'tin-copy-'), await ownFolder(cleanups, 'tin-home-')];
+    for (const name of ['dist', 'examples', 'package.json'])
+      await cp(fileURLToPath(new URL(`../../${name}`, import.meta.url)), join(copy, name), { recursive: true });
+    await promisify(execFile)('chmod', ['-R', 'a+rX', copy]);
+    await chown(home, NOBODY, NOBODY);
+    const settings: Record<string, string> = { ...(await upSettings()), CONTAINER_MODE: '', HOME: home };
+    const asNobody = (env: Readonly<Record<string, string>>): Program =>
+      new Program(['up'], env, 'pipe', join(copy, 'dist/main.js'), NOBODY);
+
+    await using chosen = asNobody({ ...settings, CONTAINER_MODE: 'podman' });
+    expect(await chosen.exitCode).toBe(1);
+    expect(chosen.output).toContain('only root may start Podman for instances: run `sudo make up`');
+    expect(chosen.output).not.toContain('Valkey on');
+
+    await using program = asNobody(settings);
+    await eventually(() => expect(program.output).toContain('Click here:'));
+    expect(program.output).toContain('Containers need root, so they are only simulated');
+    expect(program.output).toContain('run `sudo make up`');
+    const acquired = await fetch(`http://localhost:${settings['SERVER_PORT'] ?? ''}/api/v1/demo/acquire`, {
+      method: 'POST',
+    });
+    expect(acquired.status).toBe(201);
+    const children = await childrenOf(program.pid);
+    program.signal('SIGINT');
+    expect(await program.exitCode).toBe(0);
+    expect(program.output).toContain('nothing was left behind');
+    expect(children.filter((child) => existsSync(`/proc/${child}/exe`))).toEqual([]);
   });
 
   it('names a port that is taken, before it starts anything', async () => {

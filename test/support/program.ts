@@ -9,15 +9,17 @@ export class Program implements AsyncDisposable {
   output = '';
   readonly exitCode: Promise<number | null>;
 
-  /** `stdout`: a descriptor that its output goes to instead. `main`: of another version. */
+  /** `stdout`: a descriptor that its output goes to instead. `main`: of another version. `uid`: another user's. */
   constructor(
     args: readonly string[],
     env: Readonly<Record<string, string>>,
     stdout: number | 'pipe' = 'pipe',
     main: string = MAIN,
+    uid?: number,
   ) {
     this.#process = spawn(process.execPath, [main, ...args], {
       stdio: ['ignore', stdout, 'pipe'],
+      ...(uid === undefined ? {} : { uid, gid: uid }),
       env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '/', ...env },
     });
     for (const stream of [this.#process.stdout, this.#process.stderr]) {

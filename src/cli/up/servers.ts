@@ -30,6 +30,14 @@ export interface ServersOptions {
   readonly onStarted: (name: string, where: string) => void;
 }
 
+/** For people: what has containers by an engine that `up` starts itself. */
+export const AS_ROOT = 'sudo make up';
+
+/** The rules that keep instances apart are the kernel's, whoever may talk to an engine. */
+export function mayRunContainers(): boolean {
+  return process.getuid?.() === 0;
+}
+
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 
 /** Nothing of ours can work around these: people chose them. All are named at once. Throws port_taken. */
@@ -147,16 +155,36 @@ async function startDatabase(engine: DatabaseEngine, dir: string, keep: Keep): P
 
 /** The first container engine that is wanted, installed and not running elsewhere; none of them is no failure. */
 async function startEngine({ config, explicit, dir }: ServersOptions, keep: Keep): Promise<Environment> {
-  const { mode } = config.containers;
-  for (const { name, title, socket, load } of CONTAINER_ENGINES) {
-    if (explicit.has(socket.variable) || (mode !== 'auto' && mode !== name)) continue;
-    const { launch } = (await load()).behaviour;
-    if (launch === undefined || (mode === 'auto' && findProgram(launch.program) === undefined)) continue;
+  for (const { name, title, socket, launch } of await launchable(config, explicit)) {
+    if (launch.needsRoot && !mayRunContainers()) continue;
     const socketPath = join(dir, `${name}.sock`);
     await keep(title, socketPath, () => launch.start({ socketPath }));
     return { [socket.variable]: socketPath };
   }
   return {};
+}
+
+/** Throws engine_unavailable where an engine was chosen that this user may not start. Nothing is started. */
+export async function requireRights(config: Config, explicit: ReadonlySet<string>): Promise<void> {
+  if (config.containers.mode === 'auto' || mayRunContainers()) return;
+  for (const { title, socket, launch } of await launchable(config, explicit))
+    if (launch.needsRoot)
+      throw new TryItNowError(
+        'engine_unavailable',
+        `CONTAINER_MODE is ${config.containers.mode}, and only root may start ${title} for instances: run ` +
+          `\`${AS_ROOT}\`, or say in ${socket.variable} where one runs already`,
+      );
+}
+
+async function launchable({ containers: { mode } }: Config, explicit: ReadonlySet<string>) {
+  const loaded = await Promise.all(
+    CONTAINER_ENGINES.map(async (engine) => ({ ...engine, launch: (await engine.load()).behaviour.launch })),
+  );
+  return loaded.flatMap(({ launch, name, title, socket }) => {
+    const isWanted = !explicit.has(socket.variable) && (mode === 'auto' || mode === name);
+    if (!isWanted || launch === undefined || (mode === 'auto' && findProgram(launch.program) === undefined)) return [];
+    return [{ launch, name, title, socket }];
+  });
 }
 
 /** The DNS responder as a process of its own, as it runs in production: it outlives the server. */

@@ -19,7 +19,7 @@ import { openTracing } from '../../telemetry/tracing/open-tracing.ts';
 import type { Tracing } from '../../telemetry/tracing/tracing.ts';
 import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine } from '../../runtime/engine.ts';
-import { CONTAINER_ENGINES, type Engine } from '../../runtime/engines.ts';
+import { CONTAINER_ENGINES, STAND_IN, type Engine } from '../../runtime/engines.ts';
 import { NO_ENGINE, noEngine } from '../../runtime/no-engine.ts';
 import { packageVersion } from '../package-version.ts';
 import { besideOthers } from './beside-others.ts';
@@ -29,7 +29,14 @@ import { FailedStarts } from './failed-starts.ts';
 import { drawOperatorKey, withAdminPort } from './operator-access.ts';
 import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
 import { openScreen, type Screen } from './screen.ts';
-import { requirePlace, startDiscoveryProcess, startServers } from './servers.ts';
+import {
+  AS_ROOT,
+  mayRunContainers,
+  requirePlace,
+  requireRights,
+  startDiscoveryProcess,
+  startServers,
+} from './servers.ts';
 
 /**
  * Stand for the database servers that are started below: a template with a database is no mistake. Never opened.
@@ -74,7 +81,8 @@ function wantedDatabases(env: Environment, { templates }: Config): DatabaseEngin
 
 /**
  * Everything on this machine, as children of this process, until Ctrl-C; then nothing of it is left. Throws
- * invalid_config and port_taken before anything is started, and what a part that does not come up throws.
+ * invalid_config, port_taken and engine_unavailable before anything is started, and what a part that does not come up
+ * throws.
  */
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
   const { env: placed, notes, conflicts } = await besideOthers(withExample(env));
@@ -82,6 +90,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   const loaded = loadConfig({ ...chosen, ...databasesToCome(chosen) }, undefined, { serves: true });
   for (const note of [...loaded.warnings, ...notes]) console.warn(`Note: ${note}`);
   await requirePlace(loaded.config, conflicts);
+  await requireRights(loaded.config, loaded.explicit);
 
   // A name that others could foresee would let them put a link to any file there.
   const logFolder = await mkdtemp(join(tmpdir(), 'try-it-now-log-'));
@@ -192,6 +201,7 @@ async function startEverything({
     ...(await drawOperatorKey(env, dir)),
     ...servers,
     ...(await startDiscoveryProcess(servers, shared)),
+    ...(isForLookAround(loaded.config) ? { CONTAINER_MODE: STAND_IN.name } : {}),
   };
   const { config } = loadConfig(settings);
   const commands = join(dir, 'environment');
@@ -201,7 +211,7 @@ async function startEverything({
 
   const engine = await chooseEngine(config, log);
   if (engine.name === NO_ENGINE.name) throw noEngine('run instances with');
-  explainEngine(engine, config, screen);
+  explainEngine(engine, { now: config, chosen: loaded.config }, screen);
   if (engine.runsContainers)
     await buildImages(config, engine, config.containers.sockets[engine.name], settings, options, screen);
   stopped.throwIfAborted();
@@ -249,9 +259,23 @@ function tellWhereToClick(commands: string, config: Config, settings: Environmen
   );
 }
 
-function explainEngine(engine: Engine, config: Config, screen: Screen): void {
+/** Nobody chose an engine, and none would do. */
+function isForLookAround({ containers }: Config): boolean {
+  return containers.mode === 'auto' && !mayRunContainers();
+}
+
+function explainEngine(
+  engine: Engine,
+  { now, chosen }: { readonly now: Config; readonly chosen: Config },
+  screen: Screen,
+): void {
   if (engine.runsContainers) screen.succeed(`Containers by ${engine.title}`);
-  else if (!isLastResort(engine, config)) screen.info(`Containers are ${engine.name}, as CONTAINER_MODE says`);
+  else if (isForLookAround(chosen))
+    screen.warn(
+      'Containers need root, so they are only simulated: everything works, but the apps are placeholders. For real ' +
+        `ones end this, and run \`${AS_ROOT}\``,
+    );
+  else if (!isLastResort(engine, now)) screen.info(`Containers are ${engine.name}, as CONTAINER_MODE says`);
   else
     screen.warn(
       `Neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers here, so containers are ` +

@@ -44,5 +44,5 @@ export const behaviour = dockerApiEngine(PODMAN, {
       : []),
   ],
   reconnect: reloadNetwork,
-  launch: { program: 'podman', start: launchPodman },
+  launch: { program: 'podman', needsRoot: true, start: launchPodman },
 });
