@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -24,6 +25,21 @@ describe('the compose file', () => {
       expect(service.cap_drop).toEqual(['ALL']);
     }
     expect(Object.values(all).filter(({ privileged }) => privileged === true)).toEqual([]);
+  });
+
+  it('lets the server read keys that somebody who is not root has drawn', async () => {
+    const { server = {} } = await services();
+    const folder = await mkdtemp(join(tmpdir(), 'tin-compose-'));
+    try {
+      const key = join(folder, 'api-key');
+      await writeFile(key, 'drawn', { mode: 0o600 });
+      await chown(key, 1000, 1000);
+      // Root with no other rights than the container's, as Docker starts it.
+      const rights = ['-all', ...(server.cap_add ?? []).map((name) => `+${name.toLowerCase()}`)].join(',');
+      expect((await run('setpriv', [`--bounding-set=${rights}`, 'cat', key])).stdout).toBe('drawn');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('runs parts of others by digest, and every part unprivileged in a file system it cannot write to', async () => {
