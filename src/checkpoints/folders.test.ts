@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { chmod, mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,6 +19,32 @@ afterEach(async () => {
 });
 
 describe('the folder', () => {
+  it('is made again, for us alone, where somebody has removed it', async () => {
+    const archive = await here.archiveFile();
+    await here.added();
+    for (const use of [
+      () => here.checkpointRepository.tidy(),
+      () => here.checkpointRepository.list(),
+      () => here.checkpointRepository.add(archive, about),
+    ]) {
+      await rm(here.dir, { recursive: true });
+      await use();
+      expect(await modeOf(here.dir)).toBe('700');
+    }
+    expect(await here.checkpointRepository.list()).toHaveLength(1);
+  });
+
+  it('is named with what is wrong with it, also once it was in use', async () => {
+    await here.added();
+    await rm(here.dir, { recursive: true });
+    await writeFile(here.dir, 'no folder');
+    for (const use of [() => here.checkpointRepository.list(), () => here.checkpointRepository.tidy()])
+      await expect(use()).rejects.toMatchObject({
+        code: 'invalid_config',
+        message: expect.stringContaining(here.dir) as string,
+      });
+  });
+
   it('is closed to others when it was there, empty and open', async () => {
     await mkdir(here.at('.drafts'), { recursive: true });
     await chmod(here.dir, 0o755);

@@ -66,19 +66,28 @@ export class Folders {
     return `${this.#mark}-${randomBytes(8).toString('hex')}`;
   }
 
-  /** Makes the folders, for us alone, once. Throws invalid_config when others own or may read what is there. */
-  ready(): Promise<void> {
+  /**
+   * Makes the folders, for us alone, once, and again where somebody has removed or unmounted them since. Throws
+   * invalid_config when others own or may read what is there, or it cannot be used.
+   */
+  async ready(): Promise<void> {
+    const made = this.#ready;
+    if (made !== undefined) {
+      await made;
+      if (await this.#areThere()) return;
+      if (this.#ready === made) this.#ready = undefined;
+    }
     this.#ready ??= this.#prepare().catch((error: unknown) => {
       this.#ready = undefined;
       throw error;
     });
-    return this.#ready;
+    await this.#ready;
   }
 
   /** Removes what processes left that are gone. Throws invalid_config. */
   async tidy(): Promise<void> {
     await this.ready();
-    await this.#sweep();
+    await this.#sweep().catch(this.#refuse);
   }
 
   async makeTemplateFolder(template: string): Promise<void> {
@@ -90,11 +99,37 @@ export class Folders {
     await mkdir(join(this.root, template), { recursive: true, mode: 0o700 });
   }
 
+  /** Throws invalid_config. */
   async templates(): Promise<string[]> {
-    return (await readdir(this.root, { withFileTypes: true }))
+    return (await readdir(this.root, { withFileTypes: true }).catch(this.#refuse))
       .filter((entry) => entry.isDirectory() && isTemplateFolder(entry.name))
       .map(({ name }) => name)
       .sort();
+  }
+
+  /** Of the checkpoints of one template, in no order. Throws invalid_config. */
+  async ids(template: string): Promise<string[]> {
+    const names = await readdir(join(this.root, template)).catch(this.#refuse);
+    return [...new Set(names.map((name) => name.replace(/\.(?:tar|json)$/, '')))].filter(isCheckpointId);
+  }
+
+  readonly #refuse = (error: unknown): never => {
+    if (error instanceof TryItNowError) throw error;
+    throw new TryItNowError(
+      'invalid_config',
+      `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR ` +
+        'to one that the server may write to',
+      { cause: error },
+    );
+  };
+
+  async #areThere(): Promise<boolean> {
+    try {
+      for (const name of [UNPACKED, DRAFTS]) await stat(join(this.root, name));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async #prepare(): Promise<void> {
@@ -108,13 +143,7 @@ export class Folders {
       }
       await this.#sweep();
     } catch (error) {
-      if (error instanceof TryItNowError) throw error;
-      throw new TryItNowError(
-        'invalid_config',
-        `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR ` +
-          'to one that the server may write to',
-        { cause: error },
-      );
+      this.#refuse(error);
     }
   }
 
@@ -168,7 +197,7 @@ export class Folders {
     const unpacked = await readdir(join(this.root, UNPACKED));
     const ids = new Set<string>();
     for (const template of await this.templates()) {
-      for (const name of await readdir(join(this.root, template))) ids.add(name.replace(/\.(?:tar|json)$/, ''));
+      for (const id of await this.ids(template)) ids.add(id);
     }
     for (const name of unpacked) {
       if (isCheckpointId(name) && !ids.has(name)) await this.#clear(this.unpacked(name));

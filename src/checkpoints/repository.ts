@@ -1,4 +1,4 @@
-import { chmod, readdir, rename, rm, stat } from 'node:fs/promises';
+import { chmod, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CHECKPOINT_FORMAT, type CheckpointMetadata } from '../domain/checkpoint.ts';
 import { requireFit, type Fit } from '../domain/checkpoint-fit.ts';
@@ -44,9 +44,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
     await this.#folders.ready();
     const found: { readonly entry: StoredCheckpoint; readonly madeAtMs: number }[] = [];
     for (const template of await this.#folders.templates()) {
-      const names = await readdir(join(this.#folders.root, template));
-      const ids = new Set(names.map((name) => name.replace(/\.(?:tar|json)$/, '')).filter(isCheckpointId));
-      for (const id of ids) found.push(await this.#look(template, id));
+      for (const id of await this.#folders.ids(template)) found.push(await this.#look(template, id));
     }
     return found.sort((a, b) => b.madeAtMs - a.madeAtMs).map(({ entry }) => entry);
   }

@@ -36,6 +36,7 @@ import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { Proxies } from '../pool/proxies.ts';
 import { StorageReserve } from '../pool/storage-reserve.ts';
 import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
+import { CheckpointsHere } from '../pool/checkpoints-here.ts';
 import type { ImageUpdater } from '../pool/update-images.ts';
 import { StartTurns } from '../pool/start-turns.ts';
 import { OperatorActivity } from '../pool/operator-jobs.ts';
@@ -264,7 +265,7 @@ function nodeParts(parts: {
     queueAnswers: () => tasksReach(connection, node.name),
     requestReconcile,
     engineVersion: engineVersion(engine, config),
-    checkpoints: restoring.restorer === undefined ? undefined : restoring.checkpointRepository,
+    checkpoints: restoring.restorer && new CheckpointsHere(restoring.checkpointRepository, log),
     portRange: config.containers.portRange,
     program: version,
   };

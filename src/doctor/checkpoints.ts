@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { describeError } from '../domain/errors.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
 import type { CheckpointMode } from '../config/config.ts';
@@ -20,6 +21,7 @@ import {
 } from './check.ts';
 
 const PART = 'CRIU';
+const FOLDER = 'folder of checkpoints';
 const SHARE = 'checkpoints for other nodes';
 const RANDOM = 'random numbers of clones';
 /** A tiny container is dumped and restored for real. */
@@ -55,6 +57,7 @@ export function checkpointChecks(parts: CheckpointTargets): Check[] {
   return [
     { part: PART, what: 'available', limitMs: TRIAL_MS, run: async () => [await availability(parts)] },
     { part: PART, what: RANDOM, run: async () => [await freshRandom(parts)] },
+    { part: PART, what: FOLDER, run: async () => [await folder(parts)] },
     { part: PART, what: SHARE, run: async () => [await shared(parts)] },
     ...parts.templates
       .filter(({ checkpoint }) => checkpoint.enabled)
@@ -91,6 +94,21 @@ async function freshRandom({ checkpointing }: CheckpointTargets): Promise<Observ
         'Install perl (perl-base of Debian has all that is needed) on an x86-64 host whose root may trace processes, ' +
           'or start such templates cold: checkpoint: {enabled: false}.',
       );
+}
+
+/** Looked at without the repository, which makes one that is missing: for whoever asks, not for the server. */
+async function folder({ dir }: CheckpointTargets): Promise<Observation> {
+  try {
+    await readdir(dir);
+    return ok(FOLDER, `${dir} can be read`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ok(FOLDER, `${dir} is made with the first of them`);
+    return failure(
+      FOLDER,
+      `${dir} cannot be read: ${describeError(error)}; instances start cold on this node`,
+      'Mount its disk again or give it to the user of the server; CHECKPOINT_DIR names another one.',
+    );
+  }
 }
 
 async function shared({ share }: CheckpointTargets): Promise<Observation> {

@@ -3,7 +3,7 @@ import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { CheckpointCarrier } from './carry-checkpoints.ts';
-import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
+import type { CheckpointsHere } from './checkpoints-here.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
@@ -21,7 +21,7 @@ export interface HeartbeatDeps {
   readonly consumption: Pick<Consumption, 'memory'> | undefined;
   readonly storageReserve: Pick<StorageReserve, 'low' | 'room'>;
   /** Undefined: every instance is started cold. */
-  readonly checkpoints: Pick<CheckpointRepository, 'list'> | undefined;
+  readonly checkpoints: Pick<CheckpointsHere, 'ids'> | undefined;
   /** Undefined: nothing is restored here. */
   readonly carrier: Pick<CheckpointCarrier, 'arrivals'> | undefined;
   /** Of looking after the node: whoever does knows how its checkpoints arrive. */
@@ -47,7 +47,7 @@ const CHECKPOINTS_NAMED = 200;
 
 /**
  * Says once that this node is alive, and what it has and can. One that was taken for lost puts right what was recorded
- * of it meanwhile. Throws store_unavailable.
+ * of it meanwhile. Throws store_unavailable, and nothing else: whatever else fails on the node, it is alive.
  */
 export async function beat(deps: HeartbeatDeps): Promise<void> {
   const { wasLost } = await deps.registry.beat(await heartbeatOf(deps));
@@ -75,7 +75,7 @@ async function heartbeatOf({
   const memory = await consumption?.memory();
   const version = engineVersion();
   const arrivals = leads.held ? carrier?.arrivals() : (await registry.node(node.name))?.heartbeat?.arrivals;
-  const stored = (await checkpoints?.list()) ?? [];
+  const stored = (await checkpoints?.ids()) ?? [];
   const isCutOff = !(await queueAnswers());
   return {
     v: HEARTBEAT_VERSION,
@@ -94,10 +94,7 @@ async function heartbeatOf({
     templates: Object.fromEntries(
       catalogue.all().map((template) => [template.name, fitness.whyNot(template).slice(0, REASON_LENGTH)]),
     ),
-    checkpoints: stored
-      .filter(({ problem }) => problem === undefined)
-      .slice(0, CHECKPOINTS_NAMED)
-      .map(({ id }) => id),
+    checkpoints: stored.slice(0, CHECKPOINTS_NAMED),
     ...(isCutOff ? { cutOff: 'NATS does not answer it, so that it can be given no tasks' } : {}),
     ...(arrivals === undefined ? {} : { arrivals }),
   };
