@@ -35,8 +35,7 @@ class SharedFolder implements CheckpointShare {
       for (const file of await readdir(this.#folder)) {
         const path = join(this.#folder, file);
         const id = file.replace(/\.tar$/, '');
-        if (DRAFT.test(file)) await removeForgotten(path);
-        else if (file.endsWith('.tar') && isCheckpointId(id)) found.set(id, (await stat(path)).size);
+        if (file.endsWith('.tar') && isCheckpointId(id)) found.set(id, (await stat(path)).size);
       }
       return found;
     });
@@ -61,6 +60,13 @@ class SharedFolder implements CheckpointShare {
       if ((await stat(archive).catch(() => undefined)) === undefined)
         throw new TryItNowError('unknown_checkpoint', `The checkpoint ${id} is not in ${this.name}`);
       await copy(archive, file, transfer);
+    });
+  }
+
+  tidy(): Promise<void> {
+    return this.#used('be read', async () => {
+      const drafts = (await readdir(this.#folder)).filter((file) => DRAFT.test(file));
+      for (const draft of drafts) await removeForgotten(join(this.#folder, draft));
     });
   }
 

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
@@ -9,6 +9,7 @@ import { silent, startStore, type TestStore } from '../../test/support/store.ts'
 import { template } from '../../test/support/templates.ts';
 import { openTrialRepository } from '../checkpoints/repository.ts';
 import { sharedFolder } from '../checkpoints/shared-folder.ts';
+import { TryItNowError } from '../domain/errors.ts';
 import { Catalogue, templateVersion, type Template } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
@@ -17,6 +18,7 @@ import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { CheckpointCarrier } from './carry-checkpoints.ts';
+import type { CheckpointShare } from './interfaces/checkpoint-share.ts';
 import { prunable } from './checkpoints.ts';
 import { Restorer } from './restore.ts';
 
@@ -41,7 +43,13 @@ class Node {
   readonly carrier: CheckpointCarrier;
   readonly #metrics = new Metrics({ templates: [tiny.name], version: 'test' });
 
-  constructor(files: RepositoryInFolder, ofNode: Store, name: string, app: Template = tiny) {
+  constructor(
+    files: RepositoryInFolder,
+    ofNode: Store,
+    name: string,
+    app: Template = tiny,
+    share: CheckpointShare = sharedFolder(shared),
+  ) {
     this.files = files;
     this.store = ofNode;
     this.name = name;
@@ -64,7 +72,7 @@ class Node {
         },
       },
       offers: checkpointOffers,
-      share: sharedFolder(shared),
+      share,
       turn: turns.of('checkpoint-share'),
       observer: this.#metrics,
       clock: { now: () => nowMs },
@@ -123,7 +131,7 @@ async function promoted(content = asPodmanExports()): Promise<string> {
   return id;
 }
 
-async function nodeOf(name: string, app?: Template): Promise<Node> {
+async function nodeOf(name: string, app?: Template, share?: CheckpointShare): Promise<Node> {
   const files = await RepositoryInFolder.make();
   releasers.push('files', () => files[Symbol.asyncDispose]());
   const ofNode =
@@ -138,7 +146,7 @@ async function nodeOf(name: string, app?: Template): Promise<Node> {
           log: silent,
         });
   if (ofNode !== store) releasers.push('store', () => ofNode.close());
-  return new Node(files, ofNode, name, app);
+  return new Node(files, ofNode, name, app, share);
 }
 
 beforeEach(async () => {
@@ -276,6 +284,35 @@ describe('a promoted checkpoint', () => {
     await writeFile(join(shared, `${'d'.repeat(16)}.tar`), 'memory');
     await maker.round();
     expect(await readdir(shared)).toEqual([]);
+  });
+
+  it('makes room for itself where the one before it and what kills left take all there is', async () => {
+    await promoted();
+    await other.round();
+    await maker.round();
+    const half = join(shared, `.${'0'.repeat(16)}`);
+    await writeFile(half, 'half');
+    const longAgo = Date.now() / 1_000 - 7_200;
+    await utimes(half, longAgo, longAgo);
+    const small = sharedFolder(shared);
+    const put: CheckpointShare['put'] = async (...args) => {
+      if ((await readdir(shared)).length > 0) throw new TryItNowError('checkpoint_share_unavailable', 'It is full');
+      return small.put(...args);
+    };
+    const share: CheckpointShare = {
+      name: small.name,
+      put,
+      list: () => small.list(),
+      fetch: (...args) => small.fetch(...args),
+      remove: (id) => small.remove(id),
+      tidy: () => small.tidy(),
+    };
+    const again = await nodeOf('node2', tiny, share);
+    const content = asPodmanExports(Buffer.from('second'));
+    const { id } = await again.files.added({ template: tiny.name, templateVersion: templateVersion(tiny) }, content);
+    await store.promotions.promote(tiny.name, id);
+    await again.round();
+    expect(await readdir(shared)).toEqual([`${id}.tar`]);
   });
 
   it('is not kept when something else comes in its place, and comes when it is left again', async () => {

@@ -284,9 +284,10 @@ export class CheckpointCarrier {
     if (!(await turn.take(TURN_MS))) return;
     const keepTurn = setInterval(() => void turn.take(TURN_MS).catch(() => undefined), TURN_AGAIN_MS);
     try {
-      for (const each of lacking) await this.#leave(share, each, signal);
+      // First: it may be what takes the room that is needed.
       await this.#removeOutdated(share);
       this.#shareLookedAt = performance.now();
+      for (const each of lacking) await this.#leave(share, each, signal);
     } finally {
       clearInterval(keepTurn);
       await turn.end();
@@ -324,6 +325,7 @@ export class CheckpointCarrier {
     const offered = await offers.list();
     const outdated = await this.#outdated(offered);
     for (const id of outdated) await offers.withdraw(id);
+    await share.tidy();
     for (const id of (await share.list()).keys()) if (!offered.has(id) || outdated.includes(id)) await share.remove(id);
   }
 

@@ -10,8 +10,9 @@ import {
   CHECKPOINT_STREAM,
   CHECKPOINT_SUBJECTS,
   EVERY_CHECKPOINT_END,
+  EVERY_CHECKPOINT_PIECES,
   checkpointEnd,
-  checkpointOfEnd,
+  checkpointOfSubject,
   checkpointPieces,
   checkpointSubjects,
 } from './names.ts';
@@ -53,9 +54,8 @@ class CheckpointStream implements CheckpointShare {
   list(): Promise<ReadonlyMap<string, number>> {
     return this.#connected('list what is in it', async ({ manager }) => {
       try {
-        const { state } = await manager.streams.info(CHECKPOINT_STREAM, { subjects_filter: EVERY_CHECKPOINT_END });
         const found = new Map<string, number>();
-        for (const id of Object.keys(state.subjects ?? {}).map(checkpointOfEnd)) {
+        for (const id of await idsOf(manager, EVERY_CHECKPOINT_END)) {
           const sizeBytes = await sizeOf(manager, id);
           if (sizeBytes !== undefined) found.set(id, sizeBytes);
         }
@@ -70,11 +70,19 @@ class CheckpointStream implements CheckpointShare {
   put(id: string, archive: string, transfer: Transfer): Promise<void> {
     return this.#connected(`leave ${id} there`, async (connection) => {
       await ensureStream(connection, ARCHIVES);
+      const { jetstream, manager } = connection;
+      const purge = () => manager.streams.purge(CHECKPOINT_STREAM, { filter: checkpointSubjects(id) });
       // What an upload that was cut short left.
-      await connection.manager.streams.purge(CHECKPOINT_STREAM, { filter: checkpointSubjects(id) });
-      await using file = await open(archive, 'r');
-      const sizeBytes = await send(connection, checkpointPieces(id), file, transfer);
-      await connection.jetstream.publish(checkpointEnd(id), String(sizeBytes), { timeout: PIECE_TIMEOUT_MS });
+      await purge();
+      try {
+        await using file = await open(archive, 'r');
+        const sizeBytes = await send(connection, checkpointPieces(id), file, transfer);
+        await jetstream.publish(checkpointEnd(id), String(sizeBytes), { timeout: PIECE_TIMEOUT_MS });
+      } catch (error) {
+        // Pieces that fill NATS would keep tasks from being queued. Where this fails as well, whoever tidies does it.
+        await purge().catch(() => undefined);
+        throw error;
+      }
     });
   }
 
@@ -98,6 +106,18 @@ class CheckpointStream implements CheckpointShare {
       await receive(await jetstream.consumers.get(CHECKPOINT_STREAM, name), to, sizeBytes, transfer);
       await to.sync();
       await manager.consumers.delete(CHECKPOINT_STREAM, name);
+    });
+  }
+
+  tidy(): Promise<void> {
+    return this.#connected('remove what was cut short', async ({ manager }) => {
+      try {
+        const whole = new Set(await idsOf(manager, EVERY_CHECKPOINT_END));
+        for (const id of await idsOf(manager, EVERY_CHECKPOINT_PIECES))
+          if (!whole.has(id)) await manager.streams.purge(CHECKPOINT_STREAM, { filter: checkpointSubjects(id) });
+      } catch (error) {
+        if (!isMissing(error)) throw error;
+      }
     });
   }
 
@@ -127,13 +147,19 @@ class CheckpointStream implements CheckpointShare {
   }
 }
 
+/** Of the archives that have a message under such a subject. */
+async function idsOf(manager: QueueConnection['manager'], subjects: string): Promise<readonly string[]> {
+  const { state } = await manager.streams.info(CHECKPOINT_STREAM, { subjects_filter: subjects });
+  return Object.keys(state.subjects ?? {}).map(checkpointOfSubject);
+}
+
 /** Undefined for one that is not there whole. */
 async function sizeOf(manager: QueueConnection['manager'], id: string): Promise<number | undefined> {
   const end = await manager.streams.getMessage(CHECKPOINT_STREAM, { last_by_subj: checkpointEnd(id) });
   return end === null ? undefined : Number(end.string());
 }
 
-/** Returns how many bytes there were. */
+/** Returns how many bytes there were. Nothing is under way any more when it ends, however it does. */
 async function send(
   { jetstream, nats }: QueueConnection,
   subject: string,
@@ -143,20 +169,27 @@ async function send(
   const pieceBytes = Math.min(PIECE_BYTES, nats.info?.max_payload ?? PIECE_BYTES);
   const underWay: Promise<unknown>[] = [];
   let sent = 0;
-  for (;;) {
-    signal.throwIfAborted();
-    const piece = Buffer.allocUnsafe(pieceBytes);
-    const { bytesRead } = await file.read(piece, 0, pieceBytes, null);
-    if (bytesRead > 0) {
-      const publish = jetstream.publish(subject, piece.subarray(0, bytesRead), { timeout: PIECE_TIMEOUT_MS });
-      // It is thrown where it is waited for.
-      publish.catch(() => undefined);
-      underWay.push(publish);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const piece = Buffer.allocUnsafe(pieceBytes);
+      const { bytesRead } = await file.read(piece, 0, pieceBytes, null);
+      if (bytesRead > 0) {
+        const publish = jetstream.publish(subject, piece.subarray(0, bytesRead), { timeout: PIECE_TIMEOUT_MS });
+        // It is thrown where it is waited for.
+        publish.catch(() => undefined);
+        underWay.push(publish);
+      }
+      if (bytesRead === 0 || underWay.length >= WINDOW) {
+        await Promise.all(underWay);
+        underWay.length = 0;
+      }
+      sent += bytesRead;
+      onBytes(sent);
+      if (bytesRead === 0) return sent;
     }
-    if (bytesRead === 0 || underWay.length >= WINDOW) await Promise.all(underWay.splice(0));
-    sent += bytesRead;
-    onBytes(sent);
-    if (bytesRead === 0) return sent;
+  } finally {
+    await Promise.allSettled(underWay);
   }
 }
 

@@ -43,15 +43,15 @@ export const DEAD_EVENT_SUBJECTS = 'visit_events_dead.*';
 export const CHECKPOINT_STREAM = 'CHECKPOINTS';
 export const CHECKPOINT_SUBJECTS = 'checkpoints.>';
 const CHECKPOINT_PREFIX = 'checkpoints.';
-const CHECKPOINT_END_SUFFIX = '.end';
 /** Of everything that belongs to one archive. */
 export const checkpointSubjects = (id: string): string => `${CHECKPOINT_PREFIX}${id}.>`;
 export const checkpointPieces = (id: string): string => `${CHECKPOINT_PREFIX}${id}.pieces`;
 /** Comes after the last piece, with the size of all. */
-export const checkpointEnd = (id: string): string => `${CHECKPOINT_PREFIX}${id}${CHECKPOINT_END_SUFFIX}`;
+export const checkpointEnd = (id: string): string => `${CHECKPOINT_PREFIX}${id}.end`;
 export const EVERY_CHECKPOINT_END = checkpointEnd('*');
-export const checkpointOfEnd = (subject: string): string =>
-  subject.slice(CHECKPOINT_PREFIX.length, -CHECKPOINT_END_SUFFIX.length);
+export const EVERY_CHECKPOINT_PIECES = checkpointPieces('*');
+export const checkpointOfSubject = (subject: string): string =>
+  subject.slice(CHECKPOINT_PREFIX.length, subject.lastIndexOf('.'));
 
 const PROVISION_CONSUMER = 'provision-workers';
 export const EXHAUSTED_CONSUMER = 'given-up-tasks';

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -34,12 +34,24 @@ const transfer = (overrides: Partial<Transfer> = {}): Transfer => ({
 });
 const newFile = (): string => join(folder, randomBytes(8).toString('hex'));
 
-const shares: readonly (readonly [string, () => CheckpointShare])[] = [
-  ['a folder', () => sharedFolder(join(folder, 'share'))],
-  ['a stream of NATS', () => checkpointStream({ url: nats.url, log: silent })],
+async function inFolder(): Promise<number> {
+  const files = await readdir(join(folder, 'share'));
+  const sizes = await Promise.all(files.map(async (file) => (await stat(join(folder, 'share', file))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+async function inStream(): Promise<number> {
+  const { manager } = await nats.connect();
+  return (await manager.streams.info('CHECKPOINTS')).state.bytes;
+}
+
+/** With how many bytes it takes of its disk. */
+const shares: readonly (readonly [string, () => CheckpointShare, () => Promise<number>])[] = [
+  ['a folder', () => sharedFolder(join(folder, 'share')), inFolder],
+  ['a stream of NATS', () => checkpointStream({ url: nats.url, log: silent }), inStream],
 ];
 
-describe.each(shares)('%s that nodes have in common', (_, open) => {
+describe.each(shares)('%s that nodes have in common', (_, open, taken) => {
   it('gives back what was left in it, to its owner alone, and tells how far it is', async () => {
     const share = open();
     expect(await share.list()).toEqual(new Map());
@@ -79,6 +91,7 @@ describe.each(shares)('%s that nodes have in common', (_, open) => {
     const cut = share.put(A, join(folder, 'archive'), transfer({ onBytes: stop, signal: stopped.signal }));
     await expect(cut).rejects.toThrow();
     expect(await share.list()).toEqual(new Map());
+    expect(await taken()).toBe(0);
     await expect(share.fetch(A, newFile(), transfer())).rejects.toMatchObject({ code: 'unknown_checkpoint' });
     // Nor does it get into the next one.
     await share.put(A, join(folder, 'archive'), transfer());
@@ -86,6 +99,16 @@ describe.each(shares)('%s that nodes have in common', (_, open) => {
     await share.fetch(A, file, transfer());
     expect((await readFile(file)).equals(ARCHIVE)).toBe(true);
     await share.remove(A);
+    expect(await taken()).toBe(0);
+  });
+
+  it('keeps what is whole when it is tidied', async () => {
+    const share = open();
+    await share.put(A, join(folder, 'archive'), transfer());
+    await share.tidy();
+    expect(await share.list()).toEqual(new Map([[A, ARCHIVE.length]]));
+    await share.remove(A);
+    await share.tidy();
   });
 });
 
@@ -104,9 +127,37 @@ describe('a folder that nodes have in common', () => {
       message: expect.stringContaining('is it mounted?') as string,
     });
   });
+
+  it('is rid of what a kill left when it is tidied, once nobody can be at it any more', async () => {
+    const [old, fresh] = ['0', '1'].map((digit) => join(folder, 'share', `.${digit.repeat(16)}`)) as [string, string];
+    for (const draft of [old, fresh]) await writeFile(draft, 'half');
+    const longAgo = Date.now() / 1_000 - 7_200;
+    await utimes(old, longAgo, longAgo);
+    await sharedFolder(join(folder, 'share')).tidy();
+    expect(await readdir(join(folder, 'share'))).toEqual([`.${'1'.repeat(16)}`]);
+    await rm(fresh);
+  });
 });
 
 describe('a stream of NATS that nodes have in common', () => {
+  it('is rid of what a kill left when it is tidied', async () => {
+    const share = checkpointStream({ url: nats.url, log: silent });
+    await share.put(B, join(folder, 'archive'), transfer());
+    const whole = await inStream();
+    const { jetstream } = await nats.connect();
+    await jetstream.publish(`checkpoints.${A}.pieces`, randomBytes(100_000));
+    expect(await inStream()).toBeGreaterThan(whole);
+    await share.tidy();
+    expect(await inStream()).toBe(whole);
+    expect(await share.list()).toEqual(new Map([[B, ARCHIVE.length]]));
+    await share.remove(B);
+  });
+
+  it('has nothing to tidy before anybody left anything in it', async () => {
+    await using fresh = await TestNats.start();
+    await checkpointStream({ url: fresh.url, log: silent }).tidy();
+  });
+
   it('is said to be unavailable where NATS does not answer', async () => {
     const share = checkpointStream({ url: 'nats://127.0.0.1:1', log: silent });
     await expect(share.list()).rejects.toMatchObject({
