@@ -52,12 +52,20 @@ class DiskCheckpointRepository implements CheckpointRepository {
   async add(
     archive: string,
     about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>,
+    expected?: string,
   ): Promise<CheckpointMetadata> {
     await this.#folders.ready();
     const draft = this.#folders.draft();
     try {
       const { elsewhere, read } = await takeOver(archive, draft);
       const { sha256, sizeBytes, problem } = read;
+      // First: what came damaged is no sound archive as a rule.
+      if (expected !== undefined && sha256 !== expected)
+        throw new TryItNowError(
+          'checkpoint_damaged',
+          `What came for checkpoint ${expected.slice(0, ID_DIGITS)} has the SHA-256 ${sha256}, and ${expected} was ` +
+            'offered',
+        );
       if (problem !== undefined)
         throw new TryItNowError(
           'checkpoint_failed',

@@ -315,18 +315,23 @@ describe('a promoted checkpoint', () => {
     expect(await readdir(shared)).toEqual([`${id}.tar`]);
   });
 
-  it('is not kept when something else comes in its place, and comes when it is left again', async () => {
+  it.each([
+    ['something else', () => asPodmanExports(Buffer.from('what somebody put there'))],
+    ['half of it', () => asPodmanExports().subarray(0, 300_000)],
+    ['no archive at all', () => Buffer.from('garbled')],
+    ['nothing', () => Buffer.alloc(0)],
+  ])('is not kept when %s comes in its place, and comes when it is left again', async (_, instead) => {
     const id = await promoted();
     await other.round();
     await maker.round();
-    const foreign = asPodmanExports(Buffer.from('what somebody put there'));
-    await writeFile(join(shared, `${id}.tar`), foreign);
+    await writeFile(join(shared, `${id}.tar`), instead());
     await other.round();
     expect(other.arrival).toMatchObject({
       state: 'refused',
       detail: expect.stringMatching(/^What came for checkpoint \w+ has the SHA-256 \w+, and \w+ was offered/) as string,
     });
     expect(await other.has()).toEqual([]);
+    expect(await openTrialRepository({ dir: other.files.dir, log: silent }).list()).toEqual([]);
     expect(other.checkpointing.restored).toEqual([]);
     expect(await other.carried()).toEqual(['fetched failure 1']);
 

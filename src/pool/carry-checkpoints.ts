@@ -236,14 +236,7 @@ export class CheckpointCarrier {
   /** Throws checkpoint_damaged for an archive that is not what was offered. */
   async #keepSound(wanted: Wanted, draft: string, about: About, sha256: string, signal: AbortSignal): Promise<void> {
     const { checkpointRepository: onTrial } = this.#deps.trial;
-    const arrived = await onTrial.add(draft, about);
-    if (arrived.sha256 !== sha256) {
-      await onTrial.remove(arrived.id);
-      throw new TryItNowError(
-        'checkpoint_damaged',
-        `What came for checkpoint ${wanted.id} has the SHA-256 ${arrived.sha256}, and ${sha256} was offered`,
-      );
-    }
+    const arrived = await onTrial.add(draft, about, sha256);
     await this.#tryAndKeep(wanted, arrived, about, signal);
   }
 

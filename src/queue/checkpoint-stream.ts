@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises';
 import { AckPolicy, DiscardPolicy, RetentionPolicy, StorageType, type Consumer } from '@nats-io/jetstream';
 import type { StreamConfig } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
-import { TryItNowError, describeError } from '../domain/errors.ts';
+import { TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
 import type { CheckpointShare, Transfer } from '../pool/interfaces/checkpoint-share.ts';
 import { connectQueue, type QueueConnection, type QueueConnectionOptions } from './connection.ts';
 import {
@@ -32,6 +32,8 @@ const PIECE_BYTES = 512 * 1024;
 /** So many are under way at a time, in either direction: what a transfer holds in memory. */
 const WINDOW = 8;
 const PIECE_TIMEOUT_MS = 30_000;
+/** Of the archive, and not of NATS. */
+const PASSED_ON: readonly ErrorCode[] = ['unknown_checkpoint', 'checkpoint_damaged'];
 /** A reader that says nothing for so long is forgotten by NATS. */
 const READER_LIFE_MS = 60_000;
 
@@ -95,13 +97,14 @@ class CheckpointStream implements CheckpointShare {
       });
       if (sizeBytes === undefined)
         throw new TryItNowError('unknown_checkpoint', `The checkpoint ${id} is not in ${this.name}`);
-      const { name } = await manager.consumers.add(CHECKPOINT_STREAM, {
+      const { name, num_pending } = await manager.consumers.add(CHECKPOINT_STREAM, {
         // Without a name the rights that are needed would be others.
         name: `fetch-${randomBytes(8).toString('hex')}`,
         filter_subject: checkpointPieces(id),
         ack_policy: AckPolicy.None,
         inactive_threshold: nanos(READER_LIFE_MS),
       });
+      if (num_pending === 0 && sizeBytes > 0) throw cutShort(0, sizeBytes);
       await using to = await open(file, 'wx', 0o600);
       await receive(await jetstream.consumers.get(CHECKPOINT_STREAM, name), to, sizeBytes, transfer);
       await to.sync();
@@ -137,7 +140,7 @@ class CheckpointStream implements CheckpointShare {
       connection = await connectQueue(this.#options);
       return await work(connection);
     } catch (error) {
-      if (error instanceof TryItNowError && error.code === 'unknown_checkpoint') throw error;
+      if (error instanceof TryItNowError && PASSED_ON.includes(error.code)) throw error;
       throw new TryItNowError('checkpoint_share_unavailable', `${this.name} did not ${what}: ${describeError(error)}`, {
         cause: error,
       });
@@ -193,6 +196,7 @@ async function send(
   }
 }
 
+/** Throws checkpoint_damaged once no more is to come. */
 async function receive(
   consumer: Consumer,
   to: FileHandle,
@@ -202,13 +206,18 @@ async function receive(
   let received = 0;
   while (received < sizeBytes) {
     const before = received;
-    for await (const { data } of await consumer.fetch({ max_messages: WINDOW, expires: PIECE_TIMEOUT_MS })) {
+    for await (const { data, info } of await consumer.fetch({ max_messages: WINDOW, expires: PIECE_TIMEOUT_MS })) {
       signal.throwIfAborted();
       for (let at = 0; at < data.length;) at += (await to.write(data, at)).bytesWritten;
       received += data.length;
       onBytes(received);
       if (received >= sizeBytes) return;
+      if (info.pending === 0) throw cutShort(received, sizeBytes);
     }
     if (received === before) throw new Error(`only ${received} of ${sizeBytes} bytes came`);
   }
+}
+
+function cutShort(received: number, sizeBytes: number): TryItNowError {
+  return new TryItNowError('checkpoint_damaged', `Only ${received} of ${sizeBytes} bytes of it are in NATS`);
 }

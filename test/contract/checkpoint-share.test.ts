@@ -153,6 +153,18 @@ describe('a stream of NATS that nodes have in common', () => {
     await share.remove(B);
   });
 
+  it.each([
+    ['all of its pieces', 0],
+    ['some of its pieces', 3],
+  ])('says of what has lost %s that it is damaged, and not that NATS is', async (_, keep) => {
+    const share = checkpointStream({ url: nats.url, log: silent });
+    await share.put(A, join(folder, 'archive'), transfer());
+    const { manager } = await nats.connect();
+    await manager.streams.purge('CHECKPOINTS', { filter: `checkpoints.${A}.pieces`, ...(keep === 0 ? {} : { keep }) });
+    await expect(share.fetch(A, newFile(), transfer())).rejects.toMatchObject({ code: 'checkpoint_damaged' });
+    await share.remove(A);
+  });
+
   it('has nothing to tidy before anybody left anything in it', async () => {
     await using fresh = await TestNats.start();
     await checkpointStream({ url: fresh.url, log: silent }).tidy();

@@ -5,10 +5,14 @@ import type { OpenCheckpoint } from './checkpointing.ts';
 export interface CheckpointRepository {
   /** Newest first. A `problem` says why one cannot be read. */
   list(): Promise<readonly StoredCheckpoint[]>;
-  /** Moves the archive in and writes its metadata; the id comes from the content. */
+  /**
+   * Moves the archive in and writes its metadata; the id comes from the content. `sha256`: of what it is to be. Throws
+   * checkpoint_damaged where it is not, checkpoint_failed where it is none or cannot be stored.
+   */
   add(
     archive: string,
     about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>,
+    sha256?: string,
   ): Promise<CheckpointMetadata>;
   /** Copies an archive and the metadata beside it in, once. Throws checkpoint_damaged. */
   import(archive: string): Promise<CheckpointMetadata>;

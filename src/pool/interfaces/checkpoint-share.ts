@@ -15,7 +15,7 @@ export interface CheckpointShare {
   list(): Promise<ReadonlyMap<string, number>>;
   /** In place of one that is there already. One that fails leaves nothing, as far as that can be had. */
   put(id: string, archive: string, transfer: Transfer): Promise<void>;
-  /** Into a new file of its owner's alone. Throws unknown_checkpoint. */
+  /** Into a new file of its owner's alone. Throws unknown_checkpoint, checkpoint_damaged. */
   fetch(id: string, file: string, transfer: Transfer): Promise<void>;
   /** Absent is fine. */
   remove(id: string): Promise<void>;
