@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Callers } from '../http/admin/callers.ts';
+import { hangUp, isClosed, onClosed } from '../http/on-closed.ts';
 import { fragmentsOf, type Fragments } from './fragments.ts';
 import type { Snapshots } from './snapshot.ts';
 
@@ -49,7 +50,7 @@ export class LiveStreams {
     }
     reply.hijack();
     const response = reply.raw;
-    if (this.#stopped || response.destroyed) {
+    if (this.#stopped || isClosed(response)) {
       response.destroy();
       return;
     }
@@ -61,7 +62,7 @@ export class LiveStreams {
     response.write('retry: 2000\n\n');
     const viewer: Viewer = { request, reply, checkedAt: performance.now() };
     this.#viewers.add(viewer);
-    response.once('close', () => this.#detach(viewer));
+    onClosed(response, () => this.#detach(viewer));
     response.on('error', () => response.destroy());
     tell(viewer, this.#told);
     this.#timer ??= setInterval(() => void this.#tick(), EVERY_MS);
@@ -109,10 +110,10 @@ export class LiveStreams {
 }
 
 function tell({ reply }: Viewer, changed: Fragments): void {
-  if (changed.size === 0) return;
   const response = reply.raw;
+  if (changed.size === 0 || response.writableEnded) return;
   if (response.writableLength > MAX_BACKLOG_BYTES) {
-    response.destroy();
+    hangUp(response);
     return;
   }
   response.write(`data: ${JSON.stringify(Object.fromEntries([...changed].map(([key, { text }]) => [key, text])))}\n\n`);

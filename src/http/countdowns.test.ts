@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
+import { pipelined } from '../../test/support/raw-http.ts';
 import { readEvents, type SseEvent } from '../../test/support/sse.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { Countdowns } from './countdowns.ts';
@@ -138,6 +139,20 @@ describe('the countdown of an instance', () => {
       await again.body?.cancel();
       expect(again.status).toBe(200);
     });
+  });
+
+  it('keeps no stream of those that were pipelined on a connection that is gone', async () => {
+    await using http = await startHttp({ countdowns: { everyMs: TICK_MS, maxPerClient: 3 } });
+    const path = `/api/v1/demo/${await taken(http.demos)}/status`;
+    const open = async () => {
+      const answers = await Promise.all([path, path, path].map((each) => fetch(http.url + each)));
+      for (const { body } of answers) await body?.cancel();
+      return answers.map(({ status }) => status);
+    };
+    const socket = await pipelined(http.port, [path, path, path]);
+    expect(await open()).toEqual([429, 429, 429]);
+    socket.destroy();
+    await eventually(async () => expect(await open()).toEqual([200, 200, 200]));
   });
 
   it('keeps no stream for a client that left, or a server that drained, while the instance was looked up', async () => {

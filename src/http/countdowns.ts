@@ -3,6 +3,7 @@ import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import type { Demos } from './demos.ts';
+import { hangUp, isClosed, onClosed } from './on-closed.ts';
 import { StreamRoom } from './stream-room.ts';
 import { secondsLeft, unusedEnd } from './time-left.ts';
 
@@ -66,7 +67,7 @@ export class Countdowns {
     first: InstanceView,
   ): void {
     // Both can happen while the caller looked the instance up; nobody would ever detach such a stream.
-    if (response.destroyed) return;
+    if (isClosed(response)) return;
     if (this.#stopped) {
       response.destroy();
       return;
@@ -82,8 +83,8 @@ export class Countdowns {
     const others = this.#streams.get(id) ?? new Set<Stream>();
     this.#streams.set(id, others.add(stream));
     this.#room.enter(clientKey);
-    // 'close' comes once, no matter who ends the stream.
-    response.once('close', () => this.#detach(id, stream));
+    // Comes once, no matter who ends the stream.
+    onClosed(response, () => this.#detach(id, stream));
     response.on('error', () => response.destroy());
     this.#tell([stream], first);
     this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs);
@@ -126,7 +127,7 @@ export class Countdowns {
       // Not knowing is not the same as ended: the stream stays, and the comment keeps proxies from closing it.
       for (const id of asked)
         for (const { response } of this.#streams.get(id) ?? [])
-          response.write(': the time left is not known right now\n\n');
+          if (!response.writableEnded) response.write(': the time left is not known right now\n\n');
     } finally {
       this.#ticking = false;
     }
@@ -144,8 +145,10 @@ export class Countdowns {
         };
     const text = `event: ${ended ? 'ended' : 'countdown'}\ndata: ${JSON.stringify(data)}\n\n`;
     for (const { response } of streams) {
+      // What waits its turn on its connection is here until that comes.
+      if (response.writableEnded) continue;
       if (ended) response.end(text);
-      else if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
+      else if (response.writableLength > MAX_BACKLOG_BYTES) hangUp(response);
       else response.write(text);
     }
   }

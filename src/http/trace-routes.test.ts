@@ -1,5 +1,7 @@
+import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { startHttp } from '../../test/support/http-server.ts';
+import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
+import { pipelined } from '../../test/support/raw-http.ts';
 import { LogBook } from '../../test/support/queue.ts';
 import { TraceCollector } from '../../test/support/trace-collector.ts';
 import { openTracing } from '../telemetry/tracing/open-tracing.ts';
@@ -9,7 +11,7 @@ const PARENT = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203
 /** The spans of what `ask` asks for. */
 async function spansOf(
   { sample, parents }: { readonly sample: number; readonly parents: readonly string[] },
-  ask: (url: string) => Promise<unknown>,
+  ask: (url: string, http: RunningServer) => Promise<unknown>,
 ): Promise<TraceCollector['spans']> {
   await using collector = await TraceCollector.start();
   const { tracer, close } = await openTracing({
@@ -19,7 +21,7 @@ async function spansOf(
   });
   {
     await using http = await startHttp({ tracing: { tracer, parents } });
-    await ask(http.url);
+    await ask(http.url, http);
   }
   await close();
   return collector.spans;
@@ -62,4 +64,16 @@ it('names an address by its route, so that no id or token gets into a trace', as
   const spans = await spansOf({ sample: 1, parents: [] }, (url) => fetch(`${url}/api/v1/demo/${id}?key=secret`));
   expect(spans).toMatchObject([{ name: 'GET /api/v1/demo/:id', attributes: { 'http.response.status_code': 404 } }]);
   expect(JSON.stringify(spans)).not.toMatch(/secret|aaaa/);
+});
+
+it('ends the spans of all that was pipelined on a connection that is gone', async () => {
+  const spans = await spansOf({ sample: 1, parents: [] }, async (_url, { demos, port, server }) => {
+    const { id } = await demos.acquire({ template: undefined, clientKey: 's', owner: 'o', idempotencyKey: undefined });
+    // The stream is not traced, and keeps what comes behind it from being answered.
+    const socket = await pipelined(port, [`/api/v1/demo/${id}/status`, '/api/v1/pool/stats', '/api/v1/templates']);
+    socket.destroy();
+    await expect.poll(() => promisify(server.app.server.getConnections.bind(server.app.server))()).toBe(0);
+  });
+  expect(spans.map(({ name }) => name).sort()).toEqual(['GET /api/v1/pool/stats', 'GET /api/v1/templates']);
+  expect(spans.map(({ attributes }) => attributes['try_it_now.client_gone'])).toEqual([true, true]);
 });

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { OpenSpan, Tracer } from '../domain/tracer.ts';
 import { trustedProxies } from './client-address.ts';
+import { onClosed } from './on-closed.ts';
 
 export interface RouteTracing {
   readonly tracer: Tracer;
@@ -30,7 +31,7 @@ export function traceRoutes(app: FastifyInstance, { tracer, parents }: RouteTrac
         return;
       }
       spans.set(request, span);
-      reply.raw.once('close', () => endSpan(span, reply));
+      onClosed(reply.raw, () => endSpan(span, reply));
       span.run(done);
     };
     // What reads a body goes on as the connection has it.

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Demos, Place } from './demos.ts';
+import { hangUp, isClosed, onClosed } from './on-closed.ts';
 import { StreamRoom } from './stream-room.ts';
 
 export interface WaitingStreamsOptions {
@@ -55,7 +56,7 @@ export class WaitingStreams {
 
   /** Takes the response over: a first event at once, then one whenever something has changed, until the turn comes. */
   attach(listener: Listener, response: ServerResponse, headers: Readonly<Record<string, string>>, first: Place): void {
-    if (response.destroyed) return;
+    if (isClosed(response)) return;
     if (this.#stopped) {
       response.destroy();
       return;
@@ -71,7 +72,7 @@ export class WaitingStreams {
     const others = this.#streams.get(listener.template) ?? new Set<Stream>();
     this.#streams.set(listener.template, others.add(stream));
     this.#room.enter(listener.clientKey);
-    response.once('close', () => this.#detach(stream));
+    onClosed(response, () => this.#detach(stream));
     response.on('error', () => response.destroy());
     tell(stream, first);
     this.#timer ??= setInterval(() => void this.#tick(), this.#options.everyMs);
@@ -120,13 +121,15 @@ export class WaitingStreams {
 
 function tell(stream: Stream, place: Place | undefined): void {
   const { response } = stream;
+  // What waits its turn on its connection is here until that comes.
+  if (response.writableEnded) return;
   if (place === undefined) {
     response.end(`event: gone\ndata: ${JSON.stringify({ state: 'gone' })}\n\n`);
     return;
   }
   const data = JSON.stringify(stream.tell(place));
   if (place.turn) response.end(`event: turn\ndata: ${data}\n\n`);
-  else if (response.writableLength > MAX_BACKLOG_BYTES) response.destroy();
+  else if (response.writableLength > MAX_BACKLOG_BYTES) hangUp(response);
   else if (data !== stream.told) response.write(`event: place\ndata: ${data}\n\n`);
   stream.told = data;
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
+import { pipelined } from '../../test/support/raw-http.ts';
 import { readEvents, type SseEvent } from '../../test/support/sse.ts';
 
 interface Body {
@@ -118,6 +119,20 @@ describe('the events of a place', () => {
         return again.status;
       })
       .toBe(200);
+  });
+
+  it('count no longer for those who pipelined them and hung up', async () => {
+    const { place } = await wait();
+    const path = `/api/v1/waiting/${place}/events`;
+    const open = async () => {
+      const answers = await Promise.all([at(place, '/events'), at(place, '/events')]);
+      for (const { body } of answers) await body?.cancel();
+      return answers.map(({ status }) => status);
+    };
+    const socket = await pipelined(http.port, [path, path]);
+    expect(await open()).toEqual([429, 429]);
+    socket.destroy();
+    await expect.poll(open).toEqual([200, 200]);
   });
 
   it('end when the server stops', async () => {

@@ -1,4 +1,5 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 
 export interface RawAnswer {
   readonly status: number;
@@ -28,4 +29,12 @@ export async function sendRaw(port: number, bytes: string | Buffer): Promise<Raw
     ]),
   );
   return { status: Number(statusLine.split(' ')[1]), headers, body: rest.join('\r\n\r\n') };
+}
+
+/** Asks for all of these at once on one connection, and comes back when the first answer has begun. */
+export async function pipelined(port: number, paths: readonly string[], headers = ''): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.write(paths.map((path) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\n${headers}\r\n`).join(''));
+  await once(socket, 'data');
+  return socket;
 }
