@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createServer, type AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { unreachablePort } from '../../test/support/unreachable-port.ts';
 import { eventually } from '../../test/support/eventually.ts';
@@ -195,6 +196,20 @@ it('leaves a visitor what they have worked in, when their app refuses a connecti
   const again = await acquire({ ...deps, runtime: { list: () => Promise.resolve(running) } }, click());
   expect([again.again, again.id]).toEqual([true, first.id]);
   expect(await stateOf(first.id)).toMatchObject({ state: 'assigned' });
+});
+
+it("hands out a node's instances however silent one is that a visitor has there already", async () => {
+  const app = createServer((socket) => void socket.resume().on('error', () => undefined));
+  await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
+  const { deps, instances } = await bench([]);
+  const first = await acquire(deps, click());
+  await moveTo('node7', (app.address() as AddressInfo).port, instances[0]);
+  await moveTo('node7', instances[1]?.port ?? 0, instances[1]);
+  for (let times = 0; times < 3; times += 1)
+    expect(await acquire(deps, click())).toMatchObject({ id: first.id, again: true });
+  expect(deps.deliveryCheck.avoided()).toEqual([]);
+  expect(await acquire(deps, click({ owner: 'another' }))).toMatchObject({ id: instances[1]?.id, again: false });
+  await new Promise((resolve) => app.close(resolve));
 });
 
 it('lets a visitor who used up the limit have a dead one replaced', async () => {

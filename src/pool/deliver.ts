@@ -23,14 +23,15 @@ interface Delivered {
   readonly upstream: Upstream | undefined;
 }
 
-/** Whether what is about to be handed out reacts. */
+/** Whether what is about to be handed out reacts; `again`: to who has it already. */
 export async function isAlive(
   { deliveryCheck, observer }: DeliveryDeps,
   { name }: Template,
-  { node, upstream }: Delivered,
+  { kind, node, upstream }: Delivered & { readonly kind: 'taken' | 'again' },
 ): Promise<boolean> {
   const startedAt = performance.now();
-  const alive = await deliveryCheck.isAlive(node, upstream);
+  const alive =
+    kind === 'again' ? await deliveryCheck.stillReacts(upstream) : await deliveryCheck.isAlive(node, upstream);
   observer.deliveryChecked(name, performance.now() - startedAt);
   return alive;
 }

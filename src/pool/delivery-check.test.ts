@@ -60,6 +60,19 @@ it("looks at everybody's for a while after it met a dead one", async () => {
   expect(await lookAt(dead, 100)).toBe(0);
 });
 
+it("concludes nothing from what a visitor has already, and lets it use up nobody else's looks", async () => {
+  await using dropped = await unreachablePort();
+  const gone = { address: '127.0.0.1', port: dropped.port };
+  expect(await check.stillReacts(gone)).toBe(false);
+  for (const upstream of [dead, dead, undefined])
+    expect(await check.stillReacts(upstream)).toBe(upstream === undefined);
+  expect(check.avoided()).toEqual([]);
+  await Promise.all(Array.from({ length: 300 }, () => check.stillReacts(living)));
+  await eventually(() => expect(connections).toBe(97));
+  expect(await lookAt(living, 300)).toBe(300);
+  await eventually(() => expect(connections).toBe(197));
+});
+
 it('asks a node nothing more for a while after it was not reached, unless it is its own', async () => {
   await using dropped = await unreachablePort();
   const gone = { address: '127.0.0.1', port: dropped.port };

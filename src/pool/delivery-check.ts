@@ -1,4 +1,4 @@
-import type { Probe } from './interfaces/probe.ts';
+import type { Probe, Reaction } from './interfaces/probe.ts';
 import type { Upstream } from './interfaces/upstream.ts';
 
 /** What runs reacts in milliseconds, and within this on a host that is very busy. */
@@ -19,8 +19,9 @@ export class DeliveryCheck {
   readonly #probe: Pick<Probe, 'reacts'>;
   readonly #ownNode: string;
   readonly #nowMs: () => number;
-  #looks = CHECKS_PER_BURST;
-  #refilledAtMs: number;
+  readonly #taken: LookBudget;
+  /** Of its own: repeating is free, and must not have others' go unchecked. */
+  readonly #held: LookBudget;
   #alarmUntilMs = -Infinity;
   readonly #avoidedUntilMs = new Map<string, number>();
   readonly #suspectUntilMs = new Map<string, number>();
@@ -30,7 +31,8 @@ export class DeliveryCheck {
     this.#probe = probe;
     this.#ownNode = ownNode;
     this.#nowMs = nowMs;
-    this.#refilledAtMs = nowMs();
+    this.#taken = new LookBudget(nowMs);
+    this.#held = new LookBudget(nowMs);
   }
 
   /** Nodes that were not reached of late: whoever asked there waited a second for nothing. */
@@ -41,17 +43,26 @@ export class DeliveryCheck {
   }
 
   /**
-   * False when nothing listens there, or what listens does not react: a stopped process is not alive. A store that
-   * knows no address leaves us nothing to ask; the reconciler sees to that.
+   * Of one that was taken just now. False when nothing listens there, or what listens does not react: a stopped process
+   * is not alive. A store that knows no address leaves us nothing to ask; the reconciler sees to that.
    */
   async isAlive(node: string, upstream: Upstream | undefined): Promise<boolean> {
     if (this.avoided().includes(node)) return false;
-    if (upstream === undefined || !this.#mayCheck()) return true;
+    if (upstream === undefined || !this.#mayCheckTaken()) return true;
     const seen = await this.#probe.reacts(upstream, TIMEOUT_MS);
     if ((seen === 'unreachable' || seen === 'silent') && node !== this.#ownNode) this.#suspect(node, seen);
-    const alive = seen === 'reacts' || seen === 'unknown';
+    const alive = passes(seen);
     if (!alive) this.#alarmUntilMs = this.#nowMs() + ALARM_MS;
     return alive;
+  }
+
+  /**
+   * Of one that its visitor has already. What runs in it is for them to say, so nothing is concluded about its node or
+   * others'.
+   */
+  async stillReacts(upstream: Upstream | undefined): Promise<boolean> {
+    if (upstream === undefined || !this.#held.spend()) return true;
+    return passes(await this.#probe.reacts(upstream, TIMEOUT_MS));
   }
 
   /** One that is silent may be stopped; of two on one node in a row, the node hangs. */
@@ -62,13 +73,32 @@ export class DeliveryCheck {
     this.#suspectUntilMs.set(node, nowMs + AVOIDED_MS);
   }
 
-  #mayCheck(): boolean {
+  #mayCheckTaken(): boolean {
+    return this.#nowMs() < this.#alarmUntilMs || this.#taken.spend();
+  }
+}
+
+/** How many looks there may be. */
+class LookBudget {
+  readonly #nowMs: () => number;
+  #looks = CHECKS_PER_BURST;
+  #refilledAtMs: number;
+
+  constructor(nowMs: () => number) {
+    this.#nowMs = nowMs;
+    this.#refilledAtMs = nowMs();
+  }
+
+  spend(): boolean {
     const nowMs = this.#nowMs();
-    if (nowMs < this.#alarmUntilMs) return true;
     this.#looks = Math.min(CHECKS_PER_BURST, this.#looks + ((nowMs - this.#refilledAtMs) * CHECKS_PER_SECOND) / 1_000);
     this.#refilledAtMs = nowMs;
     if (this.#looks < 1) return false;
     this.#looks -= 1;
     return true;
   }
+}
+
+function passes(seen: Reaction): boolean {
+  return seen === 'reacts' || seen === 'unknown';
 }
