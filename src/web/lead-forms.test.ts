@@ -1,5 +1,7 @@
+import { connect } from 'node:net';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FakeDemos } from '../../test/support/fake-demos.ts';
+import { FakeDemos, challengeRequired } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { PageVisitor, handedOverTo } from '../../test/support/page-visitor.ts';
 import { template } from '../../test/support/templates.ts';
@@ -128,6 +130,40 @@ describe('a form before the visit', () => {
     expect(http.demos.keptLeads.size).toBe(0);
     http.demos.control = { ...http.demos.control, mode: 'open' };
     expect((await click()).status).toBe(200);
+  });
+
+  it('has nothing written of who is to prove work first, and comes along with their solution', async () => {
+    const acquireOrWait = http.demos.acquireOrWait.bind(http.demos);
+    http.demos.acquireOrWait = () => Promise.reject(challengeRequired());
+    const asked = await click({ ...SENT, message: 'Hello "you"', visitor: 'v'.repeat(22) });
+    expect(asked.status).toBe(403);
+    expect(http.demos.keptLeads.size).toBe(0);
+    const fields = [...(await asked.text()).matchAll(/<input type="hidden" name="(\w+)" value="([^"]*)">/g)].map(
+      ([, name = '', value = '']): [string, string] => [name, value.replaceAll('&quot;', '"')],
+    );
+    http.demos.acquireOrWait = acquireOrWait;
+    expect((await click({ ...Object.fromEntries(fields), altcha: 'solution' })).status).toBe(303);
+    expect(told()).toEqual([{ email: 'ann@example.org', message: 'Hello "you"' }]);
+    expect(http.demos.keptLeads.size).toBe(0);
+  });
+
+  it('has nothing left behind of who hangs up', async () => {
+    const { keep } = http.demos.leads;
+    const body = new URLSearchParams(SENT).toString();
+    const client = connect(http.port, '127.0.0.1');
+    const connections = promisify(http.server.app.server.getConnections.bind(http.server.app.server));
+    Object.assign(http.demos.leads, {
+      keep: async (...kept: Parameters<typeof keep>) => {
+        await keep(...kept);
+        client.destroy();
+        await expect.poll(connections).toBe(0);
+      },
+    });
+    client.write(
+      `POST /try/shop HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\nsec-fetch-site: same-origin\r\n` +
+        `content-type: application/x-www-form-urlencoded\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => [told().length, http.demos.keptLeads.size]).toEqual([1, 0]);
   });
 
   it('is not for programs, nor for pages of other sites', async () => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
-import { parseLead, type LeadForm } from '../domain/lead.ts';
+import { parseLead, type Lead, type LeadForm } from '../domain/lead.ts';
 import type { Template } from '../domain/template.ts';
 import type { Html } from '../presentation/html.ts';
 import type { Demos } from '../http/demos.ts';
@@ -34,27 +34,31 @@ export class LeadForms {
   }
 
   /**
-   * Of a click: sends the form and returns true, or returns false where there is nothing (more) to ask. What was told
-   * is kept until there is an instance; a browser that has come this far is not asked again.
+   * Of a click: sends the form and returns undefined, or returns what was told where there is nothing (more) to ask.
+   * Nothing of it is kept here: whether this visitor may have anything is not known yet.
    */
-  async before(request: FastifyRequest, reply: FastifyReply, template: Template, visitor: Visitor): Promise<boolean> {
+  async before(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    template: Template,
+    visitor: Visitor,
+  ): Promise<{ readonly lead?: Lead } | undefined> {
     const form = template.lead;
     // A script of ours repeats a click that has been asked.
-    if (form?.ask !== 'before' || !wantsPage(request)) return false;
+    if (form?.ask !== 'before' || !wantsPage(request)) return {};
     const choice = field(request.body, 'lead');
-    if (choice === LEAD_CHOICES.skipped && !form.required) return false;
+    if (choice === LEAD_CHOICES.skipped && !form.required) return {};
     if (choice !== LEAD_CHOICES.given) {
-      if (await this.#hasAnswered(request, template, visitor)) return false;
+      if (await this.#hasAnswered(request, template, visitor)) return {};
       this.#askBefore(request, reply, template, form, { visitor });
-      return true;
+      return undefined;
     }
     const parsed = parseLead(form, (name) => field(request.body, name));
     if ('problems' in parsed) {
       this.#askBefore(request, reply.code(UNPROCESSABLE), template, form, { visitor, ...parsed });
-      return true;
+      return undefined;
     }
-    await this.#options.demos.leads.keep(placeId(template, visitor), parsed.lead);
-    return false;
+    return parsed;
   }
 
   async #hasAnswered(request: FastifyRequest, template: Template, visitor: Visitor): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import { ownersKey } from '../domain/ids.ts';
+import type { Lead } from '../domain/lead.ts';
 import type { Template } from '../domain/template.ts';
 import type { Acquired, Demos, Place } from '../http/demos.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
@@ -22,6 +23,14 @@ export interface Waiting {
   readonly place: Place | undefined;
 }
 
+export interface Click {
+  readonly visitor: Visitor;
+  /** Where they want to land. */
+  readonly open: string | undefined;
+  /** What they told of themselves; undefined: nothing, or earlier. */
+  readonly lead?: Lead | undefined;
+}
+
 /** What a visitor's clicks do at the pool, and what their browser remembers of it. */
 export class Visits {
   readonly #demos: Demos;
@@ -39,14 +48,14 @@ export class Visits {
   /**
    * The visitor's instance of this template; where none is ready, what is done about it. Where nothing is, it is no use
    * to wait: throws pool_empty. The same visitor always uses the same key, which is their place in the line too,
-   * so a second click, or one that crosses the first, finds the first one's instance for as long as it runs.
+   * so a second click, or one that crosses the first, finds the first one's instance for as long as it runs. What they
+   * told is kept for whoever has a place or an instance, so that nobody else has anything of theirs written.
    */
   async take(
     request: FastifyRequest,
     reply: FastifyReply,
     template: Template,
-    visitor: Visitor,
-    open: string | undefined,
+    { visitor, open, lead }: Click,
   ): Promise<Acquired | Waiting> {
     const answer = await this.#demos
       .acquireOrWait({
@@ -66,6 +75,7 @@ export class Visits {
           await this.#forgetLead(reply, template, visitor).catch(() => undefined);
         throw error;
       });
+    if (lead !== undefined) await this.#demos.leads.keep(placeId(template, visitor), lead);
     if (asksBefore(template)) this.#cookies.answered(reply, template.name);
     if (!('url' in answer)) {
       const { kind } = answer.refill;

@@ -12,14 +12,14 @@ import type { SiteOf } from '../http/embedding-site.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import { challengePage } from './pages/challenge.ts';
 import { formFields } from './pages/home.ts';
-import { LEAD_CHOICES } from './pages/lead.ts';
+import { LEAD_CHOICES, toldFields } from './pages/lead.ts';
 import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingFor, waitingPage } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
 import type { LeadForms } from './lead-forms.ts';
 import { isNavigation, isPrefetch } from './same-origin.ts';
 import { parseSince, type Visitor, type VisitorCookies } from './visitor.ts';
-import { placeId, type Visits } from './visits.ts';
+import { placeId, type Click, type Visits } from './visits.ts';
 import { wayIn, withOpen } from './way-in.ts';
 
 export interface WaitingRoomOptions {
@@ -40,11 +40,8 @@ export interface WaitingRoomOptions {
 /** Who has a place, and is told how long it takes, may wait long. */
 export const WAIT_LIMIT_MS = 30 * 60_000;
 
-interface Wish {
-  readonly visitor: Visitor;
+interface Wish extends Pick<Click, 'visitor' | 'open'> {
   readonly sinceMs: number;
-  /** Where they want to land. */
-  readonly open: string | undefined;
 }
 
 /**
@@ -66,8 +63,8 @@ export class WaitingRoom {
     const { cookies } = this.#options;
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
     const open = field(request.query, 'open');
-    if (await this.#options.leadForms.before(request, reply, template, visitor)) return reply;
-    return this.#serve(request, reply, template, { visitor, open });
+    const told = await this.#options.leadForms.before(request, reply, template, visitor);
+    return told === undefined ? reply : this.#serve(request, reply, template, { visitor, open, ...told });
   }
 
   /**
@@ -87,17 +84,13 @@ export class WaitingRoom {
     return this.#serve(request, reply, template, { visitor, open: undefined });
   }
 
-  async #serve(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    template: Template,
-    { visitor, open }: Pick<Wish, 'visitor' | 'open'>,
-  ): Promise<FastifyReply> {
+  async #serve(request: FastifyRequest, reply: FastifyReply, template: Template, click: Click): Promise<FastifyReply> {
+    const { visitor, open } = click;
     const { visits } = this.#options;
     const scripted = !wantsPage(request);
     const taken = await visits
-      .take(request, reply, template, visitor, open)
-      .catch((error: unknown) => this.#challenge(request, reply, template, visitor, error));
+      .take(request, reply, template, click)
+      .catch((error: unknown) => this.#challenge(request, reply, template, click, error));
     if (taken === undefined) return reply;
     if ('url' in taken) {
       const url = this.#wayIn(template, taken, visitor, open);
@@ -140,8 +133,8 @@ export class WaitingRoom {
     }
     const taken = mayTake(request)
       ? await visits
-          .take(request, reply, template, wish.visitor, wish.open)
-          .catch((error: unknown) => this.#challenge(request, reply, template, wish.visitor, error))
+          .take(request, reply, template, wish)
+          .catch((error: unknown) => this.#challenge(request, reply, template, wish, error))
       : undefined;
     if (reply.sent) return reply;
     if (taken !== undefined && 'url' in taken) {
@@ -187,12 +180,12 @@ export class WaitingRoom {
     request: FastifyRequest,
     reply: FastifyReply,
     template: Template,
-    visitor: Visitor,
+    { visitor, lead }: Click,
     error: unknown,
   ): undefined {
     if (!(error instanceof TryItNowError) || error.code !== 'challenge_required' || !wantsPage(request)) throw error;
     const presentation = this.#options.presentations.for(request, template.name);
-    const lead = field(request.body, 'lead');
+    const skipped = field(request.body, 'lead') === LEAD_CHOICES.skipped;
     const site = this.#options.siteOf(request, field(request.body, 'site'));
     problemHeaders(reply, error);
     sendPage(
@@ -202,8 +195,8 @@ export class WaitingRoom {
         template,
         action: withOpen(`/try/${encodeURIComponent(template.name)}`, field(request.query, 'open')),
         fields: html`${formFields({ visitorToken: visitor.token, site })}${
-          lead === LEAD_CHOICES.skipped && html`<input type="hidden" name="lead" value="${lead}">`
-        }`,
+          skipped && html`<input type="hidden" name="lead" value="${LEAD_CHOICES.skipped}">`
+        }${lead !== undefined && toldFields(lead)}`,
         challenge: error.details?.['challenge'],
       }),
     );

@@ -30,6 +30,14 @@ export interface LeadParts {
 /** What is in the field `lead` of the form: which of its buttons was clicked. */
 export const LEAD_CHOICES = { given: 'given', skipped: 'skipped' } as const;
 
+/** The same answer, for a form that sends the click again by itself. */
+export function toldFields(lead: Lead): Html {
+  const fields = { lead: LEAD_CHOICES.given, consent: CONSENT, ...lead };
+  return html`${Object.entries(fields).map(
+    ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
+  )}`;
+}
+
 const INPUTS: Readonly<Record<LeadField, { readonly type: string; readonly autocomplete: string }>> = {
   email: { type: 'email', autocomplete: 'email' },
   name: { type: 'text', autocomplete: 'name' },
