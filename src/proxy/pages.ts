@@ -190,7 +190,7 @@ function frame({ startUrl, branding }: ProxyPageOptions, t: Translator, { title,
   const mark =
     logo === undefined
       ? BRAND_MARK
-      : html`<img src="${startUrl}${logo.path}" alt="" width="${logo.width}" height="${logo.height}">`;
+      : html`<img src="${new URL(logo.path, startUrl).href}" alt="" width="${logo.width}" height="${logo.height}">`;
   return html`<!doctype html>
 <html lang="${t.tag}" dir="${t.direction}">
 <head>

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Languages } from '../presentation/languages/languages.ts';
+import { endedPage, lostPage, silentPage, unreachablePage } from '../proxy/pages.ts';
 import { DEFAULT_COLORS, NO_BRANDING, type Logo } from '../presentation/branding.ts';
 import { FakeDemos } from '../../test/support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
@@ -38,6 +40,19 @@ const BRANDING = {
     },
   },
 };
+
+describe('the pages that stand in for an instance', () => {
+  it('have the logo from where the start page has it', async () => {
+    const branding = { ...SITE, logo: LOGO, templates: {} };
+    await using http = await startHttp({ page: { branding } });
+    const options = { languages: new Languages(), branding, startUrl: `${http.url}/` };
+    const all = [endedPage(options), unreachablePage(options), lostPage(options), silentPage(options, 1_000)];
+    const sources = all.flatMap(({ pages }) => pages.map(({ html }) => /<img src="([^"]+)"/.exec(html)?.[1] ?? ''));
+    expect(new Set(sources)).toEqual(new Set([`${http.url}${LOGO.path}`]));
+    const answer = await fetch(sources[0] ?? '');
+    expect([answer.status, await answer.text()]).toEqual([200, HOSTILE]);
+  });
+});
 
 describe('pages about a template with a branding of its own', () => {
   let http: RunningServer;

@@ -190,7 +190,7 @@ describe.skipIf(why !== undefined)('every page', () => {
         SHOP,
       ]);
       await using http = await startHttp({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });
-      const shared = { languages: LANGUAGES, branding: branding ?? NO_BRANDING, startUrl: http.url };
+      const shared = { languages: LANGUAGES, branding: branding ?? NO_BRANDING, startUrl: `${http.url}/` };
       const proxied = {
         ended: endedPage(shared),
         unreachable: unreachablePage(shared),
