@@ -93,9 +93,10 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     };
   };
 
-  async function click(options: BrowserContextOptions = {}, path = '/try/shop'): Promise<FrameLocator> {
+  async function click(options: BrowserContextOptions = {}, path = '/try/shop', ahead = ''): Promise<FrameLocator> {
     context = await browser.newContext({ viewport: { width: 1_280, height: 800 }, ...options });
     page = await context.newPage();
+    await page.addInitScript(ahead);
     await page.goto(`http://localhost:${startPort}${path}`);
     await page.getByRole('button', { name: 'Try it now: Shop' }).click();
     return page.frameLocator('iframe');
@@ -219,6 +220,16 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await eventually(() => expect(instance()?.state).toBe('releasing'));
     await page.getByRole('button', { name: 'Start another' }).click();
     await eventually(() => expect([...http.demos.instances.values()].at(-1)?.state).toBe('assigned'));
+  });
+
+  it('has the address copied by hand where the browser gives no script the clipboard, as over plain http', async () => {
+    const frame = await click({}, '/try/shop', "Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+    await frame.getByRole('heading').waitFor();
+    await page.getByRole('button', { name: 'Share' }).click();
+    await page.getByRole('button', { name: 'Copy the address' }).click();
+    await page.getByText('the address is selected, copy it yourself').waitFor();
+    const selected = 'getSelection().toString() || document.activeElement.value';
+    expect(await page.evaluate(selected)).toBe(http.demos.url(upstream.label));
   });
 
   it('lets no other site frame the app, and marks cookies for frames alone', async () => {

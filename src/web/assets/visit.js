@@ -192,7 +192,7 @@ dialog('end', 'end-dialog');
 part('copy').addEventListener('click', async () => {
   const field = part('share-address');
   field.select();
-  const copied = await navigator.clipboard.writeText(field.value).then(
+  const copied = await navigator.clipboard?.writeText(field.value).then(
     () => true,
     () => false,
   );
