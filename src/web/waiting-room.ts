@@ -96,7 +96,7 @@ export class WaitingRoom {
       const url = this.#wayIn(template, taken, visitor, open);
       return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(request, reply, template, url);
     }
-    const sinceMs = this.#since(request, template, field(request.body, 'since'));
+    const sinceMs = this.#placedSince(this.#since(request, template, field(request.body, 'since')), taken.place);
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) {
       await visits.giveUp(reply, template, visitor);
       return reply.send({ state: 'gave_up' });
@@ -122,14 +122,12 @@ export class WaitingRoom {
       presentation: presentations.for(request),
       template,
       visitorToken: wish.visitor.token,
-      sinceMs: wish.sinceMs,
-      waitedSeconds: seconds(this.#waited(wish.sinceMs)),
       open: wish.open,
     };
     if (this.#waited(wish.sinceMs) > limitMs) {
       cookies.stopWaiting(reply, template.name);
       await visits.giveUp(reply, template, wish.visitor);
-      return sendPage(reply, gaveUpPage(parts));
+      return sendPage(reply, gaveUpPage({ ...parts, waitedSeconds: seconds(this.#waited(wish.sinceMs)) }));
     }
     const taken = mayTake(request)
       ? await visits
@@ -141,7 +139,10 @@ export class WaitingRoom {
       return this.#handOver(request, reply, template, this.#wayIn(template, taken, wish.visitor, wish.open));
     }
     const place = taken === undefined ? await visits.place(template, wish.visitor) : taken.place;
-    return sendPage(reply, waitingPage({ ...parts, place, waitingFor: taken?.waitingFor }));
+    const sinceMs = this.#placedSince(wish.sinceMs, place);
+    if (sinceMs !== wish.sinceMs) this.#remember(reply, template, sinceMs);
+    const waitedSeconds = seconds(this.#waited(sinceMs));
+    return sendPage(reply, waitingPage({ ...parts, sinceMs, waitedSeconds, place, waitingFor: taken?.waitingFor }));
   }
 
   /** GET /wait/:template/events: how the visitor stands, as Server-Sent Events. Takes nothing. */
@@ -234,6 +235,11 @@ export class WaitingRoom {
 
   #since(request: FastifyRequest, template: Template, told: string | undefined): number {
     return this.#options.cookies.waitingSince(request, template.name) ?? parseSince(told) ?? this.#options.clock.now();
+  }
+
+  /** A place lapses long before what the browser remembers of it: who comes back then has not waited all the while. */
+  #placedSince(sinceMs: number, place: Place | undefined): number {
+    return place === undefined ? sinceMs : Math.max(sinceMs, this.#options.clock.now() - place.waitedMs);
   }
 
   #waited(sinceMs: number): number {
