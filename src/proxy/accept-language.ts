@@ -8,8 +8,9 @@ const ENTRIES = 10;
 type JsonObject = Readonly<Record<string, Json>>;
 
 /**
- * Finds the first language of an Accept-Language that there is. Caddy knows no quality values, but browsers send their
- * languages with the best liked first. It is looked up only when a matcher asks for it.
+ * Finds the first language of an Accept-Language that there is, as `Languages` does for the start page. Caddy knows no
+ * quality values, but browsers send their languages with the best liked first. It is looked up only when a matcher
+ * asks for it.
  */
 export function languageChoice(tags: readonly [string, ...string[]]): JsonObject {
   return {
@@ -17,13 +18,26 @@ export function languageChoice(tags: readonly [string, ...string[]]): JsonObject
     source: '{http.request.header.Accept-Language}',
     destinations: [CHOSEN],
     mappings: Array.from({ length: ENTRIES }, (_, entry) =>
-      tags.map((tag) => ({
-        input_regexp: `(?i)^(?:[^,]*,){${entry}}\\s*${tag}\\s*(?:[-;,]|$)`,
+      wanted(tags).map(([pattern, tag]) => ({
+        input_regexp: `(?i)^(?:[^,]*,){${entry}}\\s*${pattern}`,
         outputs: [tag],
       })),
     ).flat(),
     defaults: [tags[0]],
   };
+}
+
+/** What an entry may ask for, and gets: the longest tag that it belongs to, else the first that belongs to it. */
+function wanted(tags: readonly string[]): (readonly [pattern: string, tag: string])[] {
+  const closest = [...tags].sort((one, other) => other.length - one.length);
+  const widened = tags.flatMap((tag) => {
+    const subtags = tag.split('-');
+    return subtags.slice(1).map((_, at) => [subtags.slice(0, at + 1).join('-'), tag] as const);
+  });
+  return [
+    ...closest.map((tag) => [`${tag}\\s*(?:[-;,]|$)`, tag] as const),
+    ...widened.map(([wider, tag]) => [`${wider}\\s*(?:[;,]|$)`, tag] as const),
+  ];
 }
 
 export function languageIs(tag: string): JsonObject {

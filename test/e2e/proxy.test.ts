@@ -7,6 +7,7 @@ import { launchCaddy } from '../../src/launcher/caddy.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { NO_BRANDING } from '../../src/presentation/branding.ts';
+import { en } from '../../src/presentation/languages/en.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
 import { endedPage, LABEL_PLACE, lostPage, unreachablePage, type ProxyPage } from '../../src/proxy/pages.ts';
 import { keys } from '../../src/store/keys.ts';
@@ -100,6 +101,31 @@ describe('a request through the proxy', () => {
     const forPrograms = await get(world.proxyPort, host, { accept: '*/*' });
     expect(forPrograms.headers['content-type']).toBe('application/problem+json');
     expect(JSON.parse(forPrograms.body)).toMatchObject({ status: 404, code: 'unknown_hostname' });
+  });
+
+  it('gets its page in the language that the start page has for it', async () => {
+    const tags = ['de', 'de-CH', 'pt-BR', 'zh-Hant'];
+    const languages = new Languages([{ tag: 'en', messages: en }, ...tags.map((tag) => ({ tag, messages: en }))]);
+    const world = await startProxyWorld(releasers, { languages });
+    const host = `${newHostLabel()}.localhost`;
+    for (const [accepted, tag] of [
+      ['pt-PT,pt;q=0.8,en-US;q=0.5,en;q=0.3', 'pt-BR'],
+      ['pt-br', 'pt-BR'],
+      ['pt-PT,en;q=0.5', 'en'],
+      ['de-CH,de;q=0.9', 'de-CH'],
+      ['de-ch-1996', 'de-CH'],
+      ['de', 'de'],
+      ['de-AT,en;q=0.9,de;q=0.8', 'de'],
+      ['fr,de-CH;q=0.9', 'de-CH'],
+      ['zh-Hant-TW,zh;q=0.9', 'zh-Hant'],
+      ['zh-TW,zh;q=0.9,en;q=0.8', 'zh-Hant'],
+      ['den,ptx,en;q=0.5', 'en'],
+      ['fr', 'en'],
+    ] as const) {
+      const { body } = await get(world.proxyPort, host, { ...html, 'accept-language': accepted });
+      const shown = /<html lang="([\w-]+)"/.exec(body)?.[1];
+      expect([accepted, shown, languages.accepted(accepted).tag]).toEqual([accepted, tag, tag]);
+    }
   });
 
   it('is told to come back when the instance does not answer', async () => {

@@ -17,10 +17,22 @@ export class Languages {
     this.all = [new Translator(first), ...others.map((language) => new Translator(language))];
   }
 
-  /** The one that a browser likes best, by its Accept-Language. */
+  /** The one that a browser likes best, by its Accept-Language. The proxy finds the same for its pages. */
   accepted(header: string | undefined): Translator {
     const negotiator = new Negotiator({ headers: header === undefined ? {} : { 'accept-language': header } });
-    const best = negotiator.language(this.all.map(({ tag }) => tag));
-    return this.all.find(({ tag }) => tag === best) ?? this.all[0];
+    for (const wanted of negotiator.languages()) {
+      const found = this.#closest(`${wanted.toLowerCase()}-`);
+      if (found !== undefined) return found;
+    }
+    return this.all[0];
+  }
+
+  /** Of those that a tag belongs to, as de-CH does to de, the longest; else the first that belongs to it. */
+  #closest(wanted: string): Translator | undefined {
+    const tagOf = (t: Translator): string => `${t.tag.toLowerCase()}-`;
+    const [longest] = this.all
+      .filter((t) => wanted.startsWith(tagOf(t)))
+      .sort((one, other) => other.tag.length - one.tag.length);
+    return longest ?? this.all.find((t) => tagOf(t).startsWith(wanted));
   }
 }
