@@ -3,6 +3,8 @@ import type { Browser, BrowserContext, BrowserContextOptions, Download, FrameLoc
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { en } from '../../src/presentation/languages/en.ts';
+import { Languages } from '../../src/presentation/languages/languages.ts';
 import { launchPrivateChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
@@ -148,6 +150,18 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await click({ javaScriptEnabled: false });
     await page.getByRole('heading', { name: 'signed in at /' }).waitFor();
     expect(page.url()).toBe(`http://${upstream.label}.localhost:${world.proxyPort}/`);
+  });
+
+  it('counts down in one script of digits', async () => {
+    await http[Symbol.asyncDispose]();
+    const { demos } = http;
+    const languages = new Languages([{ tag: 'fa', messages: en }]);
+    http = await startHttp({ demos, port: startPort, publicUrl: `http://localhost:${startPort}`, page: { languages } });
+    await (await click()).getByRole('heading').waitFor();
+    await page.getByText(/^[\u06f0-\u06f9]{2}:[\u06f0-\u06f9]{2}$/).waitFor();
+    demos.nowMs = (instance()?.deadlineMs ?? 0) - 2 * 3_600_000 - 1_000;
+    await page.reload();
+    await page.getByText(/^[\u06f1-\u06f2]:[\u06f0-\u06f9]{2}:[\u06f0-\u06f9]{2}$/).waitFor();
   });
 
   it('is not for whoever was given its address, who gets the app and governs nothing', async () => {

@@ -69,11 +69,11 @@ const say = (text) => {
   said.textContent = text;
 };
 
-const digits = new Intl.NumberFormat(lang, { minimumIntegerDigits: 2 });
+const [first, later] = [1, 2].map((least) => new Intl.NumberFormat(lang, { minimumIntegerDigits: least }));
 const clock = (seconds) => {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
-  const rest = digits.format(seconds % 60);
-  return hours > 0 ? `${hours}:${digits.format(minutes)}:${rest}` : `${minutes}:${rest}`;
+  const [leading, ...others] = hours > 0 ? [hours, minutes, seconds % 60] : [minutes, seconds % 60];
+  return [first.format(leading), ...others.map((part) => later.format(part))].join(':');
 };
 
 const secondsNow = () => Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));

@@ -98,7 +98,7 @@ ${problem !== undefined && html`<span class="wrong" id="wrong-${name}">${problem
 }
 
 function problemText(t: Translator, name: LeadField, problem: NonNullable<LeadProblems[LeadField]>): string {
-  if (problem === 'too_long') return t.text('lead.too_long', { count: String(LEAD_FIELDS[name].max) });
+  if (problem === 'too_long') return t.text('lead.too_long', { count: LEAD_FIELDS[name].max });
   if (problem === 'malformed' && name === 'email') return t.text('lead.malformed_email');
   return t.text(`lead.${problem}`);
 }

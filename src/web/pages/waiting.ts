@@ -74,7 +74,7 @@ export function progressText(
 }
 
 function whereTheyStand(t: Translator, { position, etaMs, reason, warming }: Place): string {
-  const place = position === 1 ? t.text('waiting.next') : t.text('waiting.position', { position: String(position) });
+  const place = position === 1 ? t.text('waiting.next') : t.text('waiting.position', { position });
   if (etaMs === undefined)
     return reason === 'preparing' && warming > 0
       ? `${place} · ${t.text('waiting.progress_warming', { count: warming })}`
