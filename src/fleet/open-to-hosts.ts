@@ -2,10 +2,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nkeys } from '@nats-io/transport-node';
+import { ParseError } from '../config/parsers.ts';
+import { valkeyUrl } from '../config/valkey-url.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { certify, fits, newAuthority, type KeyPair } from './certificates.ts';
 import { replaceFile, type HostFiles } from './host-files.ts';
 import { ownAddresses, privateAddresses } from './own-address.ts';
+import { listenFor } from './proxy-listen.ts';
 import { parseSettings, withSettings } from './settings-file.ts';
 import { WORKER_SECRETS } from './worker-login.ts';
 
@@ -166,10 +169,12 @@ function ownSettings(
   before: ReadonlyMap<string, string>,
   address: string,
 ): Map<string, string | undefined> {
-  const proxy = before.get('PROXY_LISTEN') ?? DEFAULT_PROXY;
-  const isEverywhere = /^(0\.0\.0\.0)?:\d+$/.test(proxy);
-  const port = /\d+$/.exec(proxy)?.[0] ?? '';
-  const listen = isEverywhere || proxy.includes(address) ? proxy : `${proxy},${address}:${port}`;
+  const valkey = valkeyUrl.parse(before.get('VALKEY_URL') ?? '');
+  const listen = listenFor(before.get('PROXY_LISTEN') ?? DEFAULT_PROXY, {
+    address,
+    before: valkey instanceof ParseError ? undefined : valkey.endpoints[0].host,
+    own: ownAddresses(),
+  });
   return new Map([
     ...['VALKEY_ADDR', 'VALKEY_PASSWORD', 'NATS_USER', 'NATS_PASSWORD', 'NATS_PASSWORD_FILE', 'NATS_TOKEN']
       .concat('NATS_TOKEN_FILE', 'NATS_NKEY_SEED', 'NATS_CREDS_FILE')
