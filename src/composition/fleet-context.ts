@@ -14,16 +14,13 @@ export async function viewFleet(config: Config, log: Log): Promise<FleetView> {
     const infrastructure = new Infrastructure({ config, log, releasers });
     const valkey = await infrastructure.openValkey();
     await infrastructure.openQueue();
-    const entries = Object.entries(await valkey.hgetall(keys.nodes));
-    return {
-      seenAs: await seenAddress(valkey),
-      nodes: new Map(
-        entries.flatMap(([name, text]) => {
-          const address = readNodeAddress(text);
-          return address === undefined ? [] : [[name, address]];
-        }),
-      ),
-    };
+    const entries = await Promise.all(
+      Object.entries(await valkey.hgetall(keys.nodes)).map(async ([name, text]) => {
+        const [address, beats] = [readNodeAddress(text), await valkey.exists(keys.heartbeat(name))];
+        return address === undefined ? [] : [[name, { address, alive: beats > 0 }] as const];
+      }),
+    );
+    return { seenAs: await seenAddress(valkey), nodes: new Map(entries.flat()) };
   } finally {
     await releasers.releaseAll(log);
   }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,4 +63,27 @@ it('has a worker use the Podman of its own unit, where nothing says otherwise', 
   const said = { PODMAN_SOCKET: '/run/podman/podman.sock' };
   expect((await joined({ token: token(said) })).get('PODMAN_SOCKET')).toBe(said.PODMAN_SOCKET);
   expect((await joined()).get('PODMAN_SOCKET')).toBe(said.PODMAN_SOCKET);
+});
+
+it('keeps the name of a host whose address has changed, once nothing runs there under the old one', async () => {
+  const before = { address: '10.0.0.2', alive: false };
+  const settings = 'NODE_NAME=second\nNODE_ADDRESS=10.0.0.2\n';
+  const rejoin = async (second: typeof before, kept: string): Promise<ReadonlyMap<string, string>> => {
+    await writeFile(join(folder, 'try-it-now.env'), kept);
+    return joined({ nodes: new Map([['second', second]]) });
+  };
+  expect((await rejoin(before, settings)).get('NODE_ADDRESS')).toBe('127.0.0.1');
+  await expect(rejoin({ ...before, alive: true }, settings)).rejects.toThrow(
+    /^second is still at work at 10\.0\.0\.2.* stop its worker \(`systemctl stop try-it-now-worker`\)/,
+  );
+  expect(await readFile(join(folder, 'try-it-now.env'), 'utf8')).toBe(settings);
+});
+
+it('takes the name of another host from nobody, silent or not, and says how it is set free', async () => {
+  for (const alive of [true, false])
+    await expect(joined({ nodes: new Map([['second', { address: '10.0.0.2', alive }]]) })).rejects.toThrow(
+      /^second is another host's name \(at 10\.0\.0\.2\); give .* `try-it-now nodes remove second --force`/,
+    );
+  // Of its own address, it is this host.
+  await joined({ nodes: new Map([['second', { address: '127.0.0.1', alive: true }]]) });
 });

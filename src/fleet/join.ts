@@ -19,6 +19,7 @@ import { parseSettings, withSettings } from './settings-file.ts';
 const HEADING =
   '# Settings of Try It Now on this host, written by `try-it-now fleet join`; docs/reference/config.md lists all ' +
   'there are.\n# One NAME=value a line, for systemd.';
+const NAME_IT = 'give this one its own with --name (NODE_NAME= for make)';
 const CATALOGUE = 'templates.yaml';
 /** Where the unit try-it-now-podman, which a worker's host has, listens. */
 const PODMAN_SOCKET = '/run/try-it-now-podman/podman.sock';
@@ -36,8 +37,8 @@ const REPLACED = [
 export interface FleetView {
   /** Where Valkey sees this host. */
   readonly seenAs: string;
-  /** Node → address. */
-  readonly nodes: ReadonlyMap<string, string>;
+  /** Node → where it is, and whether it has said of late that it lives. */
+  readonly nodes: ReadonlyMap<string, { readonly address: string; readonly alive: boolean }>;
 }
 
 export interface JoinOptions {
@@ -76,7 +77,7 @@ export async function joinFleet(options: JoinOptions): Promise<Joined> {
   const own = await placeOf(options, kept);
   const carried = carriedFiles(token, files);
   const after = withSettings(before ?? HEADING, changesOf(token, carried, own, kept));
-  await tryOut(after, carried, own, options);
+  await tryOut(after, carried, { own, kept }, options);
   for (const { path, text } of carried)
     if (path === files.path(CATALOGUE)) await files.write(CATALOGUE, text);
     else await files.writeSecret(basename(path), text);
@@ -142,7 +143,7 @@ function changesOf(
 async function tryOut(
   settings: string,
   carried: readonly Carried[],
-  own: Joined,
+  { own, kept }: { readonly own: Joined; readonly kept: ReadonlyMap<string, string> },
   { address, look }: JoinOptions,
 ): Promise<void> {
   const { config } = loadConfig(Object.fromEntries(parseSettings(settings)), (path) => {
@@ -156,16 +157,28 @@ async function tryOut(
         `Valkey sees this host as ${seenAs}, and its own address towards Valkey is ${own.address}: something between ` +
           'them changes addresses. Say with --address (NODE_ADDRESS= for make) where the proxies reach this host',
       );
-    const taken = nodes.get(own.name);
-    if (own.name === FIRST_NODE || (taken !== undefined && taken !== own.address))
-      throw refused(
-        `${own.name} is another host's name${taken === undefined ? '' : ` (at ${taken})`}; give this one its own ` +
-          'with --name (NODE_NAME= for make)',
-      );
+    requireOwnName(own, kept, nodes);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
   await requireProxy(config.proxy.internalUrls);
+}
+
+/** A host that joined before has its name, whatever address it has now: what runs there is recorded by it. */
+function requireOwnName(own: Joined, kept: ReadonlyMap<string, string>, nodes: FleetView['nodes']): void {
+  const { name, address } = own;
+  const taken = nodes.get(name);
+  if (name === FIRST_NODE) throw refused(`${name} is another host's name; ${NAME_IT}`);
+  if (taken === undefined || taken.address === address) return;
+  const wasHere = kept.get('NODE_NAME') === name && kept.get('NODE_ADDRESS') === taken.address;
+  if (wasHere && !taken.alive) return;
+  throw refused(
+    wasHere
+      ? `${name} is still at work at ${taken.address}, which was this host's address by its settings. If it is this ` +
+          'host, stop its worker (`systemctl stop try-it-now-worker`), and join again a quarter of a minute later'
+      : `${name} is another host's name (at ${taken.address}); ${NAME_IT}. If that host is gone for good, ` +
+          `\`try-it-now nodes remove ${name} --force\` on the first host sets its name free`,
+  );
 }
 
 /** NATS' files are read at each connection, so for the first one they have to be somewhere. */
