@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what Try It Now needs and this machine lacks, and nothing else. Run it as often as you like.
 set -euo pipefail
+# What other programs say is read here, and is the same in no other language.
+export LC_ALL=C.UTF-8
 
 readonly NODE_WANTED=20.19
 usage() {

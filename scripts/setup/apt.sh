@@ -8,9 +8,10 @@ readonly BACKPORTS_PIN=/etc/apt/preferences.d/try-it-now-backports
 readonly SERVICE_POLICY=/usr/sbin/policy-rc.d
 readonly SERVICE_POLICY_MARK='Try It Now set-up'
 
-# Asks nothing, keeps configuration files as they are, waits for another apt or dpkg, restarts no services.
+# Asks nothing, keeps configuration files as they are, waits for another apt or dpkg, restarts no services. In English, as
+# its messages are looked through, whatever sudo lets through of the environment.
 apt_get() {
-  as_root env DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l \
+  as_root env LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive APT_LISTCHANGES_FRONTEND=none NEEDRESTART_MODE=l \
     apt-get -q -y -o DPkg::Lock::Timeout=600 -o Dpkg::Use-Pty=0 \
     -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@" </dev/null 9<&-
 }
