@@ -1,8 +1,12 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it, onTestFinished } from 'vitest';
-import { registryLogin } from './image-pull.ts';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { eventually } from '../../../test/support/eventually.ts';
+import { connectEngine } from './engine-runtime.ts';
+import { presentImages, pullImage, registryLogin } from './image-pull.ts';
 
 const auth = Buffer.from('acme:s3cret:really').toString('base64');
 const other = Buffer.from('somebody:else').toString('base64');
@@ -64,4 +68,66 @@ it.each<[string, unknown, string]>([
 
 it.each([{}, { auth: 'x' }, []])('refuses a file that is none of credentials: %j', async (content) => {
   await expect(registryLogin(fileOf(content), 'docker.io/acme/private:1')).rejects.toThrow('not a file of credentials');
+});
+
+const SILENCE_MS = 1_000;
+
+/** An engine that answers so, and how many of its requests are still open. */
+async function engine(answers: (response: ServerResponse) => void): Promise<{
+  readonly docker: ReturnType<typeof connectEngine>;
+  readonly open: () => number;
+}> {
+  const folder = mkdtempSync(join(tmpdir(), 'tin-engine-'));
+  const socketPath = join(folder, 'engine.sock');
+  let open = 0;
+  const server = createServer((request, response) => {
+    open += 1;
+    request.socket.once('close', () => (open -= 1));
+    answers(response);
+  }).listen(socketPath);
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  return { docker: connectEngine(socketPath, Infinity, 0), open: () => open };
+}
+
+const nothing = (): void => undefined;
+const line = (id: string): string => `${JSON.stringify({ id, progressDetail: { current: 1 } })}\n`;
+const pull = { authconfig: undefined, onProgress: nothing, silenceMs: SILENCE_MS } as const;
+
+describe('a fetch', () => {
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['accepts it and says nothing', nothing],
+    ['says that it has begun, and no more', (response) => response.writeHead(200).flushHeaders()],
+    ['falls silent in the midst of it', (response) => response.writeHead(200).write(line('layer'))],
+  ])('is over where the engine %s', async (_, answers) => {
+    const { docker, open } = await engine(answers);
+    await expect(pullImage(docker, 'registry.example.org/app:1', pull)).rejects.toThrow(
+      'the registry said nothing for 1 minute',
+    );
+    await eventually(() => expect(open()).toBe(0));
+  });
+
+  it('is over, too, where the engine does not say what it has', async () => {
+    const { docker, open } = await engine(nothing);
+    await expect(presentImages(docker, SILENCE_MS)).rejects.toThrow('the engine said nothing for 1 minute');
+    await eventually(() => expect(open()).toBe(0));
+  });
+
+  it('goes on for as long as something is said', async () => {
+    const { docker } = await engine((response) => {
+      let left = 6;
+      response.writeHead(200).flushHeaders();
+      const saying = setInterval(() => {
+        response.write(line(`layer ${left}`));
+        left -= 1;
+        if (left === 0) response.end();
+        if (left === 0) clearInterval(saying);
+      }, SILENCE_MS / 4);
+    });
+    await pullImage(docker, 'registry.example.org/app:1', pull);
+  });
 });

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { Readable, addAbortSignal } from 'node:stream';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
@@ -21,45 +22,87 @@ const Progress = Type.Object({
 });
 
 const TELL_EVERY_MS = 5_000;
-/** A registry that says nothing for this long has hung. */
+/** A registry, or an engine, that says nothing for this long has hung. */
 const SILENCE_MS = 5 * 60_000;
 
+/** Of all images that the engine has. Throws for an engine that hangs. */
+export async function presentImages(docker: Dockerode, silenceMs = SILENCE_MS): Promise<readonly string[]> {
+  const images = await unlessSilent('the engine', silenceMs, (signal) =>
+    docker.listImages({ all: true, abortSignal: signal }),
+  );
+  return images.map(({ Id }) => Id);
+}
+
 /** Until the image is there; `onProgress` now and then. Throws what the engine says of a failure. */
-export async function followPull(
+export async function pullImage(
+  docker: Dockerode,
+  reference: string,
+  {
+    authconfig,
+    onProgress,
+    silenceMs = SILENCE_MS,
+  }: {
+    readonly authconfig: Dockerode.AuthConfigObject | undefined;
+    readonly onProgress: (soFar: { readonly layers: number; readonly bytes: number }) => void;
+    readonly silenceMs?: number;
+  },
+): Promise<void> {
+  await unlessSilent('the registry', silenceMs, async (signal, heard) => {
+    const login = authconfig === undefined ? {} : { authconfig };
+    const stream = await docker.pull(reference, { ...login, abortSignal: signal });
+    // Once there is an answer, the client leaves it open.
+    if (stream instanceof Readable) addAbortSignal(signal, stream);
+    await followPull(docker, stream, heard, onProgress);
+  });
+}
+
+/** Ends the request that `work` makes once nothing was heard of it for so long. */
+async function unlessSilent<T>(
+  who: string,
+  silenceMs: number,
+  work: (signal: AbortSignal, heard: () => void) => Promise<T>,
+): Promise<T> {
+  const hung = new AbortController();
+  const minutes = Math.max(1, Math.round(silenceMs / 60_000));
+  const watch = setTimeout(() => {
+    hung.abort(new Error(`${who} said nothing for ${minutes} minute${minutes === 1 ? '' : 's'}`));
+  }, silenceMs);
+  try {
+    return await work(hung.signal, () => void watch.refresh());
+  } catch (error) {
+    // The client has an error of its own for a request that was ended.
+    hung.signal.throwIfAborted();
+    throw error;
+  } finally {
+    clearTimeout(watch);
+  }
+}
+
+function followPull(
   docker: Dockerode,
   stream: NodeJS.ReadableStream,
+  heard: () => void,
   onProgress: (soFar: { readonly layers: number; readonly bytes: number }) => void,
 ): Promise<void> {
   const received = new Map<string, number>();
   let told = performance.now();
-  let silent: NodeJS.Timeout | undefined;
-  const listen = (): void => {
-    clearTimeout(silent);
-    silent = setTimeout(() => {
-      stream.emit('error', new Error(`the registry said nothing for ${SILENCE_MS / 60_000} minutes`));
-    }, SILENCE_MS);
-  };
-  listen();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      docker.modem.followProgress(
-        stream,
-        (error: Error | null) => (error === null ? resolve() : reject(error)),
-        (event: unknown) => {
-          listen();
-          if (!Value.Check(Progress, event)) return;
-          if (event.error !== undefined) reject(new Error(event.error));
-          if (event.id !== undefined) received.set(event.id, event.progressDetail?.current ?? 0);
-          if (performance.now() - told < TELL_EVERY_MS) return;
-          told = performance.now();
-          const bytes = [...received.values()].reduce((sum, each) => sum + each, 0);
-          onProgress({ layers: received.size, bytes });
-        },
-      );
-    });
-  } finally {
-    clearTimeout(silent);
-  }
+  heard();
+  return new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(
+      stream,
+      (error: Error | null) => (error === null ? resolve() : reject(error)),
+      (event: unknown) => {
+        heard();
+        if (!Value.Check(Progress, event)) return;
+        if (event.error !== undefined) reject(new Error(event.error));
+        if (event.id !== undefined) received.set(event.id, event.progressDetail?.current ?? 0);
+        if (performance.now() - told < TELL_EVERY_MS) return;
+        told = performance.now();
+        const bytes = [...received.values()].reduce((sum, each) => sum + each, 0);
+        onProgress({ layers: received.size, bytes });
+      },
+    );
+  });
 }
 
 /** With what an image is fetched; `why` there is no login for it although a file with some is named. */

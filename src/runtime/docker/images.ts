@@ -8,7 +8,7 @@ import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
 import type { EngineOptions } from './engine-options.ts';
-import { followPull, registryLogin, type RegistryLogin } from './image-pull.ts';
+import { presentImages, pullImage, registryLogin, type RegistryLogin } from './image-pull.ts';
 
 export interface ImagesOptions {
   readonly engine: Pick<ContainerEngine, 'title' | 'imageTool'>;
@@ -16,7 +16,7 @@ export interface ImagesOptions {
   readonly inspect: (image: string) => Promise<Dockerode.ImageInspectInfo | undefined>;
   /** As images name it, such as `amd64`. */
   readonly architecture: () => Promise<string>;
-  /** Without a limit of its own for a request: a pull takes as long as it takes. */
+  /** Without a limit of its own for a request: a pull takes as long as its registry says something. */
   readonly docker: Dockerode;
   /** As `podman login` and `docker login` write it. */
   readonly credentialsFile: string | undefined;
@@ -219,19 +219,20 @@ export class EngineImages {
     try {
       // Said first: whatever dies, it is known afterwards what came by us.
       if (pulls !== undefined) {
-        const present = (await docker.listImages({ all: true })).map(({ Id }) => Id);
+        const present = await presentImages(docker);
         await pulls.begin({ reference, name: image, present });
       }
       login = await registryLogin(credentialsFile, image);
       if (login.kind === 'kept_elsewhere')
         log.warn({ image: reference, reason: login.why }, 'Fetching an image without a login');
-      const stream = await docker.pull(reference, login.kind === 'login' ? { authconfig: login.authconfig } : {});
-      await followPull(docker, stream, ({ layers, bytes }) => {
+      const onProgress = ({ layers, bytes }: { readonly layers: number; readonly bytes: number }): void => {
         const soFar = `${layers} layers, ${Math.round(bytes / 1e6)} MB so far`;
         this.#progress.set(image, soFar);
         asked?.(soFar);
         log.info({ image: reference, layers, bytes }, 'Still fetching an image');
-      });
+      };
+      const authconfig = login.kind === 'login' ? login.authconfig : undefined;
+      await pullImage(docker, reference, { authconfig, onProgress });
       const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
       if (id !== undefined) await pulls?.end(reference, id);
       this.#failures.delete(image);
