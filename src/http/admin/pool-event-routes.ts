@@ -4,7 +4,7 @@ import type { App } from '../context.ts';
 import type { PoolOperators } from './operators.ts';
 import { operatorProblems } from './problems.ts';
 import { NoQuery, TemplateParams } from './schemas.ts';
-import { isoTime } from './times.ts';
+import { isoTime, requestedMs } from './times.ts';
 
 const tags = ['pools'];
 const Time = (description: string) => Type.String({ format: 'date-time', description });
@@ -59,12 +59,10 @@ export function poolEventRoutes(app: App, operators: PoolOperators): void {
         response: { 200: PoolEventBody, ...operatorProblems('unknown_template') },
       },
     },
-    async ({ params: { template, event }, body }) =>
-      eventBody(
-        await operators.putPoolEvent(template, {
-          ...{ name: event, target: body.target, fromMs: Date.parse(body.from), toMs: Date.parse(body.to) },
-        }),
-      ),
+    async ({ params: { template, event }, body: { from, to, target: wanted } }) => {
+      const [fromMs, toMs] = [requestedMs('from', from), requestedMs('to', to)];
+      return eventBody(await operators.putPoolEvent(template, { name: event, target: wanted, fromMs, toMs }));
+    },
   );
   app.delete(
     '/admin/v1/pools/:template/events/:event',

@@ -6,7 +6,7 @@ import type { Callers } from './callers.ts';
 import type { PreviewOperators } from './operators.ts';
 import { operatorProblems } from './problems.ts';
 import { NoQuery } from './schemas.ts';
-import { isoTime } from './times.ts';
+import { isoTime, requestedMs } from './times.ts';
 
 const tags = ['previews'];
 const YEAR_SECONDS = 365 * 24 * 3600;
@@ -145,7 +145,7 @@ function changeRoutes(app: App, operators: PreviewOperators, { callers, publicUr
         );
       const preview = await operators.putPreview(request.params.preview, {
         ...{ from, image, title, by: who },
-        endsAtMs: endsAt === undefined ? undefined : Date.parse(endsAt),
+        endsAtMs: endsAt === undefined ? undefined : requestedMs('ends_at', endsAt),
         forMs: seconds === undefined ? undefined : seconds * 1_000,
       });
       return previewBody(preview, publicUrl);
