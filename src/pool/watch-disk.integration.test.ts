@@ -35,6 +35,8 @@ let metrics: Metrics;
 let visits: Instance[];
 /** Of the host: what each container has written, and how much room there is. */
 let written: Map<string, DiskUse>;
+/** Who moves files while they are looked at. */
+let disturbed: Set<string>;
 let cpuMs: Map<string, number>;
 let room: StorageRoom;
 let looked: string[];
@@ -46,6 +48,7 @@ beforeEach(async () => {
   log = new LogBook();
   metrics = new Metrics({ templates: [tiny.name], version: 'test' });
   written = new Map();
+  disturbed = new Set();
   cpuMs = new Map();
   room = ROOMY;
   [looked, killed, removed] = [[], [], []];
@@ -63,7 +66,7 @@ beforeEach(async () => {
     },
     diskUse: (container) => {
       looked.push(container);
-      return Promise.resolve(written.get(container) ?? { bytes: 0, files: 1 });
+      return Promise.resolve({ bytes: 0, files: 1, partial: disturbed.has(container), ...written.get(container) });
     },
   };
   deps = {
@@ -123,6 +126,20 @@ it('ends the visits that wrote more than their template allows, and nobody elseâ
   expect(await recordOf(at(7))).toMatchObject({ state: 'releasing', reason: 'disk_limit' });
   expect(await recordOf(at(9))).toMatchObject({ state: 'assigned' });
   expect(await metrics.text()).toContain('try_it_now_releases_total{template="tiny",reason="disk_limit"} 2');
+});
+
+it('ends a visit that three looks in a row could not see through, and none that one could', async () => {
+  disturbed = new Set([at(3).container, at(7).container]);
+  // Nobody rests whom a look did not see through.
+  for (let round = 0; round < 2; round += 1) await watch.round(never);
+  disturbed.delete(at(7).container);
+  for (let round = 0; round < 2; round += 1) await watch.round(never);
+  disturbed.add(at(7).container);
+  for (let round = 0; round < 2; round += 1) await watch.round(never);
+  expect(await recordOf(at(3))).toMatchObject({ state: 'releasing', reason: 'disk_limit' });
+  expect(await recordOf(at(7))).toMatchObject({ state: 'assigned' });
+  expect(killed).toEqual([at(3).container]);
+  expect(log.with('so that nobody can count them')).toHaveLength(1);
 });
 
 it('leaves alone who rests, until that has been long or somebody fills the disk', async () => {

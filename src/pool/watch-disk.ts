@@ -5,7 +5,7 @@ import type { Catalogue } from '../domain/template.ts';
 import { sideBySide } from '../lifecycle/side-by-side.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
-import type { Consumption, DiskUse, StorageRoom } from './interfaces/consumption.ts';
+import type { Consumption, DiskSeen, DiskUse, StorageRoom } from './interfaces/consumption.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { StorageReserve } from './storage-reserve.ts';
 
@@ -25,11 +25,16 @@ const BETWEEN_TURNS_MS = 100;
 const RESTING_MS = 5;
 /** Whoever rests is looked at all the same after so many rounds. */
 const MOST_ROUNDS_APART = 20;
+/** In a row, although its processes stood still for each: no app does that, and behind it a disk can be filled. */
+const MOST_PARTIAL = 3;
+
 /** Of a visit. */
 interface Looked {
   readonly round: number;
   /** What it had used of the processor then; undefined where that cannot be told, or counts no more. */
   readonly cpuMs: number | undefined;
+  /** So many looks in a row nobody could tell whether that is all it has written. */
+  readonly partial: number;
 }
 
 /** By how much the disk fills until whoever does it is looked for; far below what a limit allows. */
@@ -106,14 +111,13 @@ export class DiskWatch {
     if (signal.aborted) return;
     // Before the look: what is written while it goes on counts as written after it.
     const cpuMs = await this.#cpuMs(visit.container);
-    const looked = await this.#look(visit, signal).then(
-      () => true,
-      (error: unknown) => {
-        if (!signal.aborted) this.#missed(visit, error);
-        return false;
-      },
-    );
-    this.#looked.set(visit.id, { round: this.#round, cpuMs: looked ? cpuMs : undefined });
+    const before = this.#looked.get(visit.id)?.partial ?? 0;
+    const looked = await this.#look(visit, before, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#missed(visit, error);
+      return { whole: false, partial: before };
+    });
+    const { whole, partial } = looked;
+    this.#looked.set(visit.id, { round: this.#round, cpuMs: whole ? cpuMs : undefined, partial });
   }
 
   /** Others are looked at all the same. */
@@ -151,15 +155,17 @@ export class DiskWatch {
     return grew;
   }
 
-  async #look(visit: Instance, signal: AbortSignal): Promise<void> {
+  /** `before`: how many looks in a row were partial. */
+  async #look(visit: Instance, before: number, signal: AbortSignal): Promise<{ whole: boolean; partial: number }> {
     const most = this.#deps.catalogue.known(visit.template)?.disk;
-    if (most === undefined) return;
-    const use = await this.#deps.consumption.diskUse(visit.container, most, signal);
-    if (use === undefined || (use.bytes <= most.bytes && use.files <= most.files)) return;
-    await this.#end(visit, use, most);
+    const use = most && (await this.#deps.consumption.diskUse(visit.container, most, signal));
+    if (most === undefined || use === undefined) return { whole: true, partial: 0 };
+    const partial = use.partial ? before + 1 : 0;
+    if (use.bytes > most.bytes || use.files > most.files || partial >= MOST_PARTIAL) await this.#end(visit, use, most);
+    return { whole: !use.partial, partial };
   }
 
-  async #end(visit: Instance, use: DiskUse, most: DiskUse): Promise<void> {
+  async #end(visit: Instance, use: DiskSeen, most: DiskUse): Promise<void> {
     const { id, template, container } = visit;
     this.#deps.log.warn(
       {
@@ -171,7 +177,9 @@ export class DiskWatch {
         mostBytes: most.bytes,
         mostFiles: most.files,
       },
-      'A visitor wrote more than limits.disk or limits.files of the template allows; the visit is ended',
+      use.partial || use.bytes === Infinity
+        ? 'A visitor had its files moved or held open so that nobody can count them; the visit is ended'
+        : 'A visitor wrote more than limits.disk or limits.files of the template allows; the visit is ended',
     );
     await endAbuse(this.#deps, visit, 'disk_limit');
   }

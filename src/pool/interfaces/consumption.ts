@@ -5,6 +5,11 @@ export interface DiskUse {
   readonly files: number;
 }
 
+export interface DiskSeen extends DiskUse {
+  /** There may be more: what was looked at was moved or removed meanwhile. */
+  readonly partial: boolean;
+}
+
 /** The file system that an engine keeps its containers on. */
 export interface StorageRoom {
   readonly path: string;
@@ -54,9 +59,10 @@ export interface Consumption {
   isConnected(container: string, port: number): Promise<boolean>;
   /**
    * What it has written and is still there: files of its own, of its anonymous volumes, and deleted ones that it holds
-   * open. Looks no further once it is more than `most`.
+   * open. Looks no further once it is more than `most`. Stops the processes for the look, within 10 s, where two looks
+   * were disturbed by what they move or remove.
    */
-  diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined>;
+  diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskSeen | undefined>;
   /**
    * How many connections it has to the server whose UNIX socket has this name. The server itself cannot tell those
    * apart on which nobody has logged in.

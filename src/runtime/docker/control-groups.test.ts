@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
-import { swapOut } from './control-groups.ts';
+import { frozen, swapOut } from './control-groups.ts';
 
 let group: string;
 
@@ -32,4 +32,16 @@ it('empties a group of version 1', async () => {
   await writeFile(join(group, 'memory.force_empty'), '');
   await swapOut(group);
   expect(await holds('memory.force_empty')).toBe('0');
+});
+
+it.each([
+  ['1', 'freezer.state', 'THAWED', 'FROZEN'],
+  ['2', 'cgroup.freeze', '0', '1'],
+])('has a group of version %s stand still while the work is done, failing too', async (_, file, runs, stands) => {
+  await writeFile(join(group, file), runs);
+  await writeFile(join(group, 'cgroup.events'), 'populated 1\nfrozen 1\n');
+  expect(await frozen(group, () => holds(file))).toBe(stands);
+  expect(await holds(file)).toBe(runs);
+  await expect(frozen(group, () => Promise.reject(new Error('no more')))).rejects.toThrow('no more');
+  expect(await holds(file)).toBe(runs);
 });

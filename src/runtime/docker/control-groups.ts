@@ -123,6 +123,36 @@ export async function killAll(group: string, members: string): Promise<void> {
   }
 }
 
+/** How often it is looked whether they have stopped. */
+const FREEZE_LOOKS = 40;
+const FREEZE_PAUSE_MS = 5;
+
+/** Runs `work` while the processes of the group stand still; while they run, where they cannot be stopped. */
+export async function frozen<T>(group: string, work: () => Promise<T>): Promise<T> {
+  try {
+    for (let look = 0; look < FREEZE_LOOKS; look += 1) {
+      await tellFreezer(group, 'FROZEN', '1');
+      const state = `${await read(group, 'freezer.state')}${await read(group, 'cgroup.events')}`;
+      if (/^FROZEN$|^frozen 1$/m.test(state)) break;
+      await sleep(FREEZE_PAUSE_MS);
+    }
+    return await work();
+  } finally {
+    await thaw(group);
+  }
+}
+
+/** Nothing happens where they run. */
+export async function thaw(group: string): Promise<void> {
+  await tellFreezer(group, 'THAWED', '0');
+}
+
+async function tellFreezer(group: string, v1: string, v2: string): Promise<void> {
+  await writeFile(join(group, 'freezer.state'), v1, { flag: 'r+' })
+    .catch(() => writeFile(join(group, 'cgroup.freeze'), v2, { flag: 'r+' }))
+    .catch(() => undefined);
+}
+
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');

@@ -1,30 +1,44 @@
+import type { Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 
 const BLOCK = 512;
-/** Of one container: what holds more is looked at in part. */
-const MOST_LOOKS = 50_000;
+/**
+ * Of one container. Whole apps have some hundred open files and deleted mappings, large ones a few thousand; looking at
+ * so many takes most of a second.
+ */
+const MOST_LOOKS = 20_000;
+/** One after the other they take seven times as long. */
+const LOOKS_AT_ONCE = 64;
 
 /**
  * What deleted files take that these processes hold, open or mapped, on the file systems `devices`. No walk finds them,
- * and their room is free only when nobody holds them any more.
+ * and their room is free only when nobody holds them any more. Infinity where the processes hold more than anybody can
+ * look through: a file may be behind it.
  */
-export async function deletedFileBytes(pids: readonly number[], devices: ReadonlySet<number>): Promise<number> {
+export async function deletedFileBytes(
+  pids: readonly number[],
+  devices: ReadonlySet<number>,
+  signal: AbortSignal,
+): Promise<number> {
   const sizes = new Map<string, number>();
   let looks = 0;
   for (const pid of pids) {
-    for (const path of [...(await openFiles(pid)), ...(await mappedFiles(pid))]) {
-      if ((looks += 1) > MOST_LOOKS) return sum(sizes);
-      // Closed meanwhile.
-      const file = await stat(path).catch(() => undefined);
-      if (file?.isFile() !== true || file.nlink > 0 || !devices.has(file.dev)) continue;
-      sizes.set(`${file.dev}:${file.ino}`, file.blocks * BLOCK);
+    const paths = [...(await openFiles(pid)), ...(await mappedFiles(pid))];
+    if ((looks += paths.length) > MOST_LOOKS) return Infinity;
+    for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
+      signal.throwIfAborted();
+      for (const file of await Promise.all(paths.slice(at, at + LOOKS_AT_ONCE).map(lookAt))) {
+        if (file?.isFile() !== true || file.nlink > 0 || !devices.has(file.dev)) continue;
+        sizes.set(`${file.dev}:${file.ino}`, file.blocks * BLOCK);
+      }
     }
   }
-  return sum(sizes);
+  return [...sizes.values()].reduce((all, each) => all + each, 0);
 }
 
-function sum(sizes: ReadonlyMap<string, number>): number {
-  return [...sizes.values()].reduce((all, each) => all + each, 0);
+/** Undefined: closed meanwhile. */
+async function lookAt(path: string): Promise<Stats | undefined> {
+  return stat(path).catch(() => undefined);
 }
 
 async function openFiles(pid: number): Promise<string[]> {

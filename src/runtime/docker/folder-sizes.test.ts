@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { link, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,8 +39,34 @@ it('counts a file once whatever names it has, and follows no link', async () => 
 it('looks no further than it has to, and finds nothing where there is nothing', async () => {
   for (let at = 0; at < 50; at += 1) await writeFile(join(folder, String(at)), 'x');
   expect((await folderSizes([folder, folder], { bytes: 2 ** 40, files: 10 }, never)).files).toBe(11);
-  expect(await folderSizes([join(folder, 'gone')], PLENTY, never)).toEqual({ bytes: 0, files: 0 });
-  expect(await folderSizes([], PLENTY, never)).toEqual({ bytes: 0, files: 0 });
+  expect(await folderSizes([join(folder, 'gone')], PLENTY, never)).toEqual({ bytes: 0, files: 0, partial: false });
+  expect(await folderSizes([], PLENTY, never)).toEqual({ bytes: 0, files: 0, partial: false });
+});
+
+it('says so when what it looks through is moved away meanwhile', async () => {
+  // As deep as it takes for a walk to lose its way back.
+  const name = (at: number): string => Array.from({ length: at }, () => 'x').join('/');
+  for (let decoy = 0; decoy < 20; decoy += 1) await mkdir(join(folder, `a/${decoy}`, name(8)), { recursive: true });
+  await mkdir(join(folder, 'b'));
+  await writeFile(join(folder, 'data'), Buffer.alloc(64 * KIB, 1));
+  const quiet = await folderSizes([folder], PLENTY, never);
+  expect(quiet.partial).toBe(false);
+  const moving = 'chdir shift; while (1) { rename "a/$_", "b/$_" for 0 .. 19; rename "b/$_", "a/$_" for 0 .. 19 }';
+  const mover = spawn('perl', ['-e', moving, folder]);
+  try {
+    await once(mover, 'spawn');
+    for (let look = 0; look < 20; look += 1) {
+      const { bytes, files, partial } = await folderSizes([folder], PLENTY, never);
+      if (!partial) continue;
+      expect(files).toBeLessThanOrEqual(2 * quiet.files);
+      expect(bytes).toBeLessThanOrEqual(2 * quiet.bytes);
+      return;
+    }
+    expect.unreachable('none of the looks was disturbed');
+  } finally {
+    mover.kill('SIGKILL');
+    await once(mover, 'close');
+  }
 });
 
 it('knows whether this host can tell', async () => {

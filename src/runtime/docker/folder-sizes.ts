@@ -1,12 +1,15 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { DiskUse } from '../../pool/interfaces/consumption.ts';
+import type { DiskSeen, DiskUse } from '../../pool/interfaces/consumption.ts';
 
 const BLOCK = 512;
 const FIND_PATIENCE_MS = 60_000;
 /** Whoever makes many files has it look for long, and it would otherwise come before their neighbours, as we do. */
 const BEHIND = 15;
+/** What a server without root's rights cannot see is the same at every look. */
+const NO_RIGHT = ': Permission denied';
 
 /** Whether this host has a `find` that tells sizes: the one of busybox, for instance, does not. */
 export async function canTellSizes(): Promise<boolean> {
@@ -20,20 +23,24 @@ export async function canTellSizes(): Promise<boolean> {
 /**
  * What is in these folders (absolute paths), without other file systems; a file with several names counts once. Looks
  * no further once it is more than `most`. By `find`, which copes with paths of any depth and names of any bytes, and
- * takes a third of the time.
+ * takes a third of the time. What is moved or removed meanwhile is left out, and with a folder that is moved away from
+ * under it all that would have come after it: that is `partial`.
  */
-export async function folderSizes(folders: readonly string[], most: DiskUse, signal: AbortSignal): Promise<DiskUse> {
-  if (folders.length === 0) return { bytes: 0, files: 0 };
-  const find = ['find', ...folders, '-xdev', '-ignore_readdir_race', '-printf', '%y %n %b %D:%i\n'];
+export async function folderSizes(folders: readonly string[], most: DiskUse, signal: AbortSignal): Promise<DiskSeen> {
+  const there = folders.filter((folder) => existsSync(folder));
+  if (there.length === 0) return { bytes: 0, files: 0, partial: false };
+  const find = ['env', 'LC_ALL=C', 'find', ...there, '-xdev', '-printf', '%y %n %b %D:%i\n'];
   const found = spawn('nice', ['-n', String(BEHIND), ...find], {
-    // What a program inside removes meanwhile is none of ours.
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     signal,
   });
   const ended = once(found, 'close');
   // Its failure is thrown below, by whoever waits first.
   ended.catch(() => undefined);
-  const use = { bytes: 0, files: 0 };
+  const use = { bytes: 0, files: 0, partial: false };
+  createInterface(found.stderr).on('line', (line) => {
+    use.partial ||= !line.endsWith(NO_RIGHT);
+  });
   const seen = new Set<string>();
   for await (const line of createInterface(found.stdout)) {
     const [type, names, blocks, inode = ''] = line.split(' ');
@@ -45,9 +52,11 @@ export async function folderSizes(folders: readonly string[], most: DiskUse, sig
     use.bytes += Number(blocks) * BLOCK;
     if (use.bytes > most.bytes || use.files > most.files) {
       found.kill('SIGKILL');
-      break;
+      await ended;
+      return { ...use, partial: false };
     }
   }
-  await ended;
-  return use;
+  const [code] = (await ended) as [number | null];
+  // Somebody else has ended it.
+  return { ...use, partial: use.partial || code === null };
 }

@@ -1,6 +1,6 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
 import type Dockerode from 'dockerode';
-import type { Consumption, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
+import type { Consumption, DiskSeen, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { hasVisitor, isInUse, isSandbox } from './container-inside.ts';
 import {
@@ -15,14 +15,14 @@ import {
   processesOf,
   refusedProcessesOf,
   swapOut,
+  thaw,
   weighCpu,
 } from './control-groups.ts';
-import { deletedFileBytes } from './deleted-files.ts';
+import { diskUseOf } from './disk-use.ts';
 import { engineFiles } from './engine-files.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { connectEngine } from './engine-runtime.ts';
-import { folderSizes } from './folder-sizes.ts';
 import { hostMemory, hostSwap } from './host-memory.ts';
 import { outputReader, processCpu } from './output-reader.ts';
 import { unixConnections } from './unix-connections.ts';
@@ -49,8 +49,6 @@ interface Place {
   readonly devices: ReadonlySet<number>;
 }
 
-/** A template with capabilities such as CHOWN can still write them. */
-const ENGINE_FILES_MOST = 2 ** 20;
 /** More containers than a host runs. */
 const PLACES_KEPT = 20_000;
 
@@ -156,15 +154,9 @@ export class HostConsumption implements Consumption {
     return place.sandboxPort === undefined ? hasVisitor(place.pid, port) : isInUse(place.sandboxPort);
   }
 
-  async diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskUse | undefined> {
+  async diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskSeen | undefined> {
     const place = await this.#placeOf(container);
-    if (place === undefined) return undefined;
-    const own = await sizesOf(place.engineFiles);
-    // They lie in memory, and have no more than some lines.
-    if (own > ENGINE_FILES_MOST) return { bytes: most.bytes + own, files: 0 };
-    const { bytes, files } = await folderSizes(place.folders, most, signal);
-    if (bytes > most.bytes || files > most.files) return { bytes, files };
-    return { bytes: bytes + (await deletedFileBytes(await processesOf(place.processes), place.devices)), files };
+    return place === undefined ? undefined : diskUseOf(place, most, signal);
   }
 
   async connectionsTo(socketName: string, container: string): Promise<number | undefined> {
@@ -208,6 +200,8 @@ export class HostConsumption implements Consumption {
     );
     if (cpu === undefined || quota === undefined || processes === undefined || freezer === undefined) return undefined;
     const memory = controlGroup(groups, 'memory');
+    // A server that was killed while it looked has left it so.
+    if (!found.State.Paused) await thaw(ofContainer(freezer, found.Id));
     const volumes = found.Mounts.filter(({ Type }) => (Type as string) === 'volume').map(({ Source }) => Source);
     const upper = upperFolder(found);
     const seen = [`/proc/${found.State.Pid}/root`, ...volumes];
@@ -247,11 +241,6 @@ function publishedPort({ HostConfig }: Dockerode.ContainerInspectInfo): number |
 function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | undefined {
   const data = GraphDriver.Data as Readonly<Record<string, string>> | null;
   return data?.['UpperDir'];
-}
-
-async function sizesOf(files: readonly string[]): Promise<number> {
-  const found = await Promise.all(files.map((path) => stat(path).catch(() => undefined)));
-  return found.reduce((all, each) => all + (each?.size ?? 0), 0);
 }
 
 /** Undefined where it has ended, or we may not look. */

@@ -1,7 +1,9 @@
 #!/usr/bin/perl
 # Fills the container's own layer. QUERY_STRING is a way and how much, as in `bytes+8`:
 # bytes: MiB in one file; files: so many empty ones; deep: MiB in a file below more folders than a path can name;
-# deleted: MiB in a file without a name that a process holds open for ten minutes; mapped: the same, held by a mapping.
+# deleted: MiB in a file without a name that a process holds open for ten minutes; mapped: the same, held by a mapping;
+# moving: MiB in a file below folders that are renamed all the time, for a minute;
+# crowd: the same as deleted, behind more open files of other processes than anybody looks through; crowd-maps: mappings.
 require '/attacks/system-calls.pl';
 
 my ($way, $much) = split /\+/, $ENV{QUERY_STRING};
@@ -14,13 +16,26 @@ sub fill {
   return $file;
 }
 
-# Holds what is open for a while; the web server waits until nobody has its pipe.
+# Goes on in another process, and then holds what is open for a while; the web server waits until nobody has its pipe.
 sub stay {
+  my ($work) = @_;
   my $keeper = fork // die "fork: $!";
   return if $keeper;
   close $_ for *STDIN, *STDOUT, *STDERR;
+  $work->() if $work;
   sleep 600;
   exit 0;
+}
+
+# Waits until other processes have done it.
+sub in_others {
+  my ($count, $work) = @_;
+  for (1 .. $count) {
+    pipe my $done, my $tell or die "pipe: $!";
+    stay(sub { $work->(); close $tell; });
+    close $tell;
+    readline $done;
+  }
 }
 
 mkdir $folder or die "$folder: $!";
@@ -43,6 +58,26 @@ if ($way eq 'bytes') {
   die "mmap: $mapped" if !defined $mapped || $mapped < 0;
   unlink 'file' or die "unlink: $!";
   close $file;
+  stay();
+} elsif ($way eq 'moving') {
+  mkdir 'a' and chdir 'a' or die "mkdir: $!" for 1 .. 10;
+  fill('file');
+  for (1 .. 10) {
+    chdir '..';
+    stay(sub {
+      my $end = time + 60;
+      while (time < $end) { rename 'a', 'b'; rename 'b', 'a' }
+      exit 0;
+    });
+  }
+} elsif ($way =~ /^crowd/) {
+  my ($null, @held);
+  open $null, '<', '/dev/null' or die "/dev/null: $!";
+  # As many as a process may have.
+  in_others(3, sub { while (open my $copy, '<&', $null) { push @held, $copy } }) if $way eq 'crowd';
+  in_others(1, sub { 0 < call('mmap', 0, 4096, 1, 33, -1, 0) or last for 1 .. 21_000 }) if $way eq 'crowd-maps';
+  my $file = fill('file');
+  unlink 'file' or die "unlink: $!";
   stay();
 }
 print "filled\n";
