@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ContainerInside } from '../../pool/interfaces/container-runtime.ts';
+import { MOST_OF_TABLE, tablePieces } from './kernel-tables.ts';
 
 const LISTENING = '0A';
-const ESTABLISHED = '01';
+/** Local and remote address of each that is ESTABLISHED. */
+const CONNECTIONS = /^ *\d+: (\S+) (\S+) 01 /gm;
 /** Where Docker's own name service listens, in every container of it. */
 export const DOCKER_NAME_SERVICE = '127.0.0.11';
 
@@ -46,22 +48,29 @@ export async function isSandbox(pid: number): Promise<boolean> {
 
 /** Whether anybody on this host has a connection open to this port of it. */
 export async function isInUse(hostPort: number): Promise<boolean> {
-  const lines = ((await table('self', 'tcp')) ?? '').split('\n').map((line) => line.trim().split(/\s+/));
-  return lines.some(([, , remote = '', state]) => state === ESTABLISHED && portOf(remote) === hostPort);
+  const port = hostPort.toString(16).toUpperCase().padStart(4, '0');
+  for await (const piece of tablePieces('/proc/self/net/tcp'))
+    for (const [, , remote = ''] of piece.matchAll(CONNECTIONS)) if (remote.endsWith(`:${port}`)) return true;
+  return false;
 }
 
-/** Whether anybody but the container itself has a connection open to its port. */
+/** Whether anybody but the container itself has a connection open to its port, as far as it is looked. */
 export async function hasVisitor(pid: number, port: number): Promise<boolean> {
-  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => table(pid, name)));
-  return tables.some((text) => connectionsTo(text ?? '', port).length > 0);
+  for (const name of ['tcp', 'tcp6']) {
+    let length = 0;
+    for await (const piece of tablePieces(`/proc/${pid}/net/${name}`)) {
+      if (connectionsTo(piece, port).length > 0) return true;
+      if ((length += piece.length) > MOST_OF_TABLE) break;
+    }
+  }
+  return false;
 }
 
 /** Of the text of /proc/PID/net/tcp or tcp6, the addresses that are connected to this port, its own left out. */
 export function connectionsTo(text: string, port: number): string[] {
-  return text.split('\n').flatMap((line) => {
-    const [, local = '', remote = '', state] = line.trim().split(/\s+/);
+  return [...text.matchAll(CONNECTIONS)].flatMap(([, local = '', remote = '']) => {
     const [[own = '', at = ''], [from = '']] = [local.split(':'), remote.split(':')];
-    if (state !== ESTABLISHED || parseInt(at, 16) !== port || own === from) return [];
+    if (parseInt(at, 16) !== port || own === from) return [];
     const address = addressOf(from);
     return /^(::ffff:)?127\.|^::1$/.test(address) ? [] : [address];
   });
@@ -77,12 +86,14 @@ function addressOf(hex: string): string {
   return Buffer.from(bytes).toString('hex').match(/.{4}/g)?.join(':') ?? '';
 }
 
-function portOf(end: string): number {
-  return parseInt(end.split(':')[1] ?? '', 16);
-}
-
-async function table(pid: number | 'self', name: string): Promise<string | undefined> {
-  return readFile(`/proc/${pid}/net/${name}`, 'utf8').catch(() => undefined);
+/** So much of it as apps have. */
+async function table(pid: number, name: string): Promise<string | undefined> {
+  let text: string | undefined;
+  for await (const piece of tablePieces(`/proc/${pid}/net/${name}`)) {
+    text = `${text ?? ''}${piece}`;
+    if (text.length > MOST_OF_TABLE) break;
+  }
+  return text;
 }
 
 /** Both layouts: `memory.events` of cgroup v2, `memory.oom_control` of v1. */

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
@@ -5,6 +6,19 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { unixConnections } from './unix-connections.ts';
+
+/** Some 40,000 sockets, until there is nothing more to read. */
+const HOARD = `
+  my @others = map {
+    pipe my $held, my $tell; pipe my $read, my $end;
+    if (!fork) {
+      close $end; my @kept;
+      while (socketpair(my $one, my $other, AF_UNIX, SOCK_STREAM, 0)) { push @kept, $one, $other }
+      close $tell; <$read>; exit;
+    }
+    close $tell; <$held>; $end;
+  } 1 .. 2;
+  $| = 1; print "held\\n"; <STDIN>`;
 
 it('counts the connections to a server that a network has, by the name of its socket', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-unix-'));
@@ -27,6 +41,20 @@ it('counts the connections to a server that a network has, by the name of its so
   } finally {
     server.close();
     await rm(dir, { recursive: true });
+  }
+});
+
+it('takes more sockets than anybody can look through each second for too many connections', async () => {
+  // In a network of its own, as an instance.
+  const hoard = spawn('unshare', ['-n', 'perl', '-MSocket', '-e', HOARD], { stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    const [said] = (await once(hoard.stdout, 'data')) as [Buffer];
+    expect(said.toString()).toBe('held\n');
+    expect(await unixConnections(Number(hoard.pid), 'mysqld.sock')).toBe(Infinity);
+  } finally {
+    const closed = once(hoard, 'close');
+    hoard.stdin.end();
+    await closed;
   }
 });
 
