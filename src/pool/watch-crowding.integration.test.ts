@@ -7,12 +7,20 @@ import type { Instance } from '../domain/instance.ts';
 import { Catalogue } from '../domain/template.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { CpuBounds } from './cpu-bounds.ts';
+import type { Consumption } from './interfaces/consumption.ts';
 import { CrowdingWatch, type WatchCrowdingDeps } from './watch-crowding.ts';
+import { THROTTLED_SHARE } from './watch-processor.ts';
 
 const tiny = template();
 const PROCESSORS = 2;
 const never = new AbortController().signal;
 
+const limiter: Pick<Consumption, 'limitCpu'> = {
+  limitCpu: (container, limit) => {
+    limits.set(container, limit);
+    return Promise.resolve();
+  },
+};
 let store: TestStore;
 let watch: CrowdingWatch;
 let deps: WatchCrowdingDeps;
@@ -51,12 +59,7 @@ beforeEach(async () => {
     catalogue: new Catalogue([tiny]),
     processors: PROCESSORS,
     processorTimes: () => ({ busyMs: hostBusyMs, allMs: time * PROCESSORS }),
-    cpuBounds: new CpuBounds({
-      limitCpu: (container, limit) => {
-        limits.set(container, limit);
-        return Promise.resolve();
-      },
-    }),
+    cpuBounds: new CpuBounds(limiter),
     node: { name: 'node0' },
     clock: { now: () => time },
     inventory: store.inventory,
@@ -73,6 +76,7 @@ beforeEach(async () => {
         return Promise.resolve(read.get(container) ?? 0);
       },
       cpuMs: (container) => Promise.resolve(used.get(container) ?? 0),
+      cpuLimit: (container) => Promise.resolve(limits.get(container)),
       cpuShare: (container) => Promise.resolve(shares.get(container) ?? 1),
       weighCpu: (container, share) => {
         shares.set(container, share);
@@ -174,6 +178,24 @@ it('leaves those less who take much while the host is crowded, and gives it back
   busy = 0.4;
   await rounds(20);
   expect([...limits.values()]).toEqual([tiny.limits.cpus, tiny.limits.cpus]);
+});
+
+it('gives back what the server before it has taken', async () => {
+  const burner = await visit();
+  cpus.set(burner.container, 0.9);
+  busy = 1.9;
+  await rounds(20);
+  expect([...limits]).toEqual([[burner.container, 0.2]]);
+  watch = new CrowdingWatch({ ...deps, cpuBounds: new CpuBounds(limiter) });
+  cpus.set(burner.container, 0.01);
+  busy = 0.1;
+  await rounds(2);
+  expect([...limits]).toEqual([[burner.container, tiny.limits.cpus]]);
+  // That nobody uses it is not its own to judge.
+  limits.set(burner.container, tiny.limits.cpus * THROTTLED_SHARE);
+  watch = new CrowdingWatch({ ...deps, cpuBounds: new CpuBounds(limiter) });
+  await rounds(3);
+  expect([...limits]).toEqual([[burner.container, tiny.limits.cpus * THROTTLED_SHARE]]);
 });
 
 it('lets who takes much have all that nobody wants', async () => {

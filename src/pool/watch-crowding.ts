@@ -8,11 +8,15 @@ import type { CpuBounds } from './cpu-bounds.ts';
 import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { Inventory } from './interfaces/inventory.ts';
+import { isThrottled } from './watch-processor.ts';
 
 export interface WatchCrowdingDeps extends EndAbuseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'visits'>;
-  readonly consumption: Pick<Consumption, 'kill' | 'cpuMs' | 'outputMs' | 'cpuShare' | 'weighCpu' | 'refusedProcesses'>;
+  readonly consumption: Pick<
+    Consumption,
+    'kill' | 'cpuMs' | 'outputMs' | 'cpuLimit' | 'cpuShare' | 'weighCpu' | 'refusedProcesses'
+  >;
   readonly cpuBounds: CpuBounds;
   readonly clock: Clock;
   readonly node: { readonly name: string };
@@ -48,6 +52,8 @@ const LEAST_ROOM = 0.1;
 /** Of a processor: who uses more shares that room, and has so much of it at least. */
 const LEAST_CPUS = 0.05;
 const ROOM_GROWS = 1.25;
+/** Of what a template says: control groups keep whole microseconds. */
+const UNBOUNDED = 0.99;
 
 /** No app asks for processes so often that cannot have any more; bombs do a thousand times. */
 const REFUSED_A_SECOND = 50;
@@ -127,7 +133,7 @@ export class CrowdingWatch {
     else if (busy < SPARE) this.#room = Math.min(1, this.#room * ROOM_GROWS);
   }
 
-  async #look({ id, container }: Instance): Promise<Watched> {
+  async #look({ id, template, container }: Instance): Promise<Watched> {
     const { consumption, clock } = this.#deps;
     const last = this.#watched.get(id);
     const atMs = clock.now();
@@ -144,7 +150,7 @@ export class CrowdingWatch {
     const counted = { atMs, cpuMs, outputMs, refused };
     if (last === undefined || passedMs <= 0) {
       const share = await consumption.cpuShare(container);
-      return { ...counted, cpus: 0, share, bound: undefined, bombs: 0, floods: 0 };
+      return { ...counted, cpus: 0, share, bound: await this.#foundBound(template, container), bombs: 0, floods: 0 };
     }
     const used = more(cpuMs, last.cpuMs) / passedMs;
     const cpus = last.cpus + (used - last.cpus) * Math.min(1, passedMs / MEMORY_MS);
@@ -160,6 +166,13 @@ export class CrowdingWatch {
       bombs: bombRounds(refusedASecond, last.bombs),
       floods: isFlood ? last.floods + 1 : Math.max(0, last.floods - 1),
     };
+  }
+
+  /** By the process that was here before this one. */
+  async #foundBound(name: string, container: string): Promise<number | undefined> {
+    const [template, limit] = [this.#deps.catalogue.known(name), await this.#deps.consumption.cpuLimit(container)];
+    if (template === undefined || limit === undefined || isThrottled(limit, template)) return undefined;
+    return limit < template.limits.cpus * UNBOUNDED ? limit : undefined;
   }
 
   #usual(template: string): number | undefined {

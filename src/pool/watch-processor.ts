@@ -32,6 +32,14 @@ const BUSY_SHARE = 0.5;
 const ACTIVE_CPUS = 0.05;
 /** What is left of `limits.cpus` to one that is throttled. */
 export const THROTTLED_SHARE = 0.1;
+/** Of a limit: control groups keep whole microseconds. */
+const ROUNDING = 0.01;
+
+/** Whether this limit is what is left to one that is throttled, and not a bound of a crowded host. */
+export function isThrottled(limit: number | undefined, { limits, unusedCpu }: Template): boolean {
+  if (limit === undefined || unusedCpu === 'allow') return false;
+  return Math.abs(limit / (limits.cpus * THROTTLED_SHARE) - 1) < ROUNDING;
+}
 
 /** A visit as this process has seen it so far. */
 interface Watched {
@@ -95,10 +103,12 @@ export class ProcessorWatch {
   }
 
   /** By the process that was here before this one. */
-  async #foundThrottled({ container }: Instance, { limits }: Template): Promise<number | undefined> {
-    const { consumption, clock } = this.#deps;
-    const limit = await consumption.cpuLimit(container);
-    return limit !== undefined && limit < limits.cpus * BUSY_SHARE ? clock.now() : undefined;
+  async #foundThrottled({ container }: Instance, template: Template): Promise<number | undefined> {
+    const { consumption, cpuBounds, clock } = this.#deps;
+    const { cpus } = template.limits;
+    if (!isThrottled(await consumption.cpuLimit(container), template)) return undefined;
+    await cpuBounds.bound(container, cpus, 'unused', cpus * THROTTLED_SHARE);
+    return clock.now();
   }
 
   /** Where all together want more than the host has, none of them gets as much as it may have. */
