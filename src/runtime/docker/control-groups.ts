@@ -80,14 +80,16 @@ export async function lift(group: string): Promise<void> {
   else await writeFile(join(group, 'cpu.cfs_quota_us'), '-1');
 }
 
+/** What engines set for the limit that every instance has; what is found may be left by a server that was killed. */
+const NO_SWAP = '0';
+
 /**
  * Has the kernel write what the group holds in memory to swap, as far as there is room. What is used comes back by
  * itself. Throws where it cannot be told to.
  */
 export async function swapOut(group: string): Promise<void> {
   const tell = (name: string, text: string): Promise<void> => writeFile(join(group, name), text, { flag: 'r+' });
-  const most = (await read(group, 'memory.swap.max')).trim();
-  if (most === '') return tell('memory.force_empty', '0');
+  if ((await read(group, 'memory.swap.max')) === '') return tell('memory.force_empty', '0');
   // In version 2 a limit that counts swap in leaves the group none. What lies there already may stay.
   await tell('memory.swap.max', 'max');
   try {
@@ -96,7 +98,7 @@ export async function swapOut(group: string): Promise<void> {
     // Some of it is in use just now: less than all was written.
     if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
   } finally {
-    await tell('memory.swap.max', most);
+    await tell('memory.swap.max', NO_SWAP);
   }
 }
 
