@@ -27,6 +27,11 @@ export class Origins {
     return [...new Set(this.#templates().flatMap(({ allowedOrigins }) => allowedOrigins))];
   }
 
+  /** Whether a page of another site has sent this, allowed or not: browsers keep our cookies from us then. */
+  isForeign(request: FastifyRequest): boolean {
+    return this.#foreignSender(request) !== undefined;
+  }
+
   /** Lets through what our own pages send, and what is no browser's. Throws foreign_origin. */
   requireOwn(request: FastifyRequest): void {
     const sender = this.#foreignSender(request);

@@ -9,9 +9,11 @@ import { sendPage, wantsPage } from './page-response.ts';
 import { html } from '../presentation/html.ts';
 import { problemHeaders } from '../http/problem.ts';
 import type { SiteOf } from '../http/embedding-site.ts';
+import type { Origins } from '../http/origins.ts';
 import type { InstanceView } from '../pool/interfaces/claim-store.ts';
 import { challengePage } from './pages/challenge.ts';
-import { formFields } from './pages/home.ts';
+import { clickAgainPage } from './pages/click-again.ts';
+import { formFields, siteField } from './pages/home.ts';
 import { LEAD_CHOICES, toldFields } from './pages/lead.ts';
 import { handOverPage } from './pages/hand-over.ts';
 import { gaveUpPage, progressText, waitingFor, waitingPage } from './pages/waiting.ts';
@@ -28,6 +30,7 @@ export interface WaitingRoomOptions {
   readonly publicOrigin: string;
   readonly clock: Clock;
   readonly cookies: VisitorCookies;
+  readonly origins: Pick<Origins, 'isForeign'>;
   readonly visits: Visits;
   readonly leadForms: LeadForms;
   readonly streams: WaitingStreams;
@@ -60,7 +63,10 @@ export class WaitingRoom {
 
   /** POST /try/:template, from a form or from the waiting page's script. */
   async enter(request: FastifyRequest, reply: FastifyReply, template: Template): Promise<FastifyReply> {
-    const { cookies } = this.#options;
+    const { cookies, origins } = this.#options;
+    // They may well have a cookie of ours, which would be replaced, and with it whose visits are theirs.
+    if (wantsPage(request) && cookies.known(request) === undefined && origins.isForeign(request))
+      return this.#clickAgain(request, reply, template);
     const visitor = cookies.identify(request, reply, field(request.body, 'visitor'));
     const open = field(request.query, 'open');
     const told = await this.#options.leadForms.before(request, reply, template, visitor);
@@ -176,6 +182,18 @@ export class WaitingRoom {
     return reply.redirect('/', 303);
   }
 
+  #clickAgain(request: FastifyRequest, reply: FastifyReply, template: Template): FastifyReply {
+    return sendPage(
+      reply,
+      clickAgainPage({
+        presentation: this.#options.presentations.for(request, template.name),
+        template,
+        action: tryUrl(request, template),
+        fields: siteField(this.#options.siteOf(request)),
+      }),
+    );
+  }
+
   /** Sends the page that solves a challenge, where that is what keeps a browser from an instance; else throws again. */
   #challenge(
     request: FastifyRequest,
@@ -194,7 +212,7 @@ export class WaitingRoom {
       challengePage({
         presentation,
         template,
-        action: withOpen(`/try/${encodeURIComponent(template.name)}`, field(request.query, 'open')),
+        action: tryUrl(request, template),
         fields: html`${formFields({ visitorToken: visitor.token, site })}${
           skipped && html`<input type="hidden" name="lead" value="${LEAD_CHOICES.skipped}">`
         }${lead !== undefined && toldFields(lead)}`,
@@ -257,6 +275,11 @@ export class WaitingRoom {
     const query = { visitor: visitor.token, since: String(sinceMs), ...(open === undefined ? {} : { open }) };
     return `${path}?${new URLSearchParams(query).toString()}`;
   }
+}
+
+/** Of the same click. */
+function tryUrl(request: FastifyRequest, { name }: Template): string {
+  return withOpen(`/try/${encodeURIComponent(name)}`, field(request.query, 'open'));
 }
 
 function mayTake(request: FastifyRequest): boolean {

@@ -320,15 +320,26 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     const [tab] = await Promise.all([context.waitForEvent('page'), click()]);
     await tab.frameLocator('iframe').getByRole('heading', { name: 'at /' }).waitFor();
     const began = "document.querySelector('try-it-now').start()";
+    const states: number[] = [];
+    tab.on('response', (answer) => {
+      if (answer.url().endsWith('/state')) states.push(answer.status());
+    });
     const [another] = await Promise.all([context.waitForEvent('page'), page.evaluate(began)]);
     await another.frameLocator('iframe').getByRole('heading', { name: 'at /' }).waitFor();
+    // The first tab has its visit still, which is the other's too.
+    await tab.bringToFront();
+    await eventually(() => expect(states.length).toBeGreaterThan(1));
+    expect(new Set(states)).toEqual(new Set([200]));
+    expect([tab.url(), http.demos.instances.size]).toEqual([another.url(), 1]);
     expect(await page.getByRole('dialog').count()).toBe(0);
     await context.close();
     const form = `<form method="post" action="${start()}/try/shop"><button>Try it now</button></form>`;
     await open(`template="shop">${form}<i`, { javaScriptEnabled: false });
     await click();
+    await page.getByRole('heading', { name: 'Shop' }).waitFor();
+    await click();
     await page.getByRole('heading', { name: 'at /' }).waitFor();
-    expect(http.demos.instances.size).toBe(3);
+    expect(http.demos.instances.size).toBe(2);
   });
 
   it('keeps no cookie of ours where this browser shows it', async () => {

@@ -1,6 +1,6 @@
 const HTML = { accept: 'text/html' };
 
-/** A browser's cookie jar, as far as one site needs it. */
+/** A browser's cookie jar, as far as one site needs it; none of ours comes with what another site's page posts. */
 export class PageVisitor {
   readonly cookies = new Map<string, string>();
   readonly setCookies: string[] = [];
@@ -15,7 +15,8 @@ export class PageVisitor {
     path: string,
     init: { readonly headers?: Record<string, string>; readonly form?: Record<string, string> } = {},
   ): Promise<Response> {
-    const cookie = [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const kept = method !== 'GET' && init.headers?.['sec-fetch-site'] === 'cross-site' ? [] : [...this.cookies];
+    const cookie = kept.map(([name, value]) => `${name}=${value}`).join('; ');
     const answer = await fetch(this.#base + path, {
       method,
       redirect: 'manual',

@@ -29,6 +29,13 @@ for (const form of document.querySelectorAll('form[data-try]')) {
   });
 }
 
+// A click that came from another site.
+const again = document.querySelector('form[data-again]');
+if (again !== null) {
+  markBusy(again, true);
+  again.submit();
+}
+
 // Who points at a button, or focuses it, is about to click: what the click will need comes ahead of it. A frame, since
 // browsers keep the connections of frames apart from a page's own where the two are of different sites.
 const ahead = document.querySelector('[data-ahead]');

@@ -130,7 +130,11 @@ function terms(t: Translator, { ttl }: Template): string {
 /** Who clicks and where they come from, for browsers that do not tell. */
 export function formFields({ visitorToken, site }: { readonly visitorToken: string; readonly site: string }): Html {
   return html`<input type="hidden" name="visitor" value="${visitorToken}">\
-${site !== DIRECT_SITE && html`<input type="hidden" name="site" value="${site}">`}`;
+${siteField(site)}`;
+}
+
+export function siteField(site: string): Html | false {
+  return site !== DIRECT_SITE && html`<input type="hidden" name="site" value="${site}">`;
 }
 
 function tryForm(t: Translator, action: string, fields: Html, title: string): Html {
