@@ -33,7 +33,14 @@ describe('the package of the client', () => {
     await run('tar', ['-xzf', join(project, filename), '-C', project]);
     await mkdir(join(project, 'node_modules/@try-it-now'), { recursive: true });
     await rename(join(project, 'package'), join(project, 'node_modules/@try-it-now/client'));
-    for (const name of ['eventsource', 'eventsource-parser', 'openapi-fetch', 'openapi-typescript-helpers'])
+    await mkdir(join(project, 'node_modules/@noble'));
+    for (const name of [
+      '@noble/hashes',
+      'eventsource',
+      'eventsource-parser',
+      'openapi-fetch',
+      'openapi-typescript-helpers',
+    ])
       await symlink(join(ROOT, 'node_modules', name), join(project, 'node_modules', name));
   });
   afterAll(() => releasers.releaseAll(silent));

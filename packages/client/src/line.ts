@@ -3,7 +3,7 @@ import { answered, type Connection } from './connection.ts';
 import type { Place } from './events.ts';
 import { pause } from './pause.ts';
 import { ProblemError } from './problem-error.ts';
-import { solve } from './proof.ts';
+import { solve, type Challenge } from './proof.ts';
 
 export type Acquired = paths['/api/v1/demo/acquire']['post']['responses'][201]['content']['application/json'];
 
@@ -88,8 +88,18 @@ async function proven<T>(ask: (proof: { readonly altcha?: string }) => Promise<T
       return await ask(proof);
     } catch (error) {
       if (!(error instanceof ProblemError) || error.challenge === undefined || tries > PROOFS) throw error;
-      proof = { altcha: await solve(error.challenge, signal) };
+      proof = { altcha: await solution(error, error.challenge, signal) };
     }
+  }
+}
+
+/** Throws the refusal itself where nothing solves its challenge: whoever asked hears of it as of any other. */
+async function solution(refusal: ProblemError, challenge: Challenge, signal: AbortSignal): Promise<string> {
+  try {
+    return await solve(challenge, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw Object.assign(refusal, { cause: error });
   }
 }
 

@@ -1,3 +1,7 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { pause } from './pause.ts';
+
 /** What a server under pressure wants solved first: the number that, behind the salt, has this SHA-256. */
 export interface Challenge {
   readonly algorithm: string;
@@ -7,23 +11,19 @@ export interface Challenge {
   readonly signature: string;
 }
 
-/** Hashes on their way at once. */
-const BATCH = 500;
+/** Numbers between two moments in which a page can do something else; well below a tenth of a second. */
+const SLICE = 5_000;
 
-/** As ALTCHA encodes it. Throws the signal's reason, and where no number solves it. */
+/**
+ * As ALTCHA encodes it. Without Web Crypto, which pages over plain http do not have. Throws the signal's reason, and
+ * where no number solves it.
+ */
 export async function solve(task: Challenge, signal: AbortSignal): Promise<string> {
   const { algorithm, challenge, maxnumber, salt, signature } = task;
-  for (let first = 0; first <= maxnumber; first += BATCH) {
-    signal.throwIfAborted();
-    const numbers = Array.from({ length: Math.min(BATCH, maxnumber - first + 1) }, (_, at) => first + at);
-    const hashes = await Promise.all(numbers.map((number) => sha256(`${salt}${number}`)));
-    const found = hashes.indexOf(challenge);
-    if (found >= 0) return btoa(JSON.stringify({ algorithm, challenge, number: first + found, salt, signature }));
+  for (let number = 0; number <= maxnumber; number += 1) {
+    if (number % SLICE === 0) await pause(0, signal);
+    if (bytesToHex(sha256(utf8ToBytes(`${salt}${number}`))) === challenge)
+      return btoa(JSON.stringify({ algorithm, challenge, number, salt, signature }));
   }
   throw new Error('The challenge of the server has no solution');
-}
-
-async function sha256(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
