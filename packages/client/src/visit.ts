@@ -32,6 +32,8 @@ export class Visit {
   readonly #connection: Connection;
   readonly #listeners = new Map<string, Set<Listener<never>>>();
   readonly #gaveUp = new AbortController();
+  /** Settles once nothing is held any more of what was given up. */
+  readonly #begun: Promise<void>;
   #acquired: Taken | undefined;
   #template: string;
   #endsAtMs = 0;
@@ -46,12 +48,11 @@ export class Visit {
     this.#connection = connection;
     this.#template = template;
     const stopped = signal === undefined ? this.#gaveUp.signal : AbortSignal.any([signal, this.#gaveUp.signal]);
+    this.#begun = this.#begin(begin, stopped);
     this.ready = new Promise((resolve, reject) => {
       const giveUp = (): void => reject(stopped.reason as Error);
       stopped.addEventListener('abort', giveUp);
-      this.#begin(begin, stopped)
-        .then(() => resolve(this), reject)
-        .finally(() => stopped.removeEventListener('abort', giveUp));
+      this.#begun.then(() => resolve(this), reject).finally(() => stopped.removeEventListener('abort', giveUp));
     });
     // Whoever only listens to the events need not look at the promise.
     this.ready.catch(() => undefined);
@@ -148,7 +149,7 @@ export class Visit {
   async release(): Promise<void> {
     if (this.#acquired === undefined) {
       this.#gaveUp.abort();
-      await this.ready.catch(() => undefined);
+      await this.#begun.catch(() => undefined);
       return;
     }
     await answered(this.#connection.api.DELETE('/api/v1/demo/{id}', this.#path));
