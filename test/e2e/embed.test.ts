@@ -89,7 +89,11 @@ describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : 
     const ttl = { defaultMs: 1_800_000, maxMs: 2_700_000 };
     const may = { openAllow: ['/cart'], allowedOrigins: [siteUrl] };
     const shop = template({ name: 'shop', title: 'Shop', ttl, frame: 'auto', activation, ...may });
-    const demos = new FakeDemos([shop, { ...shop, name: 'bare', title: 'Bare', frame: 'off' }]);
+    const demos = new FakeDemos([
+      shop,
+      { ...shop, name: 'bare', title: 'Bare', frame: 'off' },
+      { ...shop, name: 'other' },
+    ]);
     demos.newLabel = () => upstream.label;
     demos.urlOf = (label) => `http://${label}.localhost:${world.proxyPort}/`;
     const enter = demos.enter.bind(demos);
@@ -260,6 +264,31 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
     expect(failed).toEqual([]);
     await page.getByRole('button', { name: 'Have a go' }).click();
     await bar().getByText('Restzeit').waitFor();
+  });
+
+  it('shows the button of another app once that is its template, and gives up the place it had', async () => {
+    http.demos.ready.set('shop', 0);
+    await open();
+    await click();
+    await page.getByText('You are next').waitFor();
+    const element = "document.querySelector('try-it-now')";
+    const become = (name: string) => page.evaluate(`${element}.setAttribute('template', '${name}')`);
+    await become('shop');
+    expect(await page.getByRole('dialog').count()).toBe(1);
+    await become('other');
+    expect(await page.getByRole('dialog').count()).toBe(0);
+    await eventually(() => expect(http.demos.waiting.get('shop')).toEqual([]));
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    expect(instance()?.template).toBe('other');
+    await become('shop');
+    await click();
+    await page.getByText('You are next').waitFor();
+    expect((await events()).map(([name, detail]) => [name, (detail as { template: string }).template])).toEqual([
+      ['queue', 'shop'],
+      ['ready', 'other'],
+      ['queue', 'shop'],
+    ]);
   });
 
   it('says so where the wait has become too long, and begins another when it is told to', async () => {

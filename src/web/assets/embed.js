@@ -106,8 +106,14 @@ class TryItNow extends HTMLElement {
     this.#forget();
   }
 
-  attributeChangedCallback() {
-    if (this.isConnected && !this.#run) this.#render();
+  attributeChangedCallback(name, before, now) {
+    if (!this.isConnected) return;
+    if (!this.#run) this.#render();
+    else if (name === 'template' && before !== now) {
+      // Another app: as if this element had gone and another had come.
+      this.#leave(before);
+      this.#forget();
+    }
   }
 
   // What the page in the frame tells.
@@ -140,8 +146,8 @@ class TryItNow extends HTMLElement {
     return this.getAttribute('label') || this.#texts.start;
   }
 
-  #address(rest, values) {
-    const path = `${origin}/embed/${encodeURIComponent(this.#template)}${rest}`;
+  #address(rest, values, template = this.#template) {
+    const path = `${origin}/embed/${encodeURIComponent(template)}${rest}`;
     return `${path}?${new URLSearchParams({ lang: this.#lang, ...values })}`;
   }
 
@@ -363,9 +369,9 @@ class TryItNow extends HTMLElement {
     this.#learn({ seconds_left: 0 });
   }
 
-  #leave() {
+  #leave(template) {
     if (this.#run?.phase === 'waiting')
-      this.#post(this.#address('/leave'), { visitor }, { keepalive: true }).catch(() => {});
+      this.#post(this.#address('/leave', {}, template), { visitor }, { keepalive: true }).catch(() => {});
   }
 
   #stop() {
