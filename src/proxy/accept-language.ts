@@ -1,3 +1,4 @@
+import { widerTags } from '../presentation/languages/wider-tags.ts';
 import type { Json } from './json.ts';
 
 /** Where the language that a browser wants stands, as a placeholder of Caddy's. */
@@ -30,13 +31,9 @@ export function languageChoice(tags: readonly [string, ...string[]]): JsonObject
 /** What an entry may ask for, and gets: the longest tag that it belongs to, else the first that belongs to it. */
 function wanted(tags: readonly string[]): (readonly [pattern: string, tag: string])[] {
   const closest = [...tags].sort((one, other) => other.length - one.length);
-  const widened = tags.flatMap((tag) => {
-    const subtags = tag.split('-');
-    return subtags.slice(1).map((_, at) => [subtags.slice(0, at + 1).join('-'), tag] as const);
-  });
   return [
     ...closest.map((tag) => [`${tag}\\s*(?:[-;,]|$)`, tag] as const),
-    ...widened.map(([wider, tag]) => [`${wider}\\s*(?:[;,]|$)`, tag] as const),
+    ...widerTags(tags).map(([wider, tag]) => [`${wider}\\s*(?:[;,]|$)`, tag] as const),
   ];
 }
 

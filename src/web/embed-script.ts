@@ -4,6 +4,7 @@ import { gzipSync } from 'node:zlib';
 import type { FastifyInstance } from 'fastify';
 import type { Branding } from '../presentation/branding.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
+import { widerTags } from '../presentation/languages/wider-tags.ts';
 import { DELEGATED } from './pages/visit.ts';
 
 /** A page that embeds it may keep it this long; then it asks whether there is another. */
@@ -27,6 +28,7 @@ export async function loadEmbedScript(options: {
   const kit = {
     origin: publicOrigin,
     languages: Object.fromEntries(translators.map((t) => [t.tag.toLowerCase(), texts(t)])),
+    regional: regional(translators.map(({ tag }) => tag.toLowerCase())),
     accent: branding.colors.light.accent,
     ink: branding.colors.light.on_accent,
     delegated: DELEGATED,
@@ -47,9 +49,16 @@ function squeezed(source: string): string {
   return source
     .replace(/^\/\*.*?\*\/\n/su, '')
     .replace(/^\s*\/\/.*\n/gmu, '')
-    .replace(/(?<=replaceSync\(`)[^`]*/u, (css) => css.replace(/\s*([{};:,])\s*/gu, '$1'))
+    .replace(/(?<=replaceSync\(`)[^`]*/u, (css) => css.replace(/\s*([{};:,])\s*/gu, '$1').replaceAll(';}', '}'))
     .replace(/^\s+/gmu, '')
     .replace(TEXT_OR_SIGN, (_found, text: string | undefined, sign: string) => text ?? sign);
+}
+
+/** The tag for one that is wider than any there is, as `Languages` finds it: `pt-br` for `pt`. */
+function regional(tags: readonly string[]): Readonly<Record<string, string>> {
+  const unknown = widerTags(tags).filter(([wider]) => !tags.some((tag) => `${wider}-`.startsWith(`${tag}-`)));
+  // The first of a tag counts.
+  return Object.fromEntries(unknown.reverse());
 }
 
 function texts(t: Translator): Readonly<Record<string, string>> {

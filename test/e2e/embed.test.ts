@@ -6,6 +6,9 @@ import { TryItNowError } from '../../src/domain/errors.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { axeViolations } from '../support/axe.ts';
+import { de } from '../../src/presentation/languages/de.ts';
+import { en } from '../../src/presentation/languages/en.ts';
+import { Languages } from '../../src/presentation/languages/languages.ts';
 import { launchChromium, newPageWithoutForeignCookies, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
@@ -289,6 +292,27 @@ require-trusted-types-for 'script'; base-uri 'none'; form-action 'none'`;
       ['ready', 'other'],
       ['queue', 'shop'],
     ]);
+  });
+
+  it('speaks the language that the server speaks to it', async () => {
+    await http[Symbol.asyncDispose]();
+    const { demos } = http;
+    const languages = new Languages([
+      { tag: 'en', messages: en },
+      { tag: 'pt-BR', messages: de },
+    ]);
+    http = await startHttp({ demos, port: startPort, publicUrl: start(), page: { languages } });
+    demos.ready.set('shop', 0);
+    for (const lang of ['pt', 'pt-BR', 'pt-br-x-any']) {
+      await open(`template="shop" lang="${lang}"`);
+      await page.getByRole('button', { name: 'Jetzt ausprobieren' }).click();
+      await page.getByText('Sie sind als Nächstes dran').waitFor();
+      await context.close();
+      demos.waiting.clear();
+    }
+    await open('template="shop" lang="pt-PT"');
+    await click();
+    await page.getByText('You are').waitFor();
   });
 
   it('says so where the wait has become too long, and begins another when it is told to', async () => {

@@ -3,7 +3,7 @@
 // The web component <try-it-now>. The server puts before it, as KIT, where it is itself, its texts and colours,
 // and what an app in a frame may be let do.
 
-const { origin, languages, accent, ink, delegated } = KIT;
+const { origin, languages, regional, accent, ink, delegated } = KIT;
 const LISTEN_MS = 10_000;
 const RETRY_MS = 2_000;
 // Between two tries to take what is there already.
@@ -123,14 +123,16 @@ class TryItNow extends HTMLElement {
     else this.#learn(data.tryItNow);
   }
 
-  // Of the element, else of the page, else of the browser.
+  // Of the element, else of the page, else of the browser; the texts are those that the server has for it.
   get #lang() {
     return this.closest('[lang]')?.lang || navigator.language;
   }
 
   get #texts() {
-    const lang = this.#lang.toLowerCase();
-    return languages[lang] ?? languages[lang.split('-')[0]] ?? Object.values(languages)[0];
+    let lang = this.#lang.toLowerCase();
+    lang = regional[lang] ?? lang;
+    while (lang && !languages[lang]) lang = lang.replace(/-?[^-]*$/, '');
+    return languages[lang] ?? Object.values(languages)[0];
   }
 
   get #inline() {
