@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RepositoryInFolder } from '../../test/support/checkpoint-files.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { HOUR_MS, ImageProcess, NAME, app, image, world } from '../../test/support/image-updating.ts';
@@ -293,6 +293,33 @@ describe('one process at a time', () => {
     server.engine.meanwhile = () => store.valkey.hincrby('turn_terms', `image:${NAME}`, 1);
     await server.round();
     expect([await server.serves(), await server.trials(), server.reconciles]).toEqual([OLD.id, [], 0]);
+  });
+
+  it('also where it stood still for so long that the other one has come to its end', async () => {
+    const server = await settled();
+    const other = await node('node1');
+    other.engine.local.set(NAME, OLD);
+    await other.round();
+    world.registry = NEW;
+    anHourLater();
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    server.engine.meanwhile = async () => {
+      server.engine.meanwhile = undefined;
+      // Its turn has ended by itself, another one adopts what it tries, and an operator goes back from that.
+      await store.valkey.del(`turn:image:${NAME}`);
+      await checkImage(other.operators, 'tiny');
+      await other.round();
+      expect(await other.serves()).toBe(NEW.id);
+      await rollBackImage(other.operators, 'tiny');
+      // It wakes, and asks for its turn again, which nobody has now.
+      vi.advanceTimersByTime(4_000);
+      await store.valkey.ping();
+    };
+    await server.round();
+    expect(await server.shown()).toMatchObject({ pin: OLD, refused: { id: NEW.id, why: 'rolled_back' } });
+    expect([await server.trials(), server.reconciles]).toEqual([[], 0]);
+    expect(server.log.with('A trial of an image was left')).toHaveLength(1);
   });
 
   it('goes on where one ended that was killed, whose container goes first', async () => {

@@ -191,7 +191,7 @@ export class ImageUpdater {
     if (!(await turn.take(TURN_MS))) return;
     const lost = new AbortController();
     const keepTurn = setInterval(() => {
-      turn.take(TURN_MS).then(
+      turn.keep(TURN_MS).then(
         (kept) => (kept ? undefined : lost.abort(new Error(`another process tries ${name} now`))),
         () => (turn.held ? undefined : lost.abort(new Error(`nobody knows whose turn it is to try ${name}`))),
       );

@@ -66,6 +66,23 @@ describe('A turn', () => {
     expect([await termOf('y'), await mine.confirm()]).toEqual([3, true]);
   });
 
+  it('is kept by who has it, also late, and no more once somebody else has had it', async () => {
+    await using other = await another();
+    const [mine, theirs] = [store.turns.of('k'), other.turns.of('k')];
+    expect(await mine.keep(LONG_MS)).toBe(false);
+    await mine.take(LONG_MS);
+    await store.valkey.del(keys.turn('k'));
+    expect([await mine.keep(LONG_MS), await termOf('k'), await mine.confirm()]).toEqual([true, 1, true]);
+    expect(await theirs.take(LONG_MS)).toBe(false);
+    await store.valkey.del(keys.turn('k'));
+    await theirs.take(LONG_MS);
+    await theirs.end();
+    expect([await mine.keep(LONG_MS), mine.held, await mine.keep(LONG_MS), await termOf('k')]).toEqual([
+      ...[false, false, false, 2],
+    ]);
+    expect([await mine.take(LONG_MS), await termOf('k')]).toEqual([true, 3]);
+  });
+
   it('ends by itself, in the store and by the clock of who has it', async () => {
     await using other = await another();
     const mine = store.turns.of('z');

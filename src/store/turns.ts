@@ -71,14 +71,22 @@ class ValkeyTurn implements Turn {
     return { task: this.#deps.task, term: this.#term };
   }
 
-  async take(forMs: number): Promise<boolean> {
+  take(forMs: number): Promise<boolean> {
+    return this.#ask(forMs, 0);
+  }
+
+  async keep(forMs: number): Promise<boolean> {
+    return this.#term > 0 && (await this.#ask(forMs, this.#term));
+  }
+
+  async #ask(forMs: number, kept: number): Promise<boolean> {
     const { scripts, task, process } = this.#deps;
     const askedAt = performance.now();
     const term = Number(
       await scripts.run(
         'take-turn',
         [keys.turn(task), keys.turnTerms],
-        [process, Math.ceil(forMs), task, this.#force ? FLAG.YES : FLAG.NO],
+        [process, Math.ceil(forMs), task, this.#force ? FLAG.YES : FLAG.NO, kept],
       ),
     );
     this.#force = false;
@@ -98,7 +106,7 @@ class ValkeyTurn implements Turn {
   async end(): Promise<void> {
     const { scripts, task, process } = this.#deps;
     this.#endsAt = -Infinity;
-    await scripts.run('take-turn', [keys.turn(task), keys.turnTerms], [process, 0, task, FLAG.NO]);
+    await scripts.run('take-turn', [keys.turn(task), keys.turnTerms], [process, 0, task, FLAG.NO, 0]);
   }
 
   #tell(held: boolean): void {

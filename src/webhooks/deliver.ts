@@ -164,7 +164,7 @@ class Session {
       for (const held of this.#held.values()) held.keep();
       const askedAt = performance.now();
       try {
-        if (await turn.take(policy.turnMs)) {
+        if (await turn.keep(policy.turnMs)) {
           endsAt = askedAt + policy.turnMs;
           this.#deliverDue();
           continue;

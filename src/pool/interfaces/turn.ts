@@ -5,6 +5,11 @@
 export interface Turn {
   /** True: this process has it for so long, from when it asked. */
   take(forMs: number): Promise<boolean>;
+  /**
+   * For so long again, for what goes on since it was taken. False once somebody else has had it, also if it is free:
+   * what was read before is another process's past.
+   */
+  keep(forMs: number): Promise<boolean>;
   /** Whether this process has it, by its own clock: not any more once it stood still for too long. */
   readonly held: boolean;
   /** For a script that writes only what nobody else, with a higher term, has had the turn for since. */
