@@ -8,7 +8,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Cleanups, ownFolder } from '../../test/support/deployment.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook } from '../../test/support/queue.ts';
-import { startRelay } from './relay.ts';
+import { startRelay, type Pace } from './relay.ts';
 
 let cleanups: Cleanups;
 let socketPath: string;
@@ -31,8 +31,9 @@ async function listen(onConnection: (socket: Socket) => void, port = 0): Promise
   return { server, port: (server.address() as AddressInfo).port };
 }
 
-async function relayTo(port: number): Promise<AsyncDisposable> {
-  const relay = await startRelay({ title: 'MariaDB', socketPath, server: { host: '127.0.0.1', port }, log });
+async function relayTo(port: number, pace?: Pace): Promise<AsyncDisposable> {
+  const server = { host: '127.0.0.1', port };
+  const relay = await startRelay({ title: 'MariaDB', socketPath, server, log, ...(pace && { pace }) });
   cleanups.push(() => relay[Symbol.asyncDispose]());
   return relay;
 }
@@ -65,6 +66,15 @@ it('closes a connection whose server is not there, says so once, and passes on a
   await listen((socket) => socket.end('welcome'), port);
   expect(await text(connect(socketPath))).toBe('welcome');
   expect(log.with('MariaDB takes connections again')).toHaveLength(1);
+});
+
+it('opens so many connections at once, and the others one after the other', async () => {
+  const { port } = await listen((socket) => socket.end('welcome'));
+  await relayTo(port, { perSecond: 20, burst: 5 });
+  const begun = performance.now();
+  const answers = await Promise.all(Array.from({ length: 15 }, () => text(connect(socketPath))));
+  expect(answers).toEqual(answers.map(() => 'welcome'));
+  expect(performance.now() - begun).toBeGreaterThanOrEqual(450);
 });
 
 it('ends both ends of a connection with either of them', async () => {

@@ -13,7 +13,22 @@ export interface RelayOptions {
   readonly socketPath: string;
   readonly server: { readonly host: string; readonly port: number };
   readonly log: Log;
+  readonly pace?: Pace;
 }
+
+/** How many connections to the server may begin: `burst` at once, and so many a second. */
+export interface Pace {
+  readonly perSecond: number;
+  readonly burst: number;
+}
+
+/**
+ * One that an app closes first keeps its port of this host for a minute, and a host has 28,000: with more, nobody gets
+ * a connection. At this pace at most 17,000 are kept, while apps open some dozen a second.
+ */
+const USUAL_PACE: Pace = { perSecond: 200, burst: 5_000 };
+/** So often it is looked whether one that waits may begin. */
+const PACE_STEP_MS = 20;
 
 /** Of our own to the server: in a private network it takes milliseconds. */
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -27,7 +42,7 @@ const MOST_CONNECTIONS = 10_000;
  * it: they see a file, as with a server of the host's own. Reads nothing of what it passes on. Throws port_taken.
  */
 export async function startRelay(options: RelayOptions): Promise<AsyncDisposable> {
-  const { title, socketPath, server, log } = options;
+  const { title, socketPath, server, log, pace = USUAL_PACE } = options;
   const open = new Set<Socket>();
   const own = (socket: Socket): Socket => {
     open.add(socket);
@@ -36,9 +51,9 @@ export async function startRelay(options: RelayOptions): Promise<AsyncDisposable
     return socket;
   };
   let unreachable = false;
-  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (near) => {
+  const passOn = (near: Socket): void => {
     const far = own(connect({ ...server, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }));
-    own(near).pipe(far);
+    near.pipe(far);
     far.pipe(near);
     const cancel = atDeadline(CONNECT_TIMEOUT_MS, () =>
       far.destroy(new Error(`no answer in ${CONNECT_TIMEOUT_MS} ms`)),
@@ -62,7 +77,9 @@ export async function startRelay(options: RelayOptions): Promise<AsyncDisposable
     near.on('close', () => {
       if (!hasSaidAll(near)) far.destroy();
     });
-  });
+  };
+  const waiting = new WaitingRoom(pace, passOn);
+  const listener = createServer({ allowHalfOpen: true, noDelay: true }, (near) => waiting.admit(own(near)));
   listener.maxConnections = MOST_CONNECTIONS;
   await listen(listener, options);
   log.info({ socket: socketPath, ...server }, `Connections of instances are passed on to ${title}`);
@@ -70,10 +87,56 @@ export async function startRelay(options: RelayOptions): Promise<AsyncDisposable
     [Symbol.asyncDispose]: async () => {
       const closed = once(listener, 'close');
       listener.close();
+      waiting.close();
       for (const socket of open) socket.destroy();
       await closed;
     },
   };
+}
+
+/**
+ * Lets connections begin in the order in which they came, no faster than the pace. One that waits counts as its
+ * instance's, also when that has left it, so that who crowds the room loses the visit.
+ */
+class WaitingRoom {
+  readonly #pace: Pace;
+  readonly #begin: (socket: Socket) => void;
+  readonly #waiting = new Set<Socket>();
+  #turns: number;
+  #countedAtMs = performance.now();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(pace: Pace, begin: (socket: Socket) => void) {
+    this.#pace = pace;
+    this.#begin = begin;
+    this.#turns = pace.burst;
+  }
+
+  admit(socket: Socket): void {
+    this.#waiting.add(socket);
+    socket.on('close', () => this.#waiting.delete(socket));
+    this.#letIn();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+    this.#waiting.clear();
+  }
+
+  #letIn(): void {
+    const { perSecond, burst } = this.#pace;
+    const nowMs = performance.now();
+    this.#turns = Math.min(burst, this.#turns + ((nowMs - this.#countedAtMs) / 1_000) * perSecond);
+    this.#countedAtMs = nowMs;
+    for (const socket of this.#waiting) {
+      if (this.#turns < 1) break;
+      this.#turns -= 1;
+      this.#waiting.delete(socket);
+      this.#begin(socket);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = this.#waiting.size === 0 ? undefined : setTimeout(() => this.#letIn(), PACE_STEP_MS);
+  }
 }
 
 /** One that has not was cut off; what one that has still owes the other is on its way. */

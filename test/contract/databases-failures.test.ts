@@ -211,21 +211,26 @@ describe.skipIf(skip)(title, { concurrent: true }, () => {
       await using unsafe = await startWithSocketLogin(server);
       const { socketPath, user } = server.launched;
       if (process.getuid?.() === 0) await (await createConnection({ socketPath, user: 'root' })).end();
-      await expect(
-        connectMariadb({
-          socketPath,
-          user,
-          password: unsafe.password,
-          deployment: 'contract',
-          mountedAt: DATABASE_MOUNT,
-          catalogue: { all: () => [template] },
-          log: silent,
-        }).prepare([template]),
-      ).rejects.toMatchObject({
+      const own = {
+        socketPath,
+        user,
+        password: unsafe.password,
+        deployment: 'contract',
+        mountedAt: DATABASE_MOUNT,
+        catalogue: { all: () => [template] },
+        log: silent,
+      };
+      const problems =
+        /'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF.*skip-symbolic-links/;
+      await expect(connectMariadb(own).prepare([template])).rejects.toMatchObject({
         code: 'database_unsafe',
-        message: expect.stringMatching(
-          /'root'@'localhost' is let in without a password by its uid.*unix_socket=OFF.*skip-symbolic-links/,
-        ) as unknown,
+        message: expect.stringMatching(problems) as unknown,
+      });
+      // Of one that hosts share it is asked, too, that no host can be locked out.
+      const shared = connectMariadb({ ...own, shared: { host: '127.0.0.1', port: 3306 } });
+      await expect(shared.prepare([template])).rejects.toMatchObject({
+        code: 'database_unsafe',
+        message: expect.stringMatching(/max_connect_errors.*skip-name-resolve/) as unknown,
       });
     },
   );

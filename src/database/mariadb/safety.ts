@@ -53,6 +53,13 @@ export async function requireSafe(session: Session, login: ServerLogin): Promise
       `every account may use the database ${String(database)}, and instances would meet there: DROP DATABASE ` +
         "IF EXISTS test; DELETE FROM mysql.db WHERE User IN ('', 'PUBLIC'); FLUSH PRIVILEGES",
     );
+  const [names] = await session.run('Asking whether it looks up names', 'SELECT @@skip_name_resolve AS skipped');
+  // Otherwise it counts broken logins by host, and a hundred of one instance lock out all of that host.
+  if (login.shared !== undefined && String(names?.['skipped']) !== '1')
+    problems.push(
+      'an instance could have it refuse all others of its host, by a hundred connections that break off ' +
+        '(max_connect_errors): put skip-name-resolve under [mariadb] in my.cnf and restart MariaDB',
+    );
   if (problems.length === 0) return;
   throw new TryItNowError(
     'database_unsafe',
