@@ -23,6 +23,7 @@ import { Gate } from '../pool/gate.ts';
 import { ProofOfWork } from '../pool/proof-of-work.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
+import { FailuresHere } from '../pool/failures-here.ts';
 import { FrameFit } from '../pool/frame-fit.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
@@ -153,6 +154,7 @@ interface PoolParts extends Pick<Store, StoredPart>, TracedParts {
   readonly deliveryCheck: DeliveryCheck;
   readonly containerEnds: ContainerEnds;
   readonly startTurns: StartTurns;
+  readonly failuresHere: FailuresHere;
   /** Undefined: another node looks after the site. */
   readonly proxy: Proxy | undefined;
   readonly restorer: Restorer | undefined;
@@ -230,7 +232,15 @@ export async function openAppParts(
 }
 
 type NodePart =
-  'node' | 'consumption' | 'memorySharing' | 'storageReserve' | 'fitness' | 'beat' | 'carrier' | ImagePart;
+  | 'node'
+  | 'consumption'
+  | 'memorySharing'
+  | 'storageReserve'
+  | 'failuresHere'
+  | 'fitness'
+  | 'beat'
+  | 'carrier'
+  | ImagePart;
 type ImagePart = 'imageUpdater' | 'imageStorage' | 'images';
 
 /** What this host has and can, and how it says so. */
@@ -255,7 +265,9 @@ function nodeParts(parts: {
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
   const storageReserve = createStorageReserve(config, consumption, observer, log);
-  const fitness = new TemplateFitness({ catalogue, runtime, images: parts.images, databases: restoring.databases });
+  const failuresHere = new FailuresHere({ catalogue, clock: systemClock });
+  const { images } = parts;
+  const fitness = new TemplateFitness({ catalogue, runtime, images, databases: restoring.databases, failuresHere });
   const requestReconcile = (): void => triggers.reconcile.fire();
   const carrier = createCheckpointCarrier({ ...parts, observer });
   const imageUpdater = createImageUpdater({ ...parts, observer, requestReconcile });
@@ -283,7 +295,8 @@ function nodeParts(parts: {
         });
   const beats = { beat: () => saysAlive(heartbeat) };
   const stored = { imageStorage: createImageStorage(engine, config, log), images: store };
-  return { ...stored, node, consumption, memorySharing, storageReserve, fitness, carrier, imageUpdater, ...beats };
+  const told = { storageReserve, failuresHere, fitness, carrier, imageUpdater };
+  return { ...stored, node, consumption, memorySharing, ...told, ...beats };
 }
 
 /** Who holds no instances says nothing: it is no node. */

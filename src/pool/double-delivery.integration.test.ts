@@ -28,6 +28,7 @@ import {
 } from '../../test/support/store-state.ts';
 import { template as tiny } from '../../test/support/templates.ts';
 import { cleanUp } from './cleanup.ts';
+import { FailuresHere } from './failures-here.ts';
 import { FrameFit } from './frame-fit.ts';
 import { Proxies } from './proxies.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
@@ -103,6 +104,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       consumption: undefined,
       controls: store.controls,
       startTurns: new StartTurns({ slots: 20, templates: () => 1 }),
+      failuresHere: new FailuresHere({ catalogue: new Catalogue(templates), clock: systemClock }),
       promotions,
       queue,
       runtime: new SimulatedRuntime(engine),

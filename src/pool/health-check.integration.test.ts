@@ -13,6 +13,7 @@ import { LogBook, TestNats } from '../../test/support/queue.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { readiness, template } from '../../test/support/templates.ts';
+import { FailuresHere } from './failures-here.ts';
 import { HealthCheck } from './health-check.ts';
 
 const five = template({
@@ -36,6 +37,7 @@ const never = new AbortController().signal;
 let releasers: Releasers;
 let store: TestStore;
 let health: HealthCheck;
+let failuresHere: FailuresHere;
 let metrics: Metrics;
 let log: LogBook;
 let demands: number;
@@ -51,13 +53,15 @@ beforeEach(async () => {
   log = new LogBook();
   demands = 0;
   nowMs = Date.now();
+  const catalogue = new Catalogue([five, single, brisk, patient]);
+  const clock = { now: () => nowMs };
+  failuresHere = new FailuresHere({ catalogue, clock });
   health = new HealthCheck({
-    catalogue: new Catalogue([five, single, brisk, patient]),
+    ...{ catalogue, clock, failuresHere },
     inventory: store.inventory,
     cleanupStore: store.cleanupStore,
     provisioningStore: store.provisioningStore,
     failureLog: store.failureLog,
-    clock: { now: () => nowMs },
     queue: (await nats.publisher()).queue,
     probe: new HttpProbe(),
     observer: metrics,
@@ -240,8 +244,11 @@ describe('idle instance health', () => {
     await broken();
     await broken();
     expect(await breaker()).toMatchObject({ open: false });
+    expect(failuresHere.whyNot('single')).toBe('');
     await broken();
     expect(await breaker()).toMatchObject({ open: true, failures: 3 });
+    // Others are to make it, should it be this node's fault.
+    expect(failuresHere.whyNot('single')).toMatch(/^3 ready ones failed there in a row: .*connection refused/s);
     expect(await store.failureLog.recent('single')).toMatchObject([
       { code: 'instance_unhealthy', reason: expect.stringContaining('connection refused') as string },
       {},
@@ -258,6 +265,7 @@ describe('idle instance health', () => {
     nowMs += 120_000;
     await health.round(never);
     expect(await breaker()).toMatchObject({ open: false, failures: 0 });
+    expect(failuresHere.whyNot('single')).toBe('');
     // What another node counts, this one forgives as well: its own stays.
     for (let count = 0; count < 3; count += 1) await store.provisioningStore.recordUnhealthy('single', '');
     expect(await breaker()).toMatchObject({ open: true });

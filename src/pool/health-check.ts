@@ -10,6 +10,7 @@ import type { Inventory } from './interfaces/inventory.ts';
 import type { FailureLog } from './interfaces/failure-log.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 import { printable, reportFor } from './diagnose.ts';
+import type { FailuresHere } from './failures-here.ts';
 import { LookPace } from './look-pace.ts';
 import type { Probe } from './interfaces/probe.ts';
 import { failureOf, healthOf } from './readiness.ts';
@@ -26,6 +27,7 @@ export interface HealthCheckDeps extends ReleaseDeps {
   readonly clock: Clock;
   readonly failureLog: Pick<FailureLog, 'record'>;
   readonly provisioningStore: Pick<ProvisioningStore, 'recordHealthy' | 'recordUnhealthy'>;
+  readonly failuresHere: Pick<FailuresHere, 'failed' | 'worked'>;
   readonly node: { readonly name: string; readonly address: string };
 }
 
@@ -115,6 +117,7 @@ export class HealthCheck {
     const { provisioningStore, clock, observer, log } = this.#deps;
     if (forgiven.has(template) || readyAtMs === null || clock.now() - readyAtMs < PROVEN_MS) return;
     forgiven.add(template);
+    this.#deps.failuresHere.worked(template, 'ready instance');
     if (!(await provisioningStore.recordHealthy(template)).recovered) return;
     observer.breaker(template, false);
     log.info({ template }, 'Ready instances of the template stay healthy again; it is refilled as usual');
@@ -137,7 +140,8 @@ export class HealthCheck {
 
   /** Those that came up and did not stay are failures of the template as well. */
   async #count(name: string, reason: string): Promise<void> {
-    const { provisioningStore, catalogue, observer, log } = this.#deps;
+    const { provisioningStore, catalogue, failuresHere, observer, log } = this.#deps;
+    failuresHere.failed(name, 'ready instance', reason);
     const breaker = await provisioningStore.recordUnhealthy(name, catalogue.version(name) ?? '');
     if (!breaker.opened) return;
     observer.breaker(name, true);

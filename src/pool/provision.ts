@@ -11,6 +11,7 @@ import { teardown, type CleanupDeps } from './cleanup.ts';
 import { holdLease, isWanted, Unwanted, type LeaseDeps } from './lease.ts';
 import type { StartTurns, Turn } from './start-turns.ts';
 import { diagnose } from './diagnose.ts';
+import type { FailuresHere } from './failures-here.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Consumption } from './interfaces/consumption.ts';
 import type { TaskContext } from './interfaces/task-handlers.ts';
@@ -20,6 +21,7 @@ import { wantedVersions, type WantedVersion } from './wanted-version.ts';
 export interface ProvisionDeps extends StartInstanceDeps, CleanupDeps, ReleaseDeps, Pick<LeaseDeps, 'controls'> {
   readonly claimStore: ClaimStore;
   readonly startTurns: StartTurns;
+  readonly failuresHere: Pick<FailuresHere, 'failed' | 'worked'>;
   readonly consumption: Pick<Consumption, 'locate'> | undefined;
 }
 
@@ -106,6 +108,7 @@ async function attemptInTurn(
   try {
     await turn.work(lease.signal);
     const { recovered } = await startInstance(attempt, instance, wanted.checkpoint);
+    deps.failuresHere.worked(template.name, 'attempt');
     if (recovered) {
       observer.breaker(template.name, false);
       log.info({ template: template.name }, 'Template works again; it is refilled as usual');
@@ -329,12 +332,15 @@ type FailureClass =
  * says so, or put off in an outage.
  */
 async function classifyFailure(
-  { provisioningStore, catalogue, observer, log }: ProvisionDeps,
+  { provisioningStore, catalogue, failuresHere, observer, log }: ProvisionDeps,
   { name }: Template,
   error: unknown,
 ): Promise<FailureClass> {
   // Being taken away says nothing about the template.
   if (error instanceof TryItNowError && error.code === 'conflicting_change') return { kind: 'failed', error };
+  // Without Valkey no node makes any.
+  if (!(error instanceof TryItNowError && error.code === 'store_unavailable'))
+    failuresHere.failed(name, 'attempt', describeError(error));
   const outage = isOutage(error);
   const breaker = await provisioningStore
     .recordFailure(name, catalogue.version(name) ?? '', outage ? OUTAGE_PAUSE_MS : undefined)

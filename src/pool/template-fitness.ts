@@ -2,6 +2,7 @@ import { DATABASE_SERVERS } from '../domain/database.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { ImageAgreement } from './agree-on-images.ts';
+import type { FailuresHere } from './failures-here.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Databases } from './interfaces/databases.ts';
 
@@ -11,9 +12,10 @@ export interface TemplateFitnessDeps {
   readonly images: Pick<ImageAgreement, 'settle'>;
   /** Undefined on a node without a database server. */
   readonly databases: Databases | undefined;
+  readonly failuresHere: Pick<FailuresHere, 'whyNot'>;
 }
 
-/** Which templates this node can make instances of, as its engine was last made ready for them. */
+/** Which templates this node can make instances of, as its engine was last made ready for them, and as that went. */
 export class TemplateFitness {
   readonly #deps: TemplateFitnessDeps;
   /** Undefined: the engine is ready. */
@@ -43,8 +45,8 @@ export class TemplateFitness {
     const fetching = this.#deps.runtime.fetching?.(template);
     if (fetching !== undefined) return `its image is being fetched: ${fetching}`;
     const failure = this.#failure;
-    if (failure === undefined) return '';
-    return failure.templates === undefined || failure.templates.includes(template.name) ? failure.reason : '';
+    if (failure !== undefined && (failure.templates?.includes(template.name) ?? true)) return failure.reason;
+    return this.#deps.failuresHere.whyNot(template.name);
   }
 }
 

@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis as Valkey } from 'iovalkey';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startApp } from '../../src/composition/app.ts';
+import { TryItNowError } from '../../src/domain/errors.ts';
+import type { Instance } from '../../src/domain/instance.ts';
+import { Releasers } from '../../src/lifecycle/releasers.ts';
+import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
+import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
+import { eventually } from '../support/eventually.ts';
+import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
+import { claimPorts } from '../support/port-ranges.ts';
+import { startStack, type Stack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
+import { template } from '../support/templates.ts';
+
+const PATIENT = { timeoutMs: 60_000 };
+const TARGET = 4;
+const tiny = template({ pool: { target: TARGET, max: 12, replenishThreshold: 0 } });
+
+/** As a host whose database server is down, or whose disk is broken: nothing comes up, and it has room for all. */
+class BrokenHost extends SimulatedHost {
+  tried = 0;
+  override start(): Promise<void> {
+    this.tried += 1;
+    return Promise.reject(new TryItNowError('container_failed', 'There is something wrong with this host'));
+  }
+}
+
+const releasers = new Releasers();
+const broken = new BrokenHost();
+let stack: Stack;
+let valkey: Valkey;
+let operator: ReturnType<typeof operatorOf>;
+beforeAll(async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'tin-fails-'));
+  releasers.push('folder', () => rm(dir, { recursive: true }));
+  const socket = join(dir, 'engine.sock');
+  const engine = await serveSimulatedEngine(socket, broken);
+  releasers.push('engine', () => engine.close());
+  stack = await startStack({ templates: [tiny], env: { OPERATOR_KEYS: OPERATOR_KEY } });
+  releasers.push('stack', () => stack[Symbol.asyncDispose]());
+  operator = operatorOf(stack);
+  valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
+  releasers.push('valkey', () => valkey.quit());
+  const ports = await claimPorts(40);
+  releasers.push('ports', () => ports[Symbol.asyncDispose]());
+  const { node, containers } = stack.config;
+  const further = await startApp({
+    config: {
+      ...stack.config,
+      node: { ...node, name: 'node1' },
+      containers: { ...containers, portRange: ports, sockets: { ...containers.sockets, simulated: socket } },
+    },
+    ...{ log: silent, role: 'worker', version: 'test' },
+  });
+  releasers.push('further node', () => further.stop());
+});
+afterAll(() => releasers.releaseAll(silent));
+
+async function readyOn(node: string): Promise<number> {
+  const records = Object.values(await valkey.hgetall('instances')).map((text) => JSON.parse(text) as Instance);
+  return records.filter(({ state, node: on }) => state === 'ready' && on === node).length;
+}
+
+it('has instances made elsewhere that one node cannot make, and says there why it gets none', async () => {
+  await eventually(async () => expect(await readyOn('node0')).toBe(TARGET), PATIENT);
+  const visits = await Promise.all(Array.from({ length: TARGET }, () => operator.acquire()));
+  expect(visits.map(({ status }) => status)).toEqual(visits.map(() => 201));
+  await eventually(async () => expect(await readyOn('node0')).toBe(TARGET), PATIENT);
+  const { json } = await operator.ask('GET', '/nodes/node1');
+  expect(json?.['avoided']).toEqual([
+    {
+      template: 'tiny',
+      reason: expect.stringMatching(/^\d attempts at one failed there in a row: .*wrong with this host/) as string,
+    },
+  ]);
+  // Nobody has to wait for the next pause to end.
+  const tried = broken.tried;
+  expect((await operator.acquire()).status).toBe(201);
+  await eventually(async () => expect(await readyOn('node0')).toBe(TARGET), PATIENT);
+  expect(broken.tried).toBe(tried);
+});
