@@ -1,6 +1,7 @@
 -- Which visitors' instances of a template nobody has used for a while, and which last longer since they are used.
--- KEYS[1] assigned:<template>  [2] last_used  [3] instances  [5] use_known_since
+-- KEYS[1] assigned:<template>  [2] last_used  [3] instances
 -- KEYS[4] use_reporters        as record-use.lua has it: without one that sees requests, nobody knows of any use
+-- KEYS[5] use_known_since
 -- ARGV[1] unused for (ms), 0: not asked for  [2] how long after its last use one lasts (ms), 0: not asked for
 -- ARGV[3] by how much a deadline has to fall short of that (ms)
 -- ARGV[4] a reporter that is silent for this long (ms) may have seen what it has not told
