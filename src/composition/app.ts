@@ -132,7 +132,7 @@ function listenForReturns(
   eventLoops: readonly Loop[],
   releasers: Releasers,
 ): void {
-  const { replenisher, reaper, tickets, queueKeeper, reconciler, heartbeat } = loops;
+  const { replenisher, reaper, tickets, queueKeeper, reconciler, heartbeat, leadershipKeeper } = loops;
   releasers.push(
     'queue listener',
     connection.onReconnect(() =>
@@ -152,7 +152,9 @@ function listenForReturns(
     }),
   );
   store.onReturn(() =>
-    [heartbeat, replenisher, reaper, tickets, reconciler, ...eventLoops].forEach((loop) => loop.retryNow()),
+    [leadershipKeeper, heartbeat, replenisher, reaper, tickets, reconciler, ...eventLoops].forEach((loop) =>
+      loop.retryNow(),
+    ),
   );
 }
 

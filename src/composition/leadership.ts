@@ -105,7 +105,7 @@ export async function openLeadership({
     reloadsAsked: () => reloadsAsked,
     announceProcess,
     keeper: (onGained, onTold) =>
-      new Loop({ name: 'leadership', intervalMs: KEEP_INTERVAL_MS, log }, async () => {
+      new Loop({ name: 'leadership', intervalMs: KEEP_INTERVAL_MS, maxBackoffMs: KEEP_INTERVAL_MS, log }, async () => {
         if (await keep()) onGained();
         onTold();
       }),

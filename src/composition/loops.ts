@@ -93,6 +93,8 @@ export interface AppLoops {
   readonly queueKeeper: Loop;
   readonly reconciler: Loop;
   readonly heartbeat: Loop;
+  /** Of what this process does of what one does for all. */
+  readonly leadershipKeeper: Loop;
   /** Those that this role runs. */
   readonly all: readonly Loop[];
 }
@@ -147,9 +149,14 @@ export function createLoops(
     keepQueue(connection, store.turns.of('queue'), log),
   );
   triggers.refill.subscribe(() => replenisher.trigger());
-  const own = ownLoops({ pool, leadership, reload }, config, heartbeat, reconciler);
+  const leadershipKeeper = leadership.keeper(
+    () => reconciler.trigger(),
+    () => reload.heard(leadership.reloadsAsked()),
+  );
+  const regular = { leadershipKeeper, heartbeat, reconciler };
+  const own = ownLoops({ pool, leadership, reload }, config, regular);
   const ofPool = [...entryLoops({ pool, store }), ...sizeLoops(pool, store, leadership), queueKeeper, proxyKeeper];
-  const named = { replenisher, reaper, tickets, queueKeeper, reconciler, heartbeat };
+  const named = { replenisher, reaper, tickets, queueKeeper, ...regular };
   const all = role === 'server' ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...ofPool, ...own] : own;
   return { ...named, all };
 }
@@ -158,14 +165,9 @@ export function createLoops(
 function ownLoops(
   { pool, leadership, reload }: Pick<AppParts, 'pool' | 'leadership' | 'reload'>,
   config: Config,
-  heartbeat: Loop,
-  reconciler: Loop,
+  { leadershipKeeper: keeper, heartbeat, reconciler }: Pick<AppLoops, 'leadershipKeeper' | 'heartbeat' | 'reconciler'>,
 ): readonly Loop[] {
   const { log } = pool;
-  const keeper = leadership.keeper(
-    () => reconciler.trigger(),
-    () => reload.heard(leadership.reloadsAsked()),
-  );
   const previews = new Loop({ name: 'previews', intervalMs: PREVIEWS_INTERVAL_MS, log }, async () => {
     await reload.refresh();
     if (leadership.pool?.held === true) await forgetPreviews(pool);

@@ -9,7 +9,7 @@ import type { ProcessRegistry } from './interfaces/process-registry.ts';
 export interface ForgetPreviewsDeps {
   readonly catalogue: Catalogue;
   readonly previews: Previews;
-  readonly processes: Pick<ProcessRegistry, 'running'>;
+  readonly processes: Pick<ProcessRegistry, 'everyone'>;
   readonly registry: Pick<NodeRegistry, 'nodes'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -23,7 +23,8 @@ export async function forgetPreviews(deps: ForgetPreviewsDeps): Promise<void> {
   const stored = await deps.previews.list();
   const leaving = stored.filter(({ preview }) => isTaken(deps, preview) || hasEnded(preview, deps.clock.now()));
   if (leaving.length === 0) return;
-  const running = await deps.processes.running();
+  const running = await deps.processes.everyone();
+  if (running === undefined) return;
   for (const each of leaving) {
     const { name } = each.preview;
     const taken = isTaken(deps, each.preview);

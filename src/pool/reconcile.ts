@@ -56,8 +56,8 @@ export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Prom
 
 /** Whether every process that runs makes instances of nothing but what is offered here. */
 async function offeredByAll({ processes, catalogue }: ReconcileDeps): Promise<boolean> {
-  const offered = (await processes.running()).flatMap(({ templates }) => Object.entries(templates));
-  return offered.every(([name, version]) => catalogue.version(name) === version);
+  const offered = (await processes.everyone())?.flatMap(({ templates }) => Object.entries(templates));
+  return offered?.every(([name, version]) => catalogue.version(name) === version) ?? false;
 }
 
 /** Several parts that need the same server say the same when it does not answer. */

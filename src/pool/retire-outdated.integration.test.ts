@@ -2,8 +2,10 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { silent, startStore, fillPool, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
-import { RUNNING_PROCESS_VERSION } from '../domain/running-process.ts';
+import { RUNNING_PROCESS_VERSION, type RunningProcess } from '../domain/running-process.ts';
 import { Catalogue, templateVersion, type Template } from '../domain/template.ts';
+import { keys } from '../store/keys.ts';
+import { openStore } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { retireOutdated } from './retire-outdated.ts';
 
@@ -45,7 +47,11 @@ async function retire(offered: readonly Template[], of?: readonly Instance[]): P
 
 /** Another server runs, with these. */
 async function announce(offered: readonly Template[]): Promise<void> {
-  await store.processes.announce({
+  await store.processes.announce(running(offered));
+}
+
+function running(offered: readonly Template[]): RunningProcess {
+  return {
     v: RUNNING_PROCESS_VERSION,
     role: 'server',
     version: '1.0.0',
@@ -55,7 +61,7 @@ async function announce(offered: readonly Template[]): Promise<void> {
     startedAtMs: 1,
     templates: Object.fromEntries(offered.map((each) => [each.name, templateVersion(each)])),
     leads: [],
-  });
+  };
 }
 
 it('Idle instances of an older version go, a part at a time, once no server makes them any more', async () => {
@@ -73,6 +79,42 @@ it('Those of a newer version, or of a new template, are left alone by a server t
   expect(await retire([template({ name: 'other' })])).toBe(made);
   await store.processes.leave();
   expect(await retire([template({ name: 'other' })])).toBe(0);
+});
+
+it('After an outage of Valkey, none goes until all have had the time to say that they run', async () => {
+  const made = (await fillPool(store, older)).length;
+  await announce([older]);
+  // Nobody reached Valkey for a while.
+  const goneMs = 16_000;
+  const [id = '', seen = '0'] = await store.valkey.zrange(keys.processesSeen, 0, 0, 'WITHSCORES');
+  await store.valkey.zadd(keys.processesSeen, Number(seen) - goneMs, id);
+  const first = await openStore({
+    valkey: { ...store.address, password: undefined },
+    node: { name: 'node1', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    ...{ portRange: store.portRange, portCoolDownMs: 200, log: silent },
+  });
+  try {
+    await first.processes.announce(running([newer]));
+    expect((await store.processes.running()).map(({ templates }) => templates['tiny'])).toEqual([
+      templateVersion(newer),
+    ]);
+    expect(await retire([newer])).toBe(made);
+    // The time is over, and nobody else came.
+    await store.valkey.hincrby(keys.processes, 'back_ms', -goneMs);
+    expect(await retire([newer])).toBeLessThan(made);
+  } finally {
+    await first.processes.leave();
+    await first.close();
+  }
+});
+
+it('Where all have ended properly, who starts later needs to wait for nobody', async () => {
+  const made = (await fillPool(store, older)).length;
+  await announce([older]);
+  await store.processes.leave();
+  await announce([newer]);
+  expect(await retire([newer])).toBeLessThan(made);
 });
 
 it('A node replaces half of its own at a time, and none when half of the pool is gone', async () => {

@@ -14,14 +14,14 @@ import { wantedVersions } from './wanted-version.ts';
  * longer offered. Half of the target, rounded down, stays takeable; true when some had to stay for that, to be replaced
  * as soon as new ones are ready. What another server or worker that runs still makes is left alone: during an upgrade
  * two versions would otherwise go on replacing each other's. Of `records` that are one node's, half go at a time: other
- * nodes may be at it as well.
+ * nodes may be at it as well. While nobody can tell who else runs, nothing goes.
  */
 export async function retireOutdated(
   deps: ReleaseDeps & {
     readonly catalogue: Catalogue;
     readonly inventory: Inventory;
     readonly promotions: Promotions;
-    readonly processes: Pick<ProcessRegistry, 'running'>;
+    readonly processes: Pick<ProcessRegistry, 'everyone'>;
     readonly runtime: Pick<ContainerRuntime, 'imageVersion'>;
     readonly node: { readonly name: string };
   },
@@ -38,7 +38,8 @@ export async function retireOutdated(
   }
   let unfinished = false;
   const wanted = await wantedVersions(deps, catalogue.all());
-  const running = await deps.processes.running();
+  const running = await deps.processes.everyone();
+  if (running === undefined) return false;
   for (const [name, idle] of ready) {
     const version = wanted.get(name)?.version;
     const offered = new Set(running.map(({ templates }) => templates[name]));

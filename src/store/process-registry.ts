@@ -2,6 +2,7 @@ import { Compile } from 'typebox/compile';
 import { RunningProcess } from '../domain/running-process.ts';
 import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import { keys } from './keys.ts';
+import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import { parseVersioned } from './versioned.ts';
 
@@ -31,15 +32,25 @@ export class ValkeyProcessRegistry implements ProcessRegistry {
   }
 
   async running(): Promise<readonly RunningProcess[]> {
-    const texts = (await this.#scripts.run(
+    return (await this.#look()).running;
+  }
+
+  async everyone(): Promise<readonly RunningProcess[] | undefined> {
+    const { complete, running } = await this.#look();
+    return complete ? running : undefined;
+  }
+
+  async #look(): Promise<{ readonly complete: boolean; readonly running: readonly RunningProcess[] }> {
+    const [complete, ...texts] = (await this.#scripts.run(
       'running-processes',
       [keys.processes, keys.processesSeen],
       [SILENCE_MS],
-    )) as string[];
-    return texts.flatMap((text) => {
+    )) as [number, ...string[]];
+    const running = texts.flatMap((text) => {
       const entry: unknown = parseVersioned(text);
       return validator.Check(entry) ? [entry] : [];
     });
+    return { complete: complete === FLAG.YES, running };
   }
 
   async #say(entry: string): Promise<number> {

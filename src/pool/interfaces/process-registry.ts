@@ -13,4 +13,9 @@ export interface ProcessRegistry {
   leave(): Promise<void>;
   /** Without those that another version wrote. Throws store_unavailable. */
   running(): Promise<readonly RunningProcess[]>;
+  /**
+   * The same, for who ends what nobody else needs. Undefined for 15 s after an outage in which all fell silent: others
+   * may run that have not said so again. Throws store_unavailable.
+   */
+  everyone(): Promise<readonly RunningProcess[] | undefined>;
 }

@@ -1,9 +1,13 @@
 -- What the processes that run say of themselves.
 -- KEYS[1] processes  [2] processes_seen
 -- ARGV[1] silence after which a process counts as gone (ms)
--- Returns their entries, the one first that said so first
-local entries = {}
-for _, id in ipairs(redis.call('ZRANGE', KEYS[2], '(' .. now_ms() - tonumber(ARGV[1]), '+inf', 'BYSCORE')) do
+-- Returns {0 when others that run may not have said so again yet, since all were silent at once a moment ago, or 1, and
+-- their entries, the one first that said so first}
+local now = now_ms()
+local silence = tonumber(ARGV[1])
+local back = stored_number(redis.call('HGET', KEYS[1], 'back_ms'), 0)
+local entries = {now - back < silence and 0 or 1}
+for _, id in ipairs(redis.call('ZRANGE', KEYS[2], '(' .. now - silence, '+inf', 'BYSCORE')) do
   entries[#entries + 1] = redis.call('HGET', KEYS[1], id) or ''
 end
 return entries
