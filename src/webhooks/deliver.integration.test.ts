@@ -223,7 +223,6 @@ describe('A webhook', () => {
     const [visit = ''] = await publish(1);
     deliver({ timeoutMs: 100 });
     await expectNothingLeft();
-    receiver.answer = () => 200;
     expect(receiver.taken(visit)).toEqual(ALL);
     expect(await store.webhookStatuses.read(name)).toMatchObject({
       failure: 'no answer within 0.1 s',
@@ -272,8 +271,9 @@ describe('A webhook', () => {
     const admin = new JetStreamWebhookAdmin(connection);
     expect(await admin.replaySince('another', since)).toBe(8);
     expect(await admin.replaySince(name, since)).toBe(8);
-    await eventually(() => expect(receiver.received).toHaveLength(16));
+    await eventually(() => expect(receiver.received.length).toBeGreaterThanOrEqual(16));
     await expectNothingLeft();
+    expect(receiver.received).toHaveLength(16);
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(8);
     expect(await admin.replaySince(name, Date.now() + 60_000)).toBe(0);
     expect(await admin.places()).toContain(name);

@@ -10,6 +10,8 @@ export interface Received {
   readonly type: string;
   readonly visit: string;
   readonly sequence: number;
+  /** What it was answered with; undefined until then. */
+  answered: Answer | undefined;
 }
 
 /** A status to answer with; `hang` for no answer at all. */
@@ -57,7 +59,7 @@ export class WebhookReceiver implements AsyncDisposable {
   taken(visit?: string): string[] {
     const seen = new Set<string>();
     return this.received
-      .filter((each) => this.answer(each) === 200 && (visit === undefined || each.visit === visit))
+      .filter((each) => each.answered === 200 && (visit === undefined || each.visit === visit))
       .filter(({ id }) => !seen.has(id) && seen.add(id))
       .map(({ type }) => type);
   }
@@ -69,16 +71,18 @@ export class WebhookReceiver implements AsyncDisposable {
   async #handle(request: Parameters<typeof text>[0] & { headers: IncomingHttpHeaders }, response: ServerResponse) {
     const raw = await text(request);
     const { type, data } = JSON.parse(raw) as Body;
-    const received = {
+    const received: Received = {
       headers: request.headers,
       raw,
       id: String(request.headers['webhook-id']),
       type,
       visit: data.visit ?? '',
       sequence: data.sequence ?? 0,
+      answered: undefined,
     };
     this.received.push(received);
     const answer = await this.answer(received);
+    received.answered = answer;
     if (answer === 'hang') return;
     response.writeHead(answer, answer >= 300 && answer < 400 ? { location: '/elsewhere' } : {}).end();
   }
