@@ -44,9 +44,24 @@ async function acquire(name = 'tiny'): Promise<Held> {
   }, PATIENT);
 }
 
-const look = async ({ id }: Held): Promise<Record<string, unknown>> =>
-  (await (await fetch(`${stack.api}/api/v1/demo/${id}`)).json()) as Record<string, unknown>;
-const ended = (held: Held) => eventually(async () => expect((await look(held))['state']).not.toBe('assigned'), PATIENT);
+const ask = ({ id }: Held): Promise<Response> => fetch(`${stack.api}/api/v1/demo/${id}`);
+const look = async (held: Held): Promise<Record<string, unknown>> => {
+  const answer = await ask(held);
+  expect(answer.status).toBe(200);
+  return (await answer.json()) as Record<string, unknown>;
+};
+const ended = async (held: Held): Promise<void> => {
+  const end = await eventually(async () => {
+    const answer = await ask(held);
+    const { state } = (await answer.json()) as { state?: string };
+    expect(state).not.toBe('assigned');
+    return { status: answer.status, state };
+  }, PATIENT);
+  expect([
+    { status: 404, state: undefined },
+    { status: 200, state: 'releasing' },
+  ]).toContainEqual(end);
+};
 const open = async ({ url }: Held): Promise<void> => {
   const { body } = await request(`${stack.proxy}/`, { headers: { host: new URL(url).host } });
   await body.dump();
