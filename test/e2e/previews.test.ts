@@ -354,16 +354,32 @@ describe('the key of a build', () => {
 
 describe('a template with an end', () => {
   it('is offered until then, and its visitor goes on', async () => {
-    const ends = new Date(Date.now() + 5_000).toISOString();
-    await write([HELLO, SHOP, { ...HELLO, name: 'course', ends_at: ends }]);
-    await admin('POST', '/templates/reload', {});
-    const shown = (await (await fetch(`${server.api}/api/v1/templates`)).json()) as { templates: object[] };
-    expect(shown.templates.at(-1)).toMatchObject({ name: 'course', ends_at: ends });
-    await eventually(async () => expect((await acquire('course')).status).toBe(410));
-    await eventually(async () => {
-      expect((await instances('course')).filter(({ state }) => state === 'ready')).toEqual([]);
+    const offerUntil = async (ends: string): Promise<void> => {
+      await write([HELLO, SHOP, { ...HELLO, name: 'course', ends_at: ends }]);
+      expect((await admin('POST', '/templates/reload', {})).status).toBe(200);
+    };
+    const offered = async (): Promise<readonly object[]> => {
+      const { templates } = (await (await fetch(`${server.api}/api/v1/templates`)).json()) as { templates: object[] };
+      return templates.filter((each) => 'ends_at' in each);
+    };
+    const states = async () => (await instances('course')).map(({ state }) => state);
+    const later = '2099-01-01T00:00:00.000Z';
+    await offerUntil(later);
+    expect(await offered()).toMatchObject([{ name: 'course', ends_at: later }]);
+    const visit = await eventually(async () => {
+      const { status, json } = await acquire('course');
+      expect(status).toBe(201);
+      return `${server.api}/api/v1/demo/${String(json['id'])}`;
     });
-    expect((await acquire('course')).json['code']).toBe('template_ended');
+    await eventually(async () => expect(await states()).toContain('ready'));
+    const endsAtMs = Date.now() + 2_000;
+    await offerUntil(new Date(endsAtMs).toISOString());
+    await eventually(async () => expect(await offered()).toEqual([]));
+    expect(Date.now()).toBeGreaterThanOrEqual(endsAtMs);
+    await eventually(async () => expect(await states()).not.toContain('ready'));
+    expect(await acquire('course')).toMatchObject({ status: 410, json: { code: 'template_ended' } });
+    expect(await (await fetch(visit)).json()).toMatchObject({ template: 'course', state: 'assigned' });
+    expect((await fetch(visit, { method: 'DELETE' })).status).toBe(204);
   });
 
   it('may not be the first, and needs a time zone', async () => {
