@@ -32,6 +32,7 @@ const HELD_BYTES = 8 * MIB;
 
 /** In words; undefined where it is tried. */
 export const WHY_NO_SHARING = await whyNotShared();
+if (WHY_NO_SHARING !== undefined) process.stderr.write(`Skipped: the sharing of memory; ${WHY_NO_SHARING}\n`);
 
 /** That what a template says of its memory holds for starts and restores, and what comes of it. */
 export function memorySharingContract(underTest: () => CheckpointingUnderTest): void {
@@ -144,6 +145,7 @@ export function memorySharingContract(underTest: () => CheckpointingUnderTest): 
   });
 
   const skipped = WHY_NO_SWAP === undefined ? '' : ` (skipped: ${WHY_NO_SWAP})`;
+  if (WHY_NO_SWAP !== undefined) process.stderr.write(`Skipped: memory in swap; ${WHY_NO_SWAP}\n`);
   it.skipIf(WHY_NO_SWAP !== undefined)(
     `lies in swap while nobody has the instance, which serves all the same${skipped}`,
     async () => {

@@ -255,7 +255,7 @@ describe('the client', () => {
     await eventually(() => expect(heard).toMatchObject([{ name: 'error', detail: { code: 'key_wrong' } }]));
   });
 
-  const why = whyWithoutChromium();
+  const why = whyWithoutChromium('the client');
   it.skipIf(why !== undefined)('works in a page of another site', async () => {
     const { outputFiles } = await build({
       entryPoints: [`${ROOT}/packages/client/src/index.ts`],

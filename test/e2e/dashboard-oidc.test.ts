@@ -227,7 +227,7 @@ describe('with the provider', () => {
     expect((await login.get('/')).status).toBe(status);
   });
 
-  const why = whyWithoutChromium();
+  const why = whyWithoutChromium('the login through a provider');
   it.skipIf(why !== undefined)('takes a browser there and back', async () => {
     const browser = await launchChromium();
     try {

@@ -355,7 +355,7 @@ describe('what others wrote', () => {
   );
 });
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium('the dashboard');
 const SHOTS = process.env['SHOTS'];
 
 describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a browser (skipped: ${why})`, () => {

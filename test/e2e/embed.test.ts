@@ -36,7 +36,7 @@ const app: RequestListener = (request, response) => {
 <a href="/next">next</a> <a href="https://evil.invalid/" target="_top">away</a>`);
 };
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium('the web component');
 
 describe.skipIf(why !== undefined)(`the web component${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
   const outer = new Releasers();

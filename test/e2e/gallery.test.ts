@@ -220,7 +220,7 @@ const AS_ROOT = ['--build-arg', 'RUN_AS=0:0', '--tag', 'criu'];
 const asked = process.env['GALLERY'] === '1';
 if (!asked) process.stdout.write('Skipped: the examples of other apps in a browser; `npm run gallery` runs them.\n');
 
-describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(
+describe.skipIf(!asked || whyWithout('podman') !== undefined || whyWithoutChromium('the gallery') !== undefined)(
   `the gallery, restored, on ${titleFor('podman')}`,
   () => {
     const cleanups = new Cleanups('the gallery');

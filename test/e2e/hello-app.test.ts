@@ -6,7 +6,7 @@ import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { boardFolder, startHelloApp, type HelloApp } from '../support/hello-app.ts';
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium('the notes board');
 
 describe.skipIf(why !== undefined)(
   why === undefined ? 'the notes board in a browser' : `the notes board in a browser (skipped: ${why})`,

@@ -14,7 +14,7 @@ const TTL = { defaultMs: 1_800_000, maxMs: 3_600_000 };
 const HELLO = template({ name: 'hello', title: 'Hello <b>notes</b>', description: 'A board & more.', ttl: TTL });
 const OTHER = template({ name: 'other', title: 'Other', ttl: TTL, frame: 'auto' });
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium('the pages');
 
 describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a browser (skipped: ${why})`, () => {
   let browser: Browser;

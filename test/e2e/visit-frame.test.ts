@@ -50,7 +50,7 @@ const app: RequestListener = (request, response) => {
   }
 };
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium('the visit frame');
 
 describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
   const outer = new Releasers();

@@ -14,7 +14,7 @@ import { FakeDemos, challengeRequired } from '../support/fake-demos.ts';
 import { startHttp, type RunningServer } from '../support/http-server.ts';
 import { template } from '../support/templates.ts';
 
-const why = whyWithoutChromium();
+const why = whyWithoutChromium('the accessibility of every page');
 const SHOTS = process.env['SHOTS'];
 const EXPORT = { kind: 'http', path: '/', file: 'board.json', mediaType: 'a/b', maxBytes: 1, timeoutMs: 1 } as const;
 const LANGUAGES = new Languages([...BUILT_IN_LANGUAGES, { tag: 'ar', messages: en }]);

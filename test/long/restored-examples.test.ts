@@ -34,7 +34,7 @@ interface Acquired {
   readonly url: string;
 }
 
-describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium() !== undefined)(
+describe.skipIf(whyWithout('podman') !== undefined || whyWithoutChromium('the restored examples') !== undefined)(
   `the examples, restored, on ${titleFor('podman')}`,
   () => {
     let podman: LaunchedEngine;

@@ -8,11 +8,17 @@ const CHROMIUM_WITHOUT_NETLINK = fileURLToPath(new URL('chromium-without-netlink
 const WHOLE = 'chromium';
 const HEADLESS = 'chromium-headless-shell';
 
-/** Why browser tests cannot run here; undefined when they can. Where CI runs nothing is excused: they run, and fail. */
-export function whyWithoutChromium(): string | undefined {
+/**
+ * Why these tests cannot run in a browser here, which is printed; undefined when they can. Where CI runs nothing is
+ * excused: they run, and fail.
+ */
+export function whyWithoutChromium(tests: string): string | undefined {
   if (process.env['CI'] === 'true') return undefined;
   const missing = [WHOLE, HEADLESS].filter((program) => findProgram(program) === undefined);
-  return missing.length === 0 ? undefined : `not installed: ${missing.join(', ')}`;
+  if (missing.length === 0) return undefined;
+  const why = `not installed: ${missing.join(', ')}`;
+  process.stderr.write(`Skipped: ${tests} in a browser; ${why} (scripts/setup.sh --with-tests)\n`);
+  return why;
 }
 
 /** Of a launch, and of every wait for a page: a machine that is busy takes long over both. */
