@@ -2,6 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { DATABASE_ENGINES } from '../src/domain/database.ts';
+import { PROGRAMS as ASKED_IN_TURN } from './hostile/kernel-answers.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PAGE = readFileSync(join(ROOT, 'docs/security.md'), 'utf8');
@@ -44,14 +46,18 @@ it('names every program that attacks, and none that is not there', () => {
   expect([...named].sort()).toEqual([...PROGRAMS].sort());
 });
 
-it.each(PROGRAMS)('has %s run by a test', (program) => {
-  const tests = ['test/hostile', 'test/contract', 'test/long', 'test/drills/crowd'].flatMap((folder) =>
+/** Without lines of comments; what is said of `${engine}` is said of each. */
+const TESTS = ['test/hostile', 'test/contract', 'test/long', 'test/drills/crowd']
+  .flatMap((folder) =>
     readdirSync(join(ROOT, folder))
       .filter((file) => file.endsWith('.ts'))
-      .map((file) => readFileSync(join(ROOT, folder, file), 'utf8')),
-  );
+      .map((file) => readFileSync(join(ROOT, folder, file), 'utf8').replace(/^ *(?:\/\/|\/?\*).*$/gm, '')),
+  )
+  .flatMap((text) => DATABASE_ENGINES.map((engine) => text.replaceAll('${engine}', engine)));
+
+it.each(PROGRAMS)('has %s run by a test, or by a hostile crowd', (program) => {
   const name = program.replace(/\.pl$/, '');
-  // A name may be put together: abuse-${engine}.
-  const wanted = [name, name.replace(/^abuse-.+$/, 'abuse-${')];
-  expect(tests.some((text) => wanted.some((each) => text.includes(each)))).toBe(true);
+  // Asked for by its address; or the first thing that a function is told, or what an attack of a list is; or a file.
+  const run = new RegExp(`/cgi-bin/${name}[?'\`]|(?:\\(|program: |attack: )'${name}[?']|ATTACKS, '${name}\\.pl'`);
+  expect(name in ASKED_IN_TURN || TESTS.some((text) => run.test(text))).toBe(true);
 });

@@ -193,5 +193,10 @@ it('is run by the action with everything in the environment, and nothing of stra
   expect(more).toEqual([]);
   expect(step?.run).not.toContain('${{');
   const script = await readFile(join(FOLDER, 'preview.sh'), 'utf8');
-  for (const name of Object.keys(step?.env ?? {}).filter((each) => each !== 'WHAT')) expect(script).toContain(name);
+  const given = Object.keys(step?.env ?? {});
+  for (const name of given.filter((each) => each !== 'WHAT')) expect(script).toContain(name);
+  const required = [...script.matchAll(/^ *need ([A-Z_]+) /gm)].map(([, name = '']) => name);
+  expect(required).toContain('TRY_IT_NOW_KEY');
+  expect(given).toEqual(expect.arrayContaining([...required, 'FORGE', 'WHAT']));
+  expect(step?.run).toBe('sh "$GITHUB_ACTION_PATH/preview.sh" "$WHAT"');
 });

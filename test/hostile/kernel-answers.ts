@@ -91,7 +91,7 @@ const SOCKETS_ALLOWED = [
 const NETLINK_ALLOWED = ['family 16', 'netlink 0'];
 
 /** Those that need nobody's help; with what the first is asked. */
-const PROGRAMS: Readonly<Record<string, string>> = {
+export const PROGRAMS: Readonly<Record<string, string>> = {
   calls: [...errorsOf(REFUSED).keys(), ...errorsOf(ALLOWED_BY_DEFAULT).keys(), ...ALLOWED, CLONE_WITH_NEW].join('+'),
   sockets: '',
   'namespace-root': '',
