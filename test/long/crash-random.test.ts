@@ -254,6 +254,17 @@ class Lane implements AsyncDisposable {
   }
 }
 
+/** Undefined where none came, as from a server that is killed: refused, cut off, or not in time. */
+async function answerOf(asked: Promise<number>): Promise<number | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    const isMissing = error instanceof TypeError ? error.cause !== undefined : (error as Error).name === 'TimeoutError';
+    if (!isMissing) throw error;
+    return undefined;
+  }
+}
+
 /** A guest who copes with a server that is killed, and does not put up with anything else. */
 class Visitor {
   readonly guest: Guest;
@@ -283,7 +294,8 @@ class Visitor {
   }
 
   async take(): Promise<void> {
-    const status = await this.guest.take().catch(() => undefined);
+    const status = await answerOf(this.guest.take());
+    this.#require(status, 200, 201, 503);
     // An empty pool is an honest answer.
     if (status === 503) this.#left = true;
   }
@@ -298,13 +310,16 @@ class Visitor {
   }
 
   async extend(): Promise<void> {
-    if (this.guest.holds && !this.#leaving) await this.guest.extend(1).catch(() => undefined);
+    if (!this.guest.holds || this.#leaving) return;
+    // As long as it may be, or others wait.
+    this.#require(await answerOf(this.guest.extend(1)), 200, 409, 503);
   }
 
   async tryToLeave(): Promise<void> {
     if (!this.guest.holds) return;
     this.#leaving = true;
-    const status = await this.guest.release().catch(() => undefined);
+    const status = await answerOf(this.guest.release());
+    this.#require(status, 204, 503);
     this.#left = status === 204;
   }
 
@@ -312,6 +327,14 @@ class Visitor {
     const status = await this.guest.release();
     if (status !== 204) throw new Error(`giving back ${this.guest.id} answered ${status}`);
     this.#left = true;
+  }
+
+  /** Throws on an answer that is none of these; what is about to end may be gone as well. */
+  #require(status: number | undefined, ...allowed: readonly number[]): void {
+    if (status === undefined || allowed.includes(status)) return;
+    const isEnding = this.guest.holds && this.guest.expiresAtMs - Date.now() <= LEEWAY_MS;
+    if (isEnding && (status === 404 || status === 409)) return;
+    throw new Error(`a visitor was answered ${status}, where only ${allowed.join(', ')} may be`);
   }
 
   /** After the crash: asks again what was not answered. */
