@@ -18,6 +18,7 @@ import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { environmentOf } from '../support/stack-environment.ts';
 import { suspend } from '../support/suspend.ts';
 import { template } from '../support/templates.ts';
+import { whileBroken } from '../support/while-broken.ts';
 
 const OPERATOR_KEY = 'an-operator-key-for-a-drill';
 
@@ -118,9 +119,11 @@ describe('on a running deployment', () => {
   });
 
   it('pool not replenishing, since its checkpoint is not found', async () => {
-    await runbook.valkey.lpush('checkpoints:default', 'abcdef0123456789');
-    const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
-    await runbook.valkey.del('checkpoints:default');
+    const found = await whileBroken(
+      () => runbook.valkey.lpush('checkpoints:default', 'abcdef0123456789'),
+      async () => about(await troubles(env), 'CRIU', 'checkpoint of default'),
+      () => runbook.valkey.del('checkpoints:default'),
+    );
     expect(found).toMatchObject({
       verdict: 'failure',
       seen: containing('abcdef0123456789 is promoted, but cannot be used'),
@@ -131,9 +134,11 @@ describe('on a running deployment', () => {
   });
 
   it('high acquire latency, since the pool is paused', async () => {
-    await runbook.valkey.hset('pool_control:default', { mode: 'paused', since_ms: Date.now(), reason: 'new image' });
-    const found = about(await troubles(env), 'Pools', 'default');
-    await runbook.valkey.del('pool_control:default');
+    const found = await whileBroken(
+      () => runbook.valkey.hset('pool_control:default', { mode: 'paused', since_ms: Date.now(), reason: 'new image' }),
+      async () => about(await troubles(env), 'Pools', 'default'),
+      () => runbook.valkey.del('pool_control:default'),
+    );
     expect(found).toMatchObject({
       verdict: 'warning',
       seen: containing('paused (new image)'),
@@ -142,11 +147,19 @@ describe('on a running deployment', () => {
   });
 
   it('high acquire latency, since the pool is too small', async () => {
-    const taken = [await runbook.acquire(), await runbook.acquire()];
-    await eventually(async () => expect(await runbook.stats()).toMatchObject({ ready: 2 }), PATIENT);
-    taken.push(await runbook.acquire(), await runbook.acquire());
-    const found = about(await troubles(env), 'Pools', 'default');
-    for (const visitor of taken) await runbook.release(visitor);
+    const taken: Awaited<ReturnType<typeof runbook.acquire>>[] = [];
+    const found = await whileBroken(
+      async () => {
+        for (let pair = 1; pair <= 2; pair += 1) {
+          await eventually(async () => expect(await runbook.stats()).toMatchObject({ ready: 2 }), PATIENT);
+          for (let one = 1; one <= 2; one += 1) taken.push(await runbook.acquire());
+        }
+      },
+      async () => about(await troubles(env), 'Pools', 'default'),
+      async () => {
+        for (const visitor of taken) await runbook.release(visitor);
+      },
+    );
     expect(found).toMatchObject({
       verdict: 'failure',
       seen: containing('too small'),
@@ -158,7 +171,7 @@ describe('on a running deployment', () => {
     const { deployment } = runbook.stack.config;
     // The port of a container that was removed a moment ago rests, and whoever listens there may still be that one.
     const hostPort = Math.max(...(await runbook.valkey.smembers('available_ports')).map(Number));
-    await host.start({
+    const stray = {
       name: 'demo-stray',
       owner: { deployment, node: 'node0' },
       instanceId: newInstanceId(),
@@ -166,9 +179,12 @@ describe('on a running deployment', () => {
       address: '127.0.0.1',
       template: 'default',
       hostPort,
-    });
-    const found = await troubles(env);
-    await host.remove('demo-stray');
+    };
+    const found = await whileBroken(
+      () => host.start(stray),
+      () => troubles(env),
+      () => host.remove(stray.name),
+    );
     expect(about(found, 'Recorded state', 'stray containers')).toMatchObject({
       verdict: 'failure',
       seen: containing('demo-stray'),
@@ -217,9 +233,11 @@ describe('on a running deployment', () => {
   );
 
   it('restores slow, since the checkpoint was taken out', async () => {
-    await runbook.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789');
-    const found = about(await troubles(env), 'CRIU', 'checkpoint of default');
-    await runbook.valkey.del('restores:default');
+    const found = await whileBroken(
+      () => runbook.valkey.hset('restores:default', 'withdrawn', 'abcdef0123456789'),
+      async () => about(await troubles(env), 'CRIU', 'checkpoint of default'),
+      () => runbook.valkey.del('restores:default'),
+    );
     expect(found).toMatchObject({
       verdict: 'warning',
       seen: containing('did not restore; instances start cold'),
@@ -251,9 +269,12 @@ describe('on a running deployment', () => {
   });
 
   it('pool not replenishing, since NATS hangs; nothing else waits for it', async () => {
-    await suspend(runbook.stack.nats.server);
-    const found = await troubles(env);
-    runbook.stack.nats.server.signal('SIGCONT');
+    const { server } = runbook.stack.nats;
+    const found = await whileBroken(
+      () => suspend(server),
+      () => troubles(env),
+      () => server.signal('SIGCONT'),
+    );
     expect(about(found, 'NATS', 'reachable')).toMatchObject({
       verdict: 'failure',
       remedy: containing('systemctl start try-it-now-nats'),

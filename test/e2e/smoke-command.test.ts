@@ -25,7 +25,6 @@ beforeAll(async () => {
   await eventually(async () => expect(await assigned()).toMatchObject({ ready: 5, assigned: 0 }), PATIENT);
 });
 afterAll(async () => {
-  stack.caddy.server.signal('SIGCONT');
   await stack[Symbol.asyncDispose]();
 });
 
@@ -76,14 +75,17 @@ it('says at which step it fails and what to do, and gives the instance back', as
     output: expect.stringContaining('ECONNREFUSED') as string,
   });
 
-  await suspend(stack.caddy.server);
-  await using program = new Program(['smoke'], env);
-  await eventually(async () => expect(await assigned()).toMatchObject({ assigned: 1 }), PATIENT);
-  program.signal('SIGINT');
-  expect(await program.exitCode).toBe(130);
-  expect(program.output).toContain('Stopped; the instance was given back.');
-  expect(await assigned()).toMatchObject({ assigned: 0 });
-  stack.caddy.server.signal('SIGCONT');
+  try {
+    await suspend(stack.caddy.server);
+    await using program = new Program(['smoke'], env);
+    await eventually(async () => expect(await assigned()).toMatchObject({ assigned: 1 }), PATIENT);
+    program.signal('SIGINT');
+    expect(await program.exitCode).toBe(130);
+    expect(program.output).toContain('Stopped; the instance was given back.');
+    expect(await assigned()).toMatchObject({ assigned: 0 });
+  } finally {
+    stack.caddy.server.signal('SIGCONT');
+  }
 
   await stack.caddy.server.stop();
   const { code, output } = await smoke([]);
