@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchPodman, type LaunchedPodman } from '../../src/runtime/podman/launch.ts';
 import { connectQueue } from '../../src/queue/connection.ts';
 import { listDead } from '../../src/queue/dead-letters.ts';
 import { titleFor, whyWithout } from '../support/container-engine.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
@@ -70,19 +69,18 @@ class RestartableService implements AsyncDisposable {
 }
 
 describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), { concurrent: true }, () => {
+  const cleanups = new Cleanups('a failing template');
   let folder: string;
   let podman: LaunchedPodman;
   let image: TinyImage;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'tin-failing-'));
+    folder = await ownFolder(cleanups, 'tin-failing-');
     podman = await launchPodman({ socketPath: join(folder, 'podman.sock') });
+    cleanups.push(() => podman[Symbol.asyncDispose]());
     image = await loadTinyImage(podman.socketPath);
+    cleanups.push(() => image[Symbol.asyncDispose]());
   });
-  afterAll(async () => {
-    await image[Symbol.asyncDispose]();
-    await podman[Symbol.asyncDispose]();
-    await rm(folder, { recursive: true });
-  });
+  afterAll(() => cleanups[Symbol.asyncDispose]());
 
   it('a template that never becomes ready pauses, and the others get the workers', async () => {
     const sound = template({

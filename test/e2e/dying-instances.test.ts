@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Instance } from '../../src/domain/instance.ts';
 import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
+import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { get } from '../support/proxy.ts';
 import { startStack, type Stack, type StackOptions } from '../support/stack.ts';
@@ -123,6 +124,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(
   `a container of ${titleFor('podman')} that ends behind our back`,
   { concurrent: true },
   () => {
+    const cleanups = new Cleanups('a dying instance');
     let engine: LaunchedEngine;
     let image: TinyImage;
     const options = (): StackOptions => ({
@@ -141,12 +143,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(
 
     beforeAll(async () => {
       engine = await launchEngine('podman');
+      cleanups.push(() => engine[Symbol.asyncDispose]());
       image = await loadTinyImage(engine.socketPath);
+      cleanups.push(() => image[Symbol.asyncDispose]());
     });
-    afterAll(async () => {
-      await image[Symbol.asyncDispose]();
-      await engine[Symbol.asyncDispose]();
-    });
+    afterAll(() => cleanups[Symbol.asyncDispose]());
 
     endingContainers(options, (_stack, container) => signal(container, 'SIGKILL'));
 

@@ -1,5 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { release, tmpdir } from 'node:os';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -12,6 +11,7 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { serveSimulatedEngine, type SimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { keys } from '../../src/store/keys.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf, type Json } from '../support/operator.ts';
 import { claimPorts } from '../support/port-ranges.ts';
@@ -26,26 +26,33 @@ const PORTS = 40;
 const tiny = template({ pool: { target: 6, max: 12, replenishThreshold: 0 } });
 const labelled = template({ name: 'labelled', nodes: ['eu'], pool: { target: 2, max: 4, replenishThreshold: 0 } });
 
-let dir: string;
+const cleanups = new Cleanups('the nodes');
 const host = new SimulatedHost();
 let engine: SimulatedEngine;
 let stack: Stack;
 let valkey: Valkey;
 let operator: ReturnType<typeof operatorOf>;
-let ports: Awaited<ReturnType<typeof claimPorts>>;
 let further: App;
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tin-nodes-'));
-  const SIMULATED_SOCKET = join(dir, 'engine.sock');
+  const SIMULATED_SOCKET = join(await ownFolder(cleanups, 'tin-nodes-'), 'engine.sock');
   engine = await serveSimulatedEngine(SIMULATED_SOCKET, host);
+  cleanups.push(() => engine.close());
   stack = await startStack({
     templates: [tiny, labelled],
     env: { OPERATOR_KEYS: OPERATOR_KEY, SIMULATED_SOCKET },
     reconcileIntervalMs: 1_000,
   });
+  cleanups.push(() => stack[Symbol.asyncDispose]());
   operator = operatorOf(stack);
   valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
-  ports = await claimPorts(PORTS);
+  cleanups.push(() => valkey.disconnect());
+  const ports = await claimPorts(PORTS);
+  cleanups.push(() => ports[Symbol.asyncDispose]());
+  // A worker leaves its containers to its next start, and nobody else looks after them.
+  cleanups.push(async () => {
+    const { deployment } = stack.config;
+    for (const { name } of host.list({ deployment, node: 'node1' })) await host.remove(name);
+  });
   const { start, end } = ports;
   further = await startApp({
     config: {
@@ -57,18 +64,9 @@ beforeAll(async () => {
     role: 'worker',
     version: 'test',
   });
+  cleanups.push(() => further.stop());
 });
-afterAll(async () => {
-  await further.stop();
-  valkey.disconnect();
-  // A worker leaves its containers to its next start, and nobody else looks after them.
-  const { deployment } = stack.config;
-  for (const { name } of host.list({ deployment, node: 'node1' })) await host.remove(name);
-  await stack[Symbol.asyncDispose]();
-  await ports[Symbol.asyncDispose]();
-  await engine.close();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => cleanups[Symbol.asyncDispose]());
 
 async function idle(name: string, on: string): Promise<readonly Instance[]> {
   const records = Object.values(await valkey.hgetall('instances')).map((text) => JSON.parse(text) as Instance);

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY } from '../support/operator.ts';
 import { Program } from '../support/program.ts';
@@ -32,6 +32,7 @@ interface Answer {
   readonly json: Readonly<Record<string, unknown>>;
 }
 
+const cleanups = new Cleanups('the previews');
 let dir: string;
 let file: string;
 let engine: LaunchedSimulatedEngine;
@@ -40,7 +41,7 @@ let server: ServerProcess;
 let valkey: Valkey;
 
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tin-previews-'));
+  dir = await ownFolder(cleanups, 'tin-previews-');
   file = join(dir, 'templates.yaml');
   await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
   await writeFile(join(dir, 'shop-key'), SHOP_KEY, { mode: 0o600 });
@@ -49,6 +50,7 @@ beforeAll(async () => {
   });
   await write([HELLO, SHOP]);
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  cleanups.push(() => engine[Symbol.asyncDispose]());
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
   server = await ServerProcess.launch({
@@ -63,17 +65,14 @@ beforeAll(async () => {
       LOG_LEVEL: 'info',
     },
   });
+  cleanups.push(() => server[Symbol.asyncDispose]());
   const [host = '', port = ''] = (server.env['VALKEY_ADDR'] ?? '').split(':');
   valkey = new Valkey({ host, port: Number(port) });
-});
-afterAll(async () => {
+  cleanups.push(() => valkey.disconnect());
   // What is taken down is found out from the settings.
-  await write([HELLO, SHOP]);
-  valkey.disconnect();
-  await server[Symbol.asyncDispose]();
-  await engine[Symbol.asyncDispose]();
-  await rm(dir, { recursive: true });
+  cleanups.push(() => write([HELLO, SHOP]));
 });
+afterAll(() => cleanups[Symbol.asyncDispose]());
 
 function write(templates: readonly object[]): Promise<void> {
   return writeFile(file, stringify({ templates }));

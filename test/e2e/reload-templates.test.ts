@@ -1,5 +1,4 @@
-import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -7,6 +6,7 @@ import { stringify } from 'yaml';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { DashboardLogin } from '../support/dashboard-login.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY } from '../support/operator.ts';
 import { claimPorts, type ClaimedPorts } from '../support/port-ranges.ts';
@@ -42,6 +42,7 @@ interface Visit {
   readonly expires_at: string;
 }
 
+const cleanups = new Cleanups('reloaded templates');
 let dir: string;
 /** The server's, and the one on the other host. */
 let file: string;
@@ -54,12 +55,14 @@ let worker: Program;
 let workerPorts: ClaimedPorts;
 let adminUrl: string;
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tin-reload-'));
+  dir = await ownFolder(cleanups, 'tin-reload-');
   [file, copy] = [join(dir, 'templates.yaml'), join(dir, 'copy.yaml')];
   await writeFile(join(dir, 'key'), OPERATOR_KEY, { mode: 0o600 });
   await write([HELLO, DOCS]);
   engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  cleanups.push(() => engine[Symbol.asyncDispose]());
   further = await launchSimulatedEngine({ socketPath: join(dir, 'further.sock') });
+  cleanups.push(() => further[Symbol.asyncDispose]());
   const adminPort = await freePort();
   adminUrl = `http://127.0.0.1:${adminPort}`;
   server = await ServerProcess.launch({
@@ -74,7 +77,9 @@ beforeAll(async () => {
       LOG_LEVEL: 'info',
     },
   });
+  cleanups.push(() => server[Symbol.asyncDispose]());
   workerPorts = await claimPorts(20);
+  cleanups.push(() => workerPorts[Symbol.asyncDispose]());
   worker = new Program(['worker'], {
     ...server.env,
     NODE_NAME: 'node1',
@@ -84,16 +89,10 @@ beforeAll(async () => {
     CONTAINER_PORT_RANGE_START: String(workerPorts.start),
     CONTAINER_PORT_RANGE_END: String(workerPorts.end),
   });
+  cleanups.push(() => worker[Symbol.asyncDispose]());
   await eventually(() => expect(worker.output).toContain('Try It Now started'));
 });
-afterAll(async () => {
-  await worker[Symbol.asyncDispose]();
-  await server[Symbol.asyncDispose]();
-  await engine[Symbol.asyncDispose]();
-  await further[Symbol.asyncDispose]();
-  await workerPorts[Symbol.asyncDispose]();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => cleanups[Symbol.asyncDispose]());
 
 /** On every host. */
 async function write(templates: readonly Written[]): Promise<void> {

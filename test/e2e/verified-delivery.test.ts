@@ -8,6 +8,7 @@ import {
   type LaunchedEngine,
   type RealEngine,
 } from '../support/container-engine.ts';
+import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { get } from '../support/proxy.ts';
 import { startStack, type Stack } from '../support/stack.ts';
@@ -123,16 +124,16 @@ describe('a dead instance is not handed out', () => {
 
 describe.each<RealEngine>(['podman', 'docker'])('on a real engine', (engine) => {
   describe.skipIf(whyWithout(engine) !== undefined)(titleFor(engine), () => {
+    const cleanups = new Cleanups('a verified delivery');
     let launched: LaunchedEngine;
     let image: TinyImage;
     beforeAll(async () => {
       launched = await launchEngine(engine);
+      cleanups.push(() => launched[Symbol.asyncDispose]());
       image = await loadTinyImage(launched.socketPath);
+      cleanups.push(() => image[Symbol.asyncDispose]());
     });
-    afterAll(async () => {
-      await image[Symbol.asyncDispose]();
-      await launched[Symbol.asyncDispose]();
-    });
+    afterAll(() => cleanups[Symbol.asyncDispose]());
 
     it('a visitor gets a living app right after the one at the head of the line was killed, or stopped', async () => {
       await using stack = await startStack({

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, statfs, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
 import type { Browser, Page } from 'playwright-core';
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointRepository } from '../../src/checkpoints/repository.ts';
 import { about, asPodmanExports } from '../support/checkpoint-files.ts';
 import { launchChromium, whyWithoutChromium } from '../support/chromium.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
 import { startStack, type Stack } from '../support/stack.ts';
@@ -26,6 +26,7 @@ const FULL_BELOW = 256 * MIB;
 
 /** An operator who has nothing but a browser: what a test knows, it has read on a page; what it does, it clicked. */
 describe.skipIf(skip)('by the dashboard alone', () => {
+  const cleanups = new Cleanups('the faults by the dashboard');
   let stack: Stack;
   let browser: Browser;
   let page: Page;
@@ -34,8 +35,9 @@ describe.skipIf(skip)('by the dashboard alone', () => {
   let disk: string;
 
   beforeAll(async () => {
-    disk = await mkdtemp(join(tmpdir(), 'tin-disk-'));
+    disk = await ownFolder(cleanups, 'tin-disk-');
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=320m', 'tin-disk', disk]);
+    cleanups.push(() => execFileSync('umount', [disk]));
     stack = await startStack({
       env: {
         ...{ OPERATOR_KEYS: OPERATOR_KEY, GATE_MODE: 'off', HELD_LIMIT: '10' },
@@ -50,20 +52,17 @@ describe.skipIf(skip)('by the dashboard alone', () => {
         }),
       ],
     });
+    cleanups.push(() => stack[Symbol.asyncDispose]());
     base = `http://127.0.0.1:${stack.config.admin.port}`;
     browser = await launchChromium();
+    cleanups.push(() => browser.close());
     page = await (await browser.newContext({ viewport: { width: 1280, height: 900 } })).newPage();
     await page.goto(base);
     await page.fill('[name=key]', OPERATOR_KEY);
     await page.press('[name=key]', 'Enter');
     await page.waitForSelector('text=Nothing needs you right now', { timeout: PATIENT.timeoutMs });
   });
-  afterAll(async () => {
-    await browser.close();
-    await stack[Symbol.asyncDispose]();
-    execFileSync('umount', [disk]);
-    await rm(disk, { recursive: true });
-  });
+  afterAll(() => cleanups[Symbol.asyncDispose]());
 
   /** What the overview says of it, once it does. */
   async function told(text: RegExp): Promise<string> {

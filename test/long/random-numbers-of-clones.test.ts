@@ -1,11 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { extract } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_DUMP } from '../../src/domain/template.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
-import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import { createPodmanCheckpointing } from '../../src/runtime/podman/checkpoint/podman-checkpointing.ts';
 import { createPodmanRuntime } from '../../src/runtime/podman/podman-runtime.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -17,6 +15,7 @@ import {
   whyWithout,
   type LaunchedEngine,
 } from '../support/container-engine.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { loadNodeImage } from '../support/node-image.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
@@ -61,28 +60,28 @@ if (!isX64) process.stderr.write('Skipped: random numbers of clones; calls are m
 describe.skipIf(whyWithout('podman') !== undefined || !isX64)(
   `random numbers of clones, on ${titleFor('podman')}`,
   () => {
+    const cleanups = new Cleanups('clones');
     let podman: LaunchedEngine;
     let image: TinyImage;
     let folder: string;
-    let runtime: EngineRuntime;
     const deployment = uniqueDeployment();
 
     beforeAll(async () => {
+      folder = await ownFolder(cleanups, 'tin-random-');
       podman = await launchEngine('podman');
+      cleanups.push(() => podman[Symbol.asyncDispose]());
       image = await loadNodeImage(podman.socketPath, APP);
-      folder = await mkdtemp(join(tmpdir(), 'tin-random-'));
+      cleanups.push(() => image[Symbol.asyncDispose]());
     });
-    afterAll(async () => {
-      for (const { name } of await runtime.list()) await runtime.remove(name);
-      expect(await runtime.unprepare()).toBe(true);
-      await image[Symbol.asyncDispose]();
-      await podman[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true });
-    });
+    afterAll(() => cleanups[Symbol.asyncDispose]());
 
     it('are each its own in Node, from the first one on', async () => {
       const options = { socketPath: podman.socketPath, deployment, node: 'node-a', log: createLogger('silent') };
-      runtime = createPodmanRuntime({ ...options, resolvers: ['127.0.0.1'] });
+      const runtime = createPodmanRuntime({ ...options, resolvers: ['127.0.0.1'] });
+      cleanups.push(async () => {
+        for (const { name } of await runtime.list()) await runtime.remove(name);
+        expect(await runtime.unprepare()).toBe(true);
+      });
       const checkpointing = createPodmanCheckpointing({ ...options, resolvers: ['127.0.0.1'] });
       const limits = { memoryBytes: 512 * 2 ** 20, cpus: 1, pids: 64 };
       const of = template({ image: image.name, port: image.port, limits });

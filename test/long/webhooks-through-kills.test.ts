@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { visitName } from '../../src/domain/ids.ts';
-import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
+import { launchSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
+import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { WebhookReceiver } from '../support/webhook-receiver.ts';
@@ -12,18 +12,19 @@ import type { Side } from '../support/wiretap.ts';
 const PATIENT = { timeoutMs: 90_000 };
 const ENDED = ['visit.clicked', 'visit.handed_over', 'visit.ended'];
 
-let dir: string;
-let engine: LaunchedSimulatedEngine;
+const cleanups = new Cleanups('the webhooks');
 let server: ServerProcess;
 let receiver: WebhookReceiver;
 beforeAll(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tin-webhooks-'));
+  const dir = await ownFolder(cleanups, 'tin-webhooks-');
   receiver = await WebhookReceiver.start();
+  cleanups.push(() => receiver[Symbol.asyncDispose]());
   await writeFile(
     join(dir, 'webhooks.yaml'),
     `webhooks:\n  - {name: crm, url: '${receiver.url}', secret: {env: CRM_SECRET}, timeout: 2s}\n`,
   );
-  engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  const engine = await launchSimulatedEngine({ socketPath: join(dir, 'engine.sock') });
+  cleanups.push(() => engine[Symbol.asyncDispose]());
   server = await ServerProcess.launch({
     engine: 'simulated',
     engineSocket: engine.socketPath,
@@ -36,13 +37,9 @@ beforeAll(async () => {
       RATE_LIMIT_HOURLY: '0',
     },
   });
+  cleanups.push(() => server[Symbol.asyncDispose]());
 });
-afterAll(async () => {
-  await server[Symbol.asyncDispose]();
-  await engine[Symbol.asyncDispose]();
-  await receiver[Symbol.asyncDispose]();
-  await rm(dir, { recursive: true });
-});
+afterAll(() => cleanups[Symbol.asyncDispose]());
 
 async function acquired(): Promise<string> {
   return eventually(async () => {
