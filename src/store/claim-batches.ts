@@ -225,5 +225,6 @@ function addClaim(
     held?.perOwner ?? 0,
     unproven === true ? FLAG.YES : FLAG.NO,
     provenFor ?? 0,
+    held?.network ?? '',
   );
 }

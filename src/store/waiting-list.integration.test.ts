@@ -187,6 +187,23 @@ it('lets a client wait for no more than its limits allow', async () => {
   expect(await join('dan')).toMatchObject({ kind: 'waiting', position: 3 });
 });
 
+it('lets the addresses of one network wait for no more than it may hold, and reads what has no network', async () => {
+  const held = { network: '2001:db8:1::/48', perClient: 2, perNetwork: 3, perOwner: 0 };
+  const join = async (owner: string, subnet: number, overrides: Partial<ClaimRequest> = {}) =>
+    store.claimStore.claim(wish(owner, { clientKey: `2001:db8:1:${subnet}::/64`, held, ...overrides }));
+  for (const [at, owner] of ['ann', 'ben', 'cay'].entries())
+    expect(await join(owner, at, { site: 'docs.example.org' })).toMatchObject({ kind: 'waiting', position: at + 1 });
+  expect(await join('dan', 3)).toMatchObject({ kind: 'limited', window: 'held', scope: 'network', limit: 3, held: [] });
+  expect(await join('ann', 0)).toMatchObject({ kind: 'waiting', position: 1 });
+  expect(await join('eve', 3, { held: { ...held, network: '2001:db8:2::/48' } })).toMatchObject({ kind: 'waiting' });
+  // As an older version has written it.
+  await store.valkey.hset(keys.waitingClients('tiny'), placeOf('ben'), '2001:db8:1:1::/64 docs.example.org');
+  expect(await join('dan', 3)).toMatchObject({ kind: 'waiting' });
+  expect(await join('fay', 1, { held: { ...held, perClient: 1, perNetwork: 0 } })).toMatchObject({ scope: 'client' });
+  expect(await store.waitingList.leave('tiny', placeOf('ben'))).toBe('docs.example.org');
+  expect(await store.waitingList.leave('tiny', placeOf('cay'))).toBe('docs.example.org');
+});
+
 it('measures when instances came up, and knows what is under way', async () => {
   await fillPool(store, template({ pool: { ...roomy.pool, target: 2 } }));
   await ask('ann');

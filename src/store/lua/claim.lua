@@ -14,7 +14,7 @@
 -- KEYS[12] event_settings       hash, whether anybody does
 -- KEYS[13] waiting:<template>   zset, place by when it was taken (ms)
 -- KEYS[14] waiting_leases:<template> zset, place by until when it is kept (ms)
--- KEYS[15] waiting_clients:<template> hash, place → "<client> <embedding site>"
+-- KEYS[15] waiting_clients:<template> hash, place → "<client> <embedding site> <network>"
 -- KEYS[16] arrivals:<template>:<hour> hash, clicks counted by bucket
 -- KEYS[17…] of each claim: rate:hourly:<client>, a counter; rate:daily:<client>, a counter;
 --           idempotency:<hash>, "<id> <template>", not touched without a key; held:<network>, what the clients of one
@@ -29,7 +29,7 @@
 --          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
 --          0; client; 1 when the hourly and the daily limit are for them, or 0; the most that a client may hold at once,
 --          and its network, and the owner, 0: any number; 1 when they have work to prove before they get a new one, or 0;
---          for how many visits that ended for harm they have proven work
+--          for how many visits that ended for harm they have proven work; network of the client, or ''
 -- Returns for each claim
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
@@ -48,7 +48,7 @@
 --         {-10, visits that ended for harm} they have work to prove; who has a place has done so
 --         {-11, ms to wait} too many of their visits ended for harm; a place the caller had is given up
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 13, 17, 11
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 14, 17, 11
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
@@ -99,6 +99,7 @@ local function claim_at(at)
     limits = ARGV[arg + 7] == '1' and limits or {0, 0},
     most_held = {tonumber(ARGV[arg + 8]), tonumber(ARGV[arg + 9]), tonumber(ARGV[arg + 10])},
     unproven = ARGV[arg + 11] == '1', proven_for = tonumber(ARGV[arg + 12]), harmful_ends = 0,
+    network = ARGV[arg + 13],
   }
 end
 
@@ -155,11 +156,11 @@ end
 
 -- Which limit is met by what is listed as held: 1 client, 2 network, 3 owner; nil when none is.
 local function held_scope(claim, waits_for)
-  local of_client = waits_for
+  local of_client = waits_for.client
   for _, entry in ipairs(claim.held[1]) do
     if entry.client == claim.client then of_client = of_client + 1 end
   end
-  for scope, count in ipairs({of_client, #claim.held[1], #claim.held[2]}) do
+  for scope, count in ipairs({of_client, #claim.held[1] + waits_for.network, #claim.held[2]}) do
     if claim.most_held[scope] > 0 and count >= claim.most_held[scope] then return scope end
   end
 end
@@ -192,16 +193,18 @@ local function over_limit(claim)
   if claim.counted then return nil end
   local harm = did_harm(claim, counts[5], counts[6])
   if harm then return harm end
-  local limited = claim.limits[1] + claim.limits[2] + claim.most_held[1] > 0
-  -- A client waits for no more than they may have: what they wait for already counts for a further place.
-  local waits_for = 0
+  local limited = claim.limits[1] + claim.limits[2] + claim.most_held[1] + claim.most_held[2] > 0
+  -- Nobody waits for more than they may have: what they wait for already counts for a further place.
+  local waits_for = {client = 0, network = 0}
   if claim.waits and limited and redis.call('HEXISTS', KEYS[15], claim.place) == 0 then
     for _, waiter in ipairs(redis.call('HVALS', KEYS[15])) do
-      if parse_waiter(waiter) == claim.client then waits_for = waits_for + 1 end
+      local client, _, network = parse_waiter(waiter)
+      if client == claim.client then waits_for.client = waits_for.client + 1 end
+      if network ~= '' and network == claim.network then waits_for.network = waits_for.network + 1 end
     end
   end
   for window = 1, 2 do
-    if claim.limits[window] > 0 and stored_number(counts[window], 0) + waits_for >= claim.limits[window] then
+    if claim.limits[window] > 0 and stored_number(counts[window], 0) + waits_for.client >= claim.limits[window] then
       local key = claim.rate_keys[window]
       -- A counter that never ends was not made here.
       if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, WINDOW_MS[window]) end
@@ -255,7 +258,8 @@ local function wait_for_one(claim, target)
     else since = neighbour and math.max(tonumber(neighbour) + 1, now) or now end
     if not claim.counted then arrived = arrived + 1 end
     redis.call('ZADD', KEYS[13], since, place)
-    redis.call('HSET', KEYS[15], place, claim.client .. ' ' .. claim.site)
+    local of_network = claim.network == '' and '' or ' ' .. claim.network
+    redis.call('HSET', KEYS[15], place, claim.client .. ' ' .. claim.site .. of_network)
     is_line = true
   end
   keep_place(KEYS[13], KEYS[14], KEYS[15], place, now + tonumber(ARGV[7]), now)

@@ -154,10 +154,11 @@ local function note_step(funnel, outbox, settings, record, step, about)
   count_step(funnel, record.template, record.site or 'direct', step)
 end
 
--- Whose limits a place counts for, and the embedding site that who waits there came from.
+-- Whose limits a place counts for, the embedding site that who waits there came from, and the client's network, which
+-- may be unknown: ''.
 local function parse_waiter(text)
-  local client, site = string.match(text or '', '^(%S+) (%S+)$')
-  return client or text, site or 'direct'
+  local client, site, network = string.match(text or '', '^(%S+) (%S+) ?(%S*)$')
+  return client or text, site or 'direct', network or ''
 end
 
 -- A click that came to nothing: who waited left, or was not heard of any more. Returns the embedding site.
