@@ -204,6 +204,34 @@ it('lets the addresses of one network wait for no more than it may hold, and rea
   expect(await store.waitingList.leave('tiny', placeOf('cay'))).toBe('docs.example.org');
 });
 
+it('reads the line for nobody who has work to prove, holds as many as they may, or finds it full', async () => {
+  await ask('ann');
+  const held = { network: 'one', perClient: 1, perNetwork: 8, perOwner: 0 };
+  const readings = async () =>
+    Number(/cmdstat_hvals:calls=(\d+)/.exec(await store.valkey.info('commandstats'))?.[1] ?? 0);
+  const join = async (owner: string, overrides: Partial<ClaimRequest> = {}) => {
+    const before = await readings();
+    const { kind } = await store.claimStore.claim(wish(owner, { clientKey: 'one', held, ...overrides }));
+    return [kind, (await readings()) - before];
+  };
+  expect(await join('ben', { unproven: true })).toEqual(['unproven', 0]);
+  expect(await join('ben')).toEqual(['waiting', 1]);
+  expect(await join('ben')).toEqual(['waiting', 0]);
+  expect(await join('cay')).toEqual(['limited', 1]);
+  const others = Array.from({ length: 998 }, (_, at) => `other${at}`);
+  const until = Date.now() + 60_000;
+  await store.valkey.zadd(keys.waiting('tiny'), ...others.flatMap((each, at) => [until + at, each]));
+  await store.valkey.zadd(keys.waitingLeases('tiny'), ...others.flatMap((each) => [until, each]));
+  expect(await join('dan', { clientKey: 'two' })).toEqual(['empty', 0]);
+  // One that has lapsed makes room.
+  await store.valkey.zadd(keys.waitingLeases('tiny'), 1, 'other7');
+  expect(await join('dan')).toEqual(['limited', 1]);
+  await store.clear();
+  await fillPool(store, template());
+  await store.claimStore.claim(click({ clientKey: 'one', held }));
+  expect(await join('eve')).toEqual(['limited', 0]);
+});
+
 it('measures when instances came up, and knows what is under way', async () => {
   await fillPool(store, template({ pool: { ...roomy.pool, target: 2 } }));
   await ask('ann');

@@ -185,24 +185,8 @@ local function holds_enough(claim, waits_for)
   return refused(claim, {-9, math.max(left, 1000), scope, claim.most_held[scope], theirs})
 end
 
--- The refusal of a client that has had its share, or nil. What takes the place of a dead one has been let in before.
-local function over_limit(claim)
-  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2], claim.held_keys[1], claim.held_keys[2],
-    claim.harm_keys[1], claim.harm_keys[2])
-  claim.held = {parse_held(counts[3], now), parse_held(counts[4], now)}
-  if claim.counted then return nil end
-  local harm = did_harm(claim, counts[5], counts[6])
-  if harm then return harm end
-  local limited = claim.limits[1] + claim.limits[2] + claim.most_held[1] + claim.most_held[2] > 0
-  -- Nobody waits for more than they may have: what they wait for already counts for a further place.
-  local waits_for = {client = 0, network = 0}
-  if claim.waits and limited and redis.call('HEXISTS', KEYS[15], claim.place) == 0 then
-    for _, waiter in ipairs(redis.call('HVALS', KEYS[15])) do
-      local client, _, network = parse_waiter(waiter)
-      if client == claim.client then waits_for.client = waits_for.client + 1 end
-      if network ~= '' and network == claim.network then waits_for.network = waits_for.network + 1 end
-    end
-  end
+-- The refusal of a client that has had its share of this hour or day, or nil.
+local function had_share(claim, counts, waits_for)
   for window = 1, 2 do
     if claim.limits[window] > 0 and stored_number(counts[window], 0) + waits_for.client >= claim.limits[window] then
       local key = claim.rate_keys[window]
@@ -211,7 +195,47 @@ local function over_limit(claim)
       return refused(claim, {-1 - window, math.max(redis.call('PTTL', key), 1000)})
     end
   end
-  return holds_enough(claim, waits_for)
+end
+
+local function has_place(claim)
+  return claim.place ~= '' and redis.call('ZSCORE', KEYS[13], claim.place)
+end
+
+-- Whether they may get a further place in the line, for which it counts who waits already.
+local function may_queue(claim)
+  return claim.waits and claim.limits[1] + claim.limits[2] + claim.most_held[1] + claim.most_held[2] > 0
+    and redis.call('HEXISTS', KEYS[15], claim.place) == 0
+    and redis.call('ZCOUNT', KEYS[14], '(' .. now, '+inf') < tonumber(ARGV[8])
+end
+
+-- What a client and its network wait for. Reads the whole line.
+local function waits_of(claim)
+  local waits_for = {client = 0, network = 0}
+  for _, waiter in ipairs(redis.call('HVALS', KEYS[15])) do
+    local client, _, network = parse_waiter(waiter)
+    if client == claim.client then waits_for.client = waits_for.client + 1 end
+    if network ~= '' and network == claim.network then waits_for.network = waits_for.network + 1 end
+  end
+  return waits_for
+end
+
+-- The refusal of who has had their share or has work to prove, or nil. What takes the place of a dead one has been let in
+-- before. What costs the least is asked first: anybody can ask as often as they like.
+local function not_admitted(claim)
+  local counts = redis.call('MGET', claim.rate_keys[1], claim.rate_keys[2], claim.held_keys[1], claim.held_keys[2],
+    claim.harm_keys[1], claim.harm_keys[2])
+  claim.held = {parse_held(counts[3], now), parse_held(counts[4], now)}
+  if claim.counted then return nil end
+  local none = {client = 0, network = 0}
+  local refusal = did_harm(claim, counts[5], counts[6]) or had_share(claim, counts, none) or holds_enough(claim, none)
+  if refusal then return refusal end
+  if (claim.unproven or claim.harmful_ends > claim.proven_for) and not has_place(claim) then
+    return {-10, claim.harmful_ends}
+  end
+  if not may_queue(claim) then return nil end
+  -- Nobody waits for more than they may have: what they wait for already counts for a further place.
+  local waits_for = waits_of(claim)
+  return had_share(claim, counts, waits_for) or holds_enough(claim, waits_for)
 end
 
 -- Ready ones on nodes that are avoided, as end of life and id: put back once all claims are served.
@@ -325,10 +349,6 @@ local function assign(claim, taken)
   return handed_out(claim, 0, taken, takes_before + takes)
 end
 
-local function has_place(claim)
-  return claim.place ~= '' and redis.call('ZSCORE', KEYS[13], claim.place)
-end
-
 local function serve(at)
   local claim = claim_at(at)
   local again = same_again(claim)
@@ -337,10 +357,8 @@ local function serve(at)
     return refused(claim, {-7, math.max(stored_number(control[2], 0) - now, 30000), control[3] or ''})
   end
   claim.counted = was_counted(claim)
-  local refusal = over_limit(claim)
+  local refusal = not_admitted(claim)
   if refusal then return refusal end
-  local unproven = claim.unproven or claim.harmful_ends > claim.proven_for
-  if unproven and not claim.counted and not has_place(claim) then return {-10, claim.harmful_ends} end
   -- What somebody ahead waits for is theirs. Who was given a dead one had their turn and does not queue again.
   local somebody_waits = is_line and redis.call('EXISTS', KEYS[13]) == 1
   local theirs = false
