@@ -24,6 +24,7 @@ import { ProofOfWork } from '../pool/proof-of-work.ts';
 import { ContainerEnds } from '../pool/container-ends.ts';
 import { DeliveryCheck } from '../pool/delivery-check.ts';
 import { FailuresHere } from '../pool/failures-here.ts';
+import { RunningContainers } from '../pool/running-containers.ts';
 import { FrameFit } from '../pool/frame-fit.ts';
 import type { Consumption } from '../pool/interfaces/consumption.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
@@ -152,6 +153,7 @@ interface PoolParts extends Pick<Store, StoredPart>, TracedParts {
   readonly probe: Probe;
   readonly frameFit: FrameFit;
   readonly deliveryCheck: DeliveryCheck;
+  readonly runningContainers: RunningContainers;
   readonly containerEnds: ContainerEnds;
   readonly startTurns: StartTurns;
   readonly failuresHere: FailuresHere;
@@ -215,7 +217,7 @@ export async function openAppParts(
     nodeQueue: createNodeQueue(connection),
     networks: createNetworks(engine, config, log, { catalogue }),
     frameFit: new FrameFit({ probe, proxies, log }),
-    deliveryCheck: new DeliveryCheck(probe, config.node.name),
+    ...deliveryParts(probe, runtime, config),
     containerEnds: new ContainerEnds(),
     startTurns: new StartTurns({ slots: config.queue.workers, templates: () => catalogue.all().length }),
     ...storedParts(store),
@@ -229,6 +231,14 @@ export async function openAppParts(
   const poster = createPoster({ userAgent: `try-it-now/${version}` });
   releasers.push('webhook connections', () => poster.close());
   return { store, connection, caddy, metrics, poster, leadership, reload, activity, pool };
+}
+
+function deliveryParts(
+  probe: Probe,
+  runtime: ContainerRuntime,
+  { node }: Config,
+): Pick<PoolParts, 'deliveryCheck' | 'runningContainers'> {
+  return { deliveryCheck: new DeliveryCheck(probe, node.name), runningContainers: new RunningContainers(runtime) };
 }
 
 type NodePart =

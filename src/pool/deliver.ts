@@ -1,17 +1,16 @@
 import { describeError } from '../domain/errors.ts';
 import type { Template } from '../domain/template.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
-import { hasEnded } from './has-ended.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
-import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Upstream } from './interfaces/upstream.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
+import type { RunningContainers } from './running-containers.ts';
 
 export interface DeliveryDeps extends ReleaseDeps {
   readonly claimStore: ClaimStore;
   readonly deliveryCheck: DeliveryCheck;
-  readonly runtime: Pick<ContainerRuntime, 'list'>;
+  readonly runningContainers: Pick<RunningContainers, 'includes'>;
   readonly registry: Pick<NodeRegistry, 'node'>;
   readonly node: { readonly name: string };
 }
@@ -43,8 +42,10 @@ export async function isAlive(
 export async function isLost(deps: DeliveryDeps, { id, node }: Delivered): Promise<boolean> {
   try {
     if (await isNodeLost(deps, node)) return true;
+    // Whether it runs on another node nobody here can know.
+    if (node !== deps.node.name) return false;
     const view = await deps.claimStore.find(id);
-    return view !== undefined && (await hasEnded(deps, view.instance));
+    return view !== undefined && !(await deps.runningContainers.includes(view.instance.container));
   } catch (error) {
     deps.log.debug(
       { instance: id, reason: describeError(error) },

@@ -15,6 +15,7 @@ import { Metrics } from '../telemetry/metrics.ts';
 import { acquire, type AcquireDeps } from './acquire.ts';
 import { Admission } from './admission.ts';
 import { DeliveryCheck } from './delivery-check.ts';
+import { RunningContainers } from './running-containers.ts';
 import { extend } from './extend.ts';
 import { EXEMPT } from './gate.ts';
 import { release } from './release.ts';
@@ -61,7 +62,7 @@ beforeEach(async () => {
     log: new LogBook(),
     deliveryCheck: new DeliveryCheck(new HttpProbe(), 'node0'),
     address: { baseDomain: 'localhost', scheme: 'http', port: undefined },
-    runtime,
+    runningContainers: new RunningContainers(runtime),
     registry: store.registry,
     node: { name: 'node0' },
     requestRefill: () => undefined,
