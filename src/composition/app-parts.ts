@@ -14,6 +14,7 @@ import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
+import { ownBoot } from './own-host.ts';
 import type { ImageAgreement } from '../pool/agree-on-images.ts';
 import { Admission } from '../pool/admission.ts';
 import { MemorySharing } from '../pool/share-memory.ts';
@@ -86,6 +87,8 @@ export interface PartsOptions {
   readonly taskPatience?: TaskPatience;
   /** Aborted when it is to stop, also before it has started. */
   readonly stopping?: AbortSignal | undefined;
+  /** As the kernel says without it. */
+  readonly boot?: string;
 }
 
 /** What a use case may ask of the loops. These are made of the parts, and so after them. */
@@ -185,10 +188,11 @@ export async function openAppParts(
   const connection = await infrastructure.openQueue();
   const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
   const list: ContainerRuntime['list'] = () => runtime.list();
-  const [progress, activity] = [new ReloadProgress(), new OperatorActivity()];
+  const [progress, activity, probe] = [new ReloadProgress(), new OperatorActivity(), new HttpProbe()];
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
   const metrics = createMetrics({ ...options, ...sources, spans });
   await awaitReplicas({ ...options, store, metrics });
+  const host = { ...options, boot: await ownBoot(options, store) };
   const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, triggers, releasers };
   const { engine, runtime, images, restoring } = await openEngine(forEngine);
   await requireRestores(config, restoring);
@@ -196,11 +200,10 @@ export async function openAppParts(
   await announceTemplates();
 
   const leadership = await openLeadership({ ...options, store, catalogue, progress, activity, releasers });
-  const probe = new HttpProbe();
   const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
     ...nodeParts({
-      ...options,
+      ...host,
       ...{ store, catalogue, engine, runtime, restoring, images, connection, triggers, probe, leadership, metrics },
     }),
     ...tracedParts(tracer, { refill: triggers.refill, runtime, databases: restoring.databases }),
@@ -257,6 +260,7 @@ type ImagePart = 'imageUpdater' | 'imageStorage' | 'images';
 function nodeParts(parts: {
   readonly config: Config;
   readonly version: string;
+  readonly boot: string | undefined;
   readonly store: Store;
   readonly catalogue: Catalogue;
   readonly engine: Engine;
@@ -290,6 +294,7 @@ function nodeParts(parts: {
     checkpoints: restoring.restorer && new CheckpointsHere(restoring.checkpointRepository, log),
     portRange: config.containers.portRange,
     program: version,
+    boot: parts.boot,
   };
   const memorySharing =
     consumption === undefined

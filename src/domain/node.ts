@@ -29,6 +29,9 @@ export const Heartbeat = Type.Object({
   engineVersion: Type.Optional(Text),
   /** The release of the host's kernel; absent where an older version of the program runs. */
   kernel: Type.Optional(Text),
+  /** What its host is called, and which kernel runs there, since when; absent where an older version does not say. */
+  host: Type.Optional(Text),
+  boot: Type.Optional(Text),
   /** The version of the program. */
   program: Text,
   labels: Type.Array(Text),

@@ -38,7 +38,7 @@ function nodeWith(repository: Pick<CheckpointRepository, 'list'>, lookMs?: numbe
     node: { name: 'node0', address: '127.0.0.1', labels: [], proxies: [], capacity: undefined },
     queueAnswers: () => Promise.resolve(true),
     requestReconcile: () => undefined,
-    ...{ portRange: { start: 20_000, end: 20_010 }, program: 'test' },
+    ...{ portRange: { start: 20_000, end: 20_010 }, program: 'test', boot: undefined },
   };
   return () => beat(deps);
 }

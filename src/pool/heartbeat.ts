@@ -1,4 +1,4 @@
-import { cpus, release } from 'node:os';
+import { cpus, hostname, release } from 'node:os';
 import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
@@ -39,6 +39,8 @@ export interface HeartbeatDeps {
   readonly log: Log;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly program: string;
+  /** Which kernel this host runs, since when; undefined where it does not tell. */
+  readonly boot: string | undefined;
 }
 
 const REASON_LENGTH = 300;
@@ -71,6 +73,7 @@ async function heartbeatOf({
   node,
   portRange,
   program,
+  boot,
 }: HeartbeatDeps): Promise<Heartbeat> {
   const memory = await consumption?.memory();
   const version = engineVersion();
@@ -83,6 +86,7 @@ async function heartbeatOf({
     engine: runtime.engine,
     ...(version === undefined ? {} : { engineVersion: version }),
     kernel: release(),
+    ...(boot === undefined ? {} : { host: hostname(), boot }),
     program,
     labels: [...node.labels],
     proxies: [...node.proxies],

@@ -134,6 +134,26 @@ it('shows nodes by its commands, in 80 columns and as JSON, in the doctor, in to
   expect(metrics).toMatch(/^try_it_now_pool_nodes\{template="labelled"\} 1$/m);
 });
 
+it('refuses another host under a name that is in use, before it does any harm', async () => {
+  await eventually(async () => expect(await operator.pool()).toMatchObject({ ready: 6 }), PATIENT);
+  const before = await valkey.hgetall('instances');
+  await using others = await claimPorts(PORTS);
+  const { containers } = stack.config;
+  const clone = startApp({
+    config: {
+      ...stack.config,
+      containers: { ...containers, portRange: others, sockets: { ...containers.sockets, simulated: undefined } },
+    },
+    ...{ log: silent, role: 'worker', version: 'test', boot: 'that of a clone' },
+  });
+  clone.then((started) => started.stop()).catch(() => undefined);
+  await expect(clone).rejects.toMatchObject({
+    code: 'invalid_config',
+    message: expect.stringContaining('NODE_NAME=node0') as string,
+  });
+  expect(await valkey.hgetall('instances')).toEqual(before);
+});
+
 it('gives a cordoned node nothing new, and leaves it what it has', async () => {
   await eventually(async () => expect(await operator.pool()).toMatchObject({ ready: 6 }), PATIENT);
   expect((await operator.ask('POST', '/nodes/node0/cordon', {})).json).toMatchObject({ state: 'cordoned' });
