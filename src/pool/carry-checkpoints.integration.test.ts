@@ -384,6 +384,23 @@ describe('a node of another kind', () => {
     expect(other.arrival).toBeUndefined();
   });
 
+  it('keeps the newest of its own where a kernel has taken the place of another', async () => {
+    other.checkpointing.kernel = '6.1.0';
+    const id = await promoted();
+    for (const node of [other, maker, other]) await node.round();
+    const [first = ''] = await other.has();
+    const byHand = (await other.files.added({}, asPodmanExports(Buffer.from('by hand')))).id;
+    for (const kernel of ['6.1.1', '6.1.2']) {
+      other.checkpointing.kernel = kernel;
+      await other.round();
+    }
+    const own = other.arrival?.detail ?? '';
+    expect(other.arrival).toEqual({ checkpoint: id, state: 'own', detail: own });
+    expect(own).not.toBe(first);
+    expect((await other.has()).sort()).toEqual([own, byHand].sort());
+    expect(await other.restores(other.restorer(), id)).toBe(own);
+  });
+
   it('is one where the promoted checkpoint does not restore, too', async () => {
     const id = await promoted();
     other.checkpointing.broken.add(id);

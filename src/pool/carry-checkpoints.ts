@@ -357,8 +357,17 @@ async function removeUnused(deps: CarrierDeps): Promise<void> {
   const { checkpointRepository, promotions, clock, log } = deps;
   const nowMs = clock.now();
   const former = await formerCheckpoints(deps);
+  /** What has one of its own here in its place: the newest is for the present kernel. */
+  const replaced = new Set<string>();
   for (const stored of await checkpointRepository.list()) {
-    const { id, template, metadata } = stored;
+    const { id, template, metadata, problem } = stored;
+    const promoted = problem === undefined ? metadata?.standsFor : undefined;
+    if (promoted !== undefined && replaced.has(promoted)) {
+      await checkpointRepository.remove(id);
+      log.info({ template, checkpoint: id }, 'Removed a checkpoint of this node that it has a newer one for');
+      continue;
+    }
+    if (promoted !== undefined) replaced.add(promoted);
     const byHand = metadata === undefined || isMadeByHand(metadata);
     const isOver = mayGo(stored, nowMs);
     if (byHand && !isOver) continue;
