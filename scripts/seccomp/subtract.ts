@@ -178,6 +178,7 @@ const REFUSED_BY_STRICT: readonly Refusal[] = [
 
 /** <linux/sched.h>: every CLONE_NEW… that clone knows; its lowest byte is a signal. */
 const CLONE_NEW = 0x7e020000;
+const [CLONE_FILES, CLONE_THREAD] = [0x400, 0x10000];
 /** <sys/socket.h>, <netinet/in.h>, <linux/netlink.h> */
 const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16] as const;
 const NETLINK_ROUTE = 0;
@@ -217,18 +218,25 @@ function socketRules(netlink: boolean): Rule[] {
   ];
 }
 
+/**
+ * Processes, and threads with the open files of their process: what a thread holds alone is in no list of a process's
+ * open files, where deleted ones are looked for.
+ */
 function cloneRules(): Rule[] {
-  const withoutNew = (index: number): Comparison => ({
-    index,
-    value: CLONE_NEW,
-    valueTwo: 0,
+  const among = (mask: number, flags: number): Comparison => ({
+    index: 0,
+    value: mask,
+    valueTwo: flags,
     op: 'SCMP_CMP_MASKED_EQ',
   });
   const s390 = { arches: ['s390', 's390x'] };
   return [
-    { names: ['clone'], action: ALLOW, args: [withoutNew(0)], excludes: s390 },
-    { names: ['clone'], action: ALLOW, args: [withoutNew(1)], includes: s390 },
-  ];
+    among(CLONE_NEW + CLONE_THREAD, 0),
+    among(CLONE_NEW + CLONE_THREAD + CLONE_FILES, CLONE_THREAD + CLONE_FILES),
+  ].flatMap((flags): Rule[] => [
+    { names: ['clone'], action: ALLOW, args: [flags], excludes: s390 },
+    { names: ['clone'], action: ALLOW, args: [{ ...flags, index: 1 }], includes: s390 },
+  ]);
 }
 
 /** `source`: the engine's own profile. */

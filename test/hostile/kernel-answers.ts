@@ -13,6 +13,7 @@ export type RunAttack = (attack: string, query: string) => Promise<string>;
 /** What was tried → `done`, the number of an error, `killed`, or `absent` where this architecture lacks it. */
 export type Answers = Readonly<Record<string, string>>;
 
+const [CLONE_FILES, CLONE_THREAD] = [0x400, 0x10000];
 const CLONE_NEWUSER = 0x10000000;
 const FORK = 17;
 
@@ -60,12 +61,19 @@ const REFUSED: Readonly<Record<number, readonly string[]>> = {
 
 /** Answered as all that the filter does not name, for which not every engine takes the error from the filter. */
 const CLONE_WITH_NEW = `clone,${CLONE_NEWUSER + FORK},0,0,0,0`;
-const REFUSED_BY_OMISSION = [`calls ${CLONE_WITH_NEW}`, 'namespace-root clone'];
+/** The kernel takes neither for a thread, since a part is missing: so nothing is made, whatever the filter says. */
+const THREAD_WITH_OWN_FILES = `clone,${CLONE_THREAD},0,0,0,0`;
+const THREAD = `clone,${CLONE_THREAD + CLONE_FILES},0,0,0,0`;
+const REFUSED_BY_OMISSION = [
+  ...[CLONE_WITH_NEW, THREAD_WITH_OWN_FILES].map((call) => `calls ${call}`),
+  'namespace-root clone',
+];
 
 /** What apps are made of, and what the default filter leaves to debuggers. */
 const ALLOWED = [
   'getpid',
   `clone,${FORK},0,0,0,0`,
+  THREAD,
   'memfd_create,x,0',
   'eventfd2,0,0',
   'timerfd_create,1,0',
@@ -92,7 +100,13 @@ const NETLINK_ALLOWED = ['family 16', 'netlink 0'];
 
 /** Those that need nobody's help; with what the first is asked. */
 export const PROGRAMS: Readonly<Record<string, string>> = {
-  calls: [...errorsOf(REFUSED).keys(), ...errorsOf(ALLOWED_BY_DEFAULT).keys(), ...ALLOWED, CLONE_WITH_NEW].join('+'),
+  calls: [
+    ...errorsOf(REFUSED).keys(),
+    ...errorsOf(ALLOWED_BY_DEFAULT).keys(),
+    ...ALLOWED,
+    CLONE_WITH_NEW,
+    THREAD_WITH_OWN_FILES,
+  ].join('+'),
   sockets: '',
   'namespace-root': '',
   'thirty-two-bits': '',

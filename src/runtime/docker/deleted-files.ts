@@ -1,5 +1,6 @@
 import type { Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 
 const BLOCK = 512;
 /**
@@ -41,9 +42,19 @@ async function lookAt(path: string): Promise<Stats | undefined> {
   return stat(path).catch(() => undefined);
 }
 
+/** Its threads have the same, which is all there is of one whose first thread has ended. */
 async function openFiles(pid: number): Promise<string[]> {
-  const names = await readdir(`/proc/${pid}/fd`).catch(() => []);
-  return names.map((name) => `/proc/${pid}/fd/${name}`);
+  const own = await filesIn(`/proc/${pid}/fd`);
+  if (own.length > 0) return own;
+  for (const thread of await readdir(`/proc/${pid}/task`).catch(() => [])) {
+    const files = await filesIn(`/proc/${pid}/task/${thread}/fd`);
+    if (files.length > 0) return files;
+  }
+  return [];
+}
+
+async function filesIn(folder: string): Promise<string[]> {
+  return (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
 }
 
 async function mappedFiles(pid: number): Promise<string[]> {
