@@ -30,7 +30,7 @@ export async function isAlive(
 ): Promise<boolean> {
   const startedAt = performance.now();
   const alive =
-    kind === 'again' ? await deliveryCheck.stillReacts(upstream) : await deliveryCheck.isAlive(node, upstream);
+    kind === 'again' ? await deliveryCheck.stillReacts(node, upstream) : await deliveryCheck.isAlive(node, upstream);
   observer.deliveryChecked(name, performance.now() - startedAt);
   return alive;
 }

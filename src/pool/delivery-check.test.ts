@@ -63,11 +63,11 @@ it("looks at everybody's for a while after it met a dead one", async () => {
 it("concludes nothing from what a visitor has already, and lets it use up nobody else's looks", async () => {
   await using dropped = await unreachablePort();
   const gone = { address: '127.0.0.1', port: dropped.port };
-  expect(await check.stillReacts(gone)).toBe(false);
+  expect(await check.stillReacts('node7', gone)).toBe(false);
   for (const upstream of [dead, dead, undefined])
-    expect(await check.stillReacts(upstream)).toBe(upstream === undefined);
+    expect(await check.stillReacts('node7', upstream)).toBe(upstream === undefined);
   expect(check.avoided()).toEqual([]);
-  await Promise.all(Array.from({ length: 300 }, () => check.stillReacts(living)));
+  await Promise.all(Array.from({ length: 300 }, () => check.stillReacts('node7', living)));
   await eventually(() => expect(connections).toBe(97));
   expect(await lookAt(living, 300)).toBe(300);
   await eventually(() => expect(connections).toBe(197));
@@ -81,6 +81,8 @@ it('asks a node nothing more for a while after it was not reached, unless it is 
   expect(await check.isAlive('node7', gone)).toBe(false);
   expect(check.avoided()).toEqual(['node7']);
   expect(await check.isAlive('node7', living)).toBe(false);
+  // Who has one there waits for no answer either.
+  expect(await check.stillReacts('node7', living)).toBe(false);
   expect(await check.isAlive('node8', living)).toBe(true);
   nowMs += 5_000;
   expect(check.avoided()).toEqual([]);

@@ -60,8 +60,10 @@ export class DeliveryCheck {
    * Of one that its visitor has already. What runs in it is for them to say, so nothing is concluded about its node or
    * others'.
    */
-  async stillReacts(upstream: Upstream | undefined): Promise<boolean> {
-    if (upstream === undefined || !this.#held.spend()) return true;
+  async stillReacts(node: string, upstream: Upstream | undefined): Promise<boolean> {
+    if (upstream === undefined) return true;
+    // Whoever cannot be asked is looked for by other means.
+    if (this.avoided().includes(node) || !this.#held.spend()) return false;
     return passes(await this.#probe.reacts(upstream, TIMEOUT_MS));
   }
 

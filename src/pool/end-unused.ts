@@ -37,7 +37,8 @@ export async function endUnused(deps: EndUnusedDeps): Promise<void> {
     const endsAfterMs = template.idle?.endAfterMs ?? lastsMs;
     if (endsAfterMs === undefined) continue;
     const unusedForMs = Math.max(1, endsAfterMs - NOTICE_MS);
-    asked.push({ template, answer: await usageStore.ask({ template: template.name, unusedForMs, lastsMs }) });
+    const question = { template: template.name, unusedForMs, lastsMs, endsWithinMs: NOTICE_MS };
+    asked.push({ template, answer: await usageStore.ask(question) });
   }
   if (asked.length === 0) return;
   const connected = await noteConnected(deps, asked);

@@ -68,7 +68,8 @@ describe('whether a frame shows a landing page', () => {
     ['/own', undefined],
     ['/plain', undefined],
     ['/away', { why: 'leads_elsewhere', what: 'https://login.example' }],
-    ['/scheme', { why: 'leads_elsewhere', what: `https://${visitor.host}` }],
+    // The proxy leads it back to how the visitor came.
+    ['/scheme', undefined],
     ['/refresh', { why: 'leads_elsewhere', what: 'https://elsewhere.example' }],
     ['/inline', { why: 'leaves_frames', what: 'in /inline' }],
     ['/guard', { why: 'leaves_frames', what: '/js/guard.js' }],

@@ -236,6 +236,8 @@ export class ImageUpdater {
     const found = fetched === undefined ? before : await this.#found(image.name);
     if (found === undefined && asked) await this.#checkedInVain(work, 'this host has no image of that name');
     // Without a pin whatever is found becomes what visitors get.
+    else if (pin === undefined && asked)
+      await this.#note(work, NOT_HERE, { asked: undefined, checked: this.#checked() });
     if (found === undefined || pin === undefined) return;
     const known = { pin, seen: seen ?? before?.id ?? NONE, refused: update.refused, asked };
     if (isToBeTried(found, known)) await this.#try({ ...work, pin }, found);

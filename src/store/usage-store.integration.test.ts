@@ -112,6 +112,14 @@ it('what is used lasts longer once a tenth of a visit is gone', async () => {
   expect(await renewable(visit)).toEqual([]);
   expect(await renewable(visit * 1.5)).toEqual([held.id]);
 
+  // Whoever is about to end is told of as well, however short a time it has been unused: it may be connected.
+  const ending = async (endsWithinMs: number): Promise<string[]> => {
+    const question = { template: tiny.name, unusedForMs: 10 * visit, lastsMs: visit };
+    return (await store.usageStore.ask({ ...question, endsWithinMs })).unused.map(({ id }) => id);
+  };
+  expect(await ending(visit / 2)).toEqual([]);
+  expect(await ending(visit)).toEqual([held.id]);
+
   // Renewing is neither a use nor a step of the visitor's; asking for more time is both.
   const { instance, lastUsedMs } = await viewOf(store, held.id);
   const steps = async (): Promise<string[]> =>

@@ -67,7 +67,7 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
     return { waitsMs: waits.map((ms) => (ms === NO_STEP ? Infinity : ms)), steps: stepsOf(steps) };
   }
 
-  async ask({ template, unusedForMs = 0, lastsMs = 0 }: UsageQuestion): Promise<UsageAnswer> {
+  async ask({ template, unusedForMs = 0, lastsMs = 0, endsWithinMs = 0 }: UsageQuestion): Promise<UsageAnswer> {
     const [complete, nowMs, unused, toRenew] = (await this.#scripts.run(
       'find-unused',
       [keys.assigned(template), keys.lastUsed, keys.instances, keys.useReporters, keys.useKnownSince],
@@ -79,6 +79,7 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
         GONE_AFTER_MS,
         FORGOTTEN_AFTER_MS,
         CONNECTIONS,
+        endsWithinMs,
       ],
     )) as [number, number, (string | number)[], (string | number)[]];
     return {

@@ -336,6 +336,16 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
     expect(`${stdout}${stderr}`).toBe('');
   });
 
+  it('let who runs instances write to their control groups', async () => {
+    for (const unit of ['try-it-now.service', 'try-it-now-worker.service']) {
+      const lines = (await readFile(join(ROOT, 'deploy/systemd', unit), 'utf8')).split('\n');
+      expect(
+        lines.filter((line) => line.startsWith('ProtectControlGroups=')),
+        unit,
+      ).toEqual(['ProtectControlGroups=no']);
+    }
+  });
+
   it('leave discovery, Valkey and NATS next to no rights, and the server few', async () => {
     const worst = async (unit: string): Promise<number> => {
       const { stdout } = await run(analyzer ?? 'systemd-analyze', [

@@ -167,12 +167,12 @@ async function startEngine({ config, explicit, dir }: ServersOptions, keep: Keep
 /** Throws engine_unavailable where an engine was chosen that this user may not start. Nothing is started. */
 export async function requireRights(config: Config, explicit: ReadonlySet<string>): Promise<void> {
   if (config.containers.mode === 'auto' || mayRunContainers()) return;
-  for (const { title, socket, launch } of await launchable(config, explicit))
+  for (const { title, launch } of await launchable(config, explicit))
     if (launch.needsRoot)
       throw new TryItNowError(
         'engine_unavailable',
         `CONTAINER_MODE is ${config.containers.mode}, and only root may start ${title} for instances: run ` +
-          `\`${AS_ROOT}\`, or say in ${socket.variable} where one runs already`,
+          `\`${AS_ROOT}\``,
       );
 }
 

@@ -7,6 +7,8 @@ export interface UsageQuestion {
   readonly unusedForMs: number | undefined;
   /** Which last longer: those whose deadline is earlier than this (ms) after their last use. */
   readonly lastsMs: number | undefined;
+  /** Of those that may last longer, tell as if unused of the ones that end within this (ms) otherwise. */
+  readonly endsWithinMs?: number;
 }
 
 export interface Used {

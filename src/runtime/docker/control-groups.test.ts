@@ -45,4 +45,5 @@ it.each([
   expect(await holds(file)).toBe(runs);
   await expect(frozen(group, () => Promise.reject(new Error('no more')))).rejects.toThrow('no more');
   expect(await holds(file)).toBe(runs);
+  await expect(frozen(join(group, 'gone'), () => Promise.resolve())).rejects.toThrow('could not be stopped');
 });

@@ -129,15 +129,17 @@ export async function killAll(group: string, members: string): Promise<void> {
 const FREEZE_LOOKS = 40;
 const FREEZE_PAUSE_MS = 5;
 
-/** Runs `work` while the processes of the group stand still; while they run, where they cannot be stopped. */
+/** Runs `work` while the processes of the group stand still. Throws where they cannot be stopped. */
 export async function frozen<T>(group: string, work: () => Promise<T>): Promise<T> {
   try {
-    for (let look = 0; look < FREEZE_LOOKS; look += 1) {
+    let still = false;
+    for (let look = 0; look < FREEZE_LOOKS && !still; look += 1) {
+      if (look > 0) await sleep(FREEZE_PAUSE_MS);
       await tellFreezer(group, 'FROZEN', '1');
       const state = `${await read(group, 'freezer.state')}${await read(group, 'cgroup.events')}`;
-      if (/^FROZEN$|^frozen 1$/m.test(state)) break;
-      await sleep(FREEZE_PAUSE_MS);
+      still = /^FROZEN$|^frozen 1$/m.test(state);
     }
+    if (!still) throw new Error(`the processes of the control group ${group} could not be stopped for a look`);
     return await work();
   } finally {
     await thaw(group);

@@ -57,9 +57,12 @@ async function filesIn(folder: string): Promise<string[]> {
   return (await readdir(folder).catch(() => [])).map((name) => join(folder, name));
 }
 
+/** Memory that is shared has the form of a deleted file of the kernel's own, by this device, and takes no disk. */
+const SHARED_MEMORY = '00:01';
+
 async function mappedFiles(pid: number): Promise<string[]> {
   const maps = await readFile(`/proc/${pid}/maps`, 'latin1').catch(() => '');
-  return [...maps.matchAll(/^([0-9a-f]+-[0-9a-f]+) .* \(deleted\)$/gm)].map(
-    ([, range = '']) => `/proc/${pid}/map_files/${range}`,
+  return [...maps.matchAll(/^([0-9a-f]+-[0-9a-f]+) \S+ \S+ (\S+) .* \(deleted\)$/gm)].flatMap(
+    ([, range = '', device]) => (device === SHARED_MEMORY ? [] : [`/proc/${pid}/map_files/${range}`]),
   );
 }

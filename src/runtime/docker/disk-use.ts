@@ -31,13 +31,9 @@ export async function diskUseOf(place: WrittenBy, most: DiskUse, signal: AbortSi
     const seen = await lookOnce(place, most, signal);
     if (!seen.partial) return seen;
   }
+  // What that throws, on a slow disk say, is nobody's fault who writes.
   const patience = AbortSignal.any([signal, AbortSignal.timeout(FROZEN_MOST_MS)]);
-  try {
-    return await frozen(place.freezer, () => lookOnce(place, most, patience));
-  } catch (error) {
-    if (signal.aborted || !patience.aborted) throw error;
-    return { bytes: 0, files: 0, partial: true };
-  }
+  return frozen(place.freezer, () => lookOnce(place, most, patience));
 }
 
 async function lookOnce(place: WrittenBy, most: DiskUse, signal: AbortSignal): Promise<DiskSeen> {

@@ -7,6 +7,7 @@
 -- ARGV[4] a reporter that is silent for this long (ms) may have seen what it has not told
 -- ARGV[5] and for this long (ms) is gone for good  [6] entries of last_used older than this (ms) go
 -- ARGV[7] what the names of reporters begin with that see connections alone
+-- ARGV[8] also tell of those that end within this (ms), where they may last longer; 0: not asked for
 -- Returns {1 when every use is known of, now, {id, unused since (ms), …}, {id, last use (ms), … to last longer}}
 -- An instance may be in both.
 local now = now_ms()
@@ -41,7 +42,8 @@ for index = 1, #held, 2 do
   end
   if last and deadline > now then
     local since = math.max(last, known_since)
-    if unused_for > 0 and now - since >= unused_for then
+    local ends = lasts > 0 and deadline - now <= tonumber(ARGV[8])
+    if unused_for > 0 and (now - since >= unused_for or ends) then
       unused[#unused + 1] = id
       unused[#unused + 1] = since
     end
