@@ -59,8 +59,8 @@ export interface Consumption {
   isConnected(container: string, port: number): Promise<boolean>;
   /**
    * What it has written and is still there: files of its own, of its anonymous volumes, and deleted ones that it holds
-   * open. Looks no further once it is more than `most`. Stops the processes for the look, within 10 s, where two looks
-   * were disturbed by what they move or remove.
+   * open. Looks no further once it is more than `most`. Stops the processes for the look, within 3 s, where two looks
+   * were disturbed by what they move or remove; throws where they cannot be stopped, or that takes longer.
    */
   diskUse(container: string, most: DiskUse, signal: AbortSignal): Promise<DiskSeen | undefined>;
   /**

@@ -20,7 +20,7 @@ const ENGINE_FILES_MOST = 2 ** 20;
 /** Apps remove files as well, but not at each moment. */
 const LOOKS_WHILE_IT_RUNS = 2;
 /** As many files as templates allow are found in less than a second unless the disk is slow. */
-const FROZEN_MOST_MS = 10_000;
+const FROZEN_MOST_MS = 3_000;
 
 /**
  * Who moves files about without end can hide from every look what lies in them, with a few folders at each level for
