@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
 import type { Log } from '../domain/log.ts';
+import { withDeadline } from '../lifecycle/deadline.ts';
 import { Loop } from '../lifecycle/loop.ts';
 import { publishEvents } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -68,6 +69,9 @@ export function createEventLoops({ webhooks, store, connection, metrics, poster,
   return [publisher, ...deliveries, ...(takers.length > 0 ? [forgetter] : [])];
 }
 
+/** Less than a scrape waits. */
+const PLACE_MS = 1_000;
+
 /** For the metrics; undefined where nobody is told anything. */
 export function eventDepths(
   webhooks: Config['webhooks'],
@@ -78,7 +82,9 @@ export function eventDepths(
   const admin = new JetStreamWebhookAdmin(connection);
   return async () => {
     const { waiting, dropped, oldestAtMs } = await outbox.state();
-    const places = await Promise.all(webhooks.map(async ({ name }) => ({ name, place: await admin.place(name) })));
+    // NATS may be away or hang, which the outbox, in Valkey, tells.
+    const place = (name: string) => withDeadline(PLACE_MS, admin.place(name), () => undefined).catch(() => undefined);
+    const places = await Promise.all(webhooks.map(async ({ name }) => ({ name, place: await place(name) })));
     return {
       waiting,
       dropped,

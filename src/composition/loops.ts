@@ -214,7 +214,8 @@ function createReconciler(pool: AppParts['pool'], leads: Leadership, asking: Tri
     async () => {
       const scope = wanted();
       asked = false;
-      if (scope !== undefined && (await reconcile(pool, scope)).unfinished) asking.fire();
+      if (scope === undefined) pool.observer.driftLeftToOthers();
+      else if ((await reconcile(pool, scope)).unfinished) asking.fire();
     },
   );
   asking.subscribe(() => {

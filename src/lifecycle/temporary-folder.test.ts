@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -21,5 +21,18 @@ it('is a new one, and those of processes that are gone go with what is in them',
     expect(second).not.toBe(first);
   } finally {
     for (const each of [ofAnother, first, second]) await rm(each, { recursive: true });
+  }
+});
+
+it.skipIf(process.getuid?.() !== 0)('leaves alone what another user has left', async () => {
+  const prefix = `tin-temporary-${randomBytes(4).toString('hex')}-`;
+  const others = join(tmpdir(), `${prefix}${spawnSync('true').pid}-aaaaaa`);
+  await mkdir(others);
+  await chown(others, 65_534, 65_534);
+  const own = await temporaryFolder(prefix);
+  try {
+    expect(existsSync(others)).toBe(true);
+  } finally {
+    for (const each of [others, own]) await rm(each, { recursive: true });
   }
 });

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -11,8 +11,11 @@ export async function temporaryFolder(prefix: string): Promise<string> {
   for (const entry of await readdir(tmpdir())) {
     if (!entry.startsWith(prefix)) continue;
     const pid = /^(\d+)-/.exec(entry.slice(prefix.length))?.[1];
-    if (pid !== undefined && !existsSync(`/proc/${pid}`))
-      await rm(join(tmpdir(), entry), { recursive: true, force: true });
+    if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
+    const path = join(tmpdir(), entry);
+    // Others' are theirs to remove.
+    const found = await lstat(path).catch(() => undefined);
+    if (found?.uid === process.getuid?.()) await rm(path, { recursive: true, force: true });
   }
   return mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
 }

@@ -197,6 +197,10 @@ it('remembers events until they are over', async () => {
   await store.poolSizes.putEvent('tiny', event('soon', now + HOUR_MS, now + 2 * HOUR_MS));
   expect((await store.poolSizes.events('tiny')).map(({ name }) => name)).toEqual(['soon', 'later']);
   expect(await store.valkey.hkeys(keys.poolEvents('tiny'))).not.toContain('over');
+  // Next week's class has the name of this week's.
+  await store.poolSizes.putEvent('tiny', event('class', now - 2 * HOUR_MS, now - HOUR_MS));
+  await store.poolSizes.putEvent('tiny', event('class', now + 4 * HOUR_MS, now + 5 * HOUR_MS));
+  expect((await store.poolSizes.events('tiny')).map(({ name }) => name)).toEqual(['soon', 'later', 'class']);
   expect(await store.poolSizes.removeEvent('tiny', 'soon')).toBe(true);
   expect(await store.poolSizes.removeEvent('tiny', 'soon')).toBe(false);
 });

@@ -94,7 +94,9 @@ export class ValkeyPoolSizes implements PoolSizes {
   async putEvent(template: string, { name, ...event }: NamedPoolEvent): Promise<void> {
     const key = keys.poolEvents(template);
     const before = await this.#ask(() => this.#client.hgetall(key));
-    const over = Object.entries(before).flatMap(([other, text]) => (endOf(text) < Date.now() ? [other] : []));
+    const over = Object.entries(before).flatMap(([other, text]) =>
+      other !== name && endOf(text) < Date.now() ? [other] : [],
+    );
     const last = Math.max(event.toMs, ...Object.values(before).map(endOf));
     await this.#ask(async () => {
       const batch = this.#client

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type LabelValues, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type LabelValues, type Metric, type Registry } from 'prom-client';
 import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
 import { JOB_ACTIONS } from '../domain/operator-job.ts';
@@ -72,8 +72,10 @@ export type MetricTable = ReturnType<typeof registerMetrics>;
 export function registerMetrics(registry: Registry, templates: readonly string[], webhooks: readonly string[]) {
   const registers = [registry];
   const perTemplate: ((template: string) => void)[] = [];
+  const own: Metric[] = [];
   const counter = <Name extends string>(name: string, help: string, labels: Labels<Name>): Counter<Name> => {
     const made = new Counter({ name, help, labelNames: namesOf(labels), registers });
+    own.push(made);
     perTemplate.push((template) => ofTemplate(labels, template).forEach((series) => made.inc(series, 0)));
     for (const series of knownSeries(labels)) made.inc(series, 0);
     return made;
@@ -85,16 +87,22 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     buckets: number[],
   ): Histogram<Name> => {
     const made = new Histogram({ name, help, labelNames: namesOf(labels), buckets, registers });
+    own.push(made);
     perTemplate.push((template) => ofTemplate(labels, template).forEach((series) => made.zero(series)));
     for (const series of knownSeries(labels)) made.zero(series);
     return made;
   };
   // A gauge says nothing before its first value.
-  const gauge = <Name extends string>(name: string, help: string, labelNames: Name[]): Gauge<Name> =>
-    new Gauge({ name, help, labelNames, registers });
+  const gauge = <Name extends string>(name: string, help: string, labelNames: Name[]): Gauge<Name> => {
+    const made = new Gauge({ name, help, labelNames, registers });
+    own.push(made);
+    return made;
+  };
   return {
     /** The series of one that is offered from now on start at zero as well. */
     begin: (template: string) => perTemplate.forEach((begin) => begin(template)),
+    /** Those of one that is offered no more, whatever their other labels, are gone. */
+    end: (template: string) => own.forEach((metric) => removeSeriesOf(metric, template)),
     claims: counter('try_it_now_takes_total', 'Requests for an instance, by what became of them.', {
       template: templates,
       outcome: OUTCOMES,
@@ -372,4 +380,12 @@ function knownSeries<Name extends string>(labels: Labels<Name>): LabelValues<Nam
 /** Those of one template; none of what does not tell templates apart. */
 function ofTemplate<Name extends string>(labels: Labels<Name>, template: string): LabelValues<Name>[] {
   return 'template' in labels ? knownSeries({ ...labels, template: [template] }) : [];
+}
+
+/** The library takes away a series by all of its labels alone, and lists them in this field of every metric. */
+function removeSeriesOf(metric: Metric, template: string): void {
+  const { hashMap = {} } = metric as {
+    readonly hashMap?: Readonly<Record<string, { readonly labels: LabelValues<string> }>>;
+  };
+  for (const { labels } of Object.values(hashMap)) if (labels['template'] === template) metric.remove(labels);
 }

@@ -91,7 +91,16 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
         this.#metrics.begin(template);
         this.#takesOf(template);
       }
+    const former = [...this.#templates].filter((template) => !templates.includes(template));
     this.#templates = new Set(templates);
+    for (const template of former) this.#forget(template);
+  }
+
+  /** A scrape would tell of each preview that there ever was, and an alert go by what a template was last. */
+  #forget(template: string): void {
+    this.#metrics.end(template);
+    this.#takeSeries.delete(template);
+    for (const key of this.#stepSeries.keys()) if (key.startsWith(`${template} `)) this.#stepSeries.delete(key);
   }
 
   /** What /metrics answers. Scrapes at the same time share one reading of the sources. */
@@ -158,8 +167,8 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
   }
 
   gate(template: string, raised: GateReason | undefined): void {
-    const known = this.#known(template);
-    for (const reason of GATE_REASONS) this.#metrics.gate.set({ template: known, reason }, reason === raised ? 1 : 0);
+    if (!this.#templates.has(template)) return;
+    for (const reason of GATE_REASONS) this.#metrics.gate.set({ template, reason }, reason === raised ? 1 : 0);
   }
 
   challenged(template: string, outcome: 'given' | 'solved' | 'refused'): void {
@@ -272,6 +281,11 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
       if (count !== undefined) this.#metrics.leaks.set({ kind }, count);
     }
     this.#metrics.driftDetectedAt.setToCurrentTime();
+  }
+
+  driftLeftToOthers(): void {
+    this.#metrics.leaks.reset();
+    this.#metrics.driftDetectedAt.remove();
   }
 
   /** As the queue's workers tell it. */

@@ -101,6 +101,8 @@ export interface Observer {
    * could not be checked.
    */
   driftDetected(found: Readonly<Record<RepairKind, number | undefined>>): void;
+  /** Another process compares them from now on. */
+  driftLeftToOthers(): void;
   /** A ready instance was checked. */
   healthChecked(template: string, healthy: boolean): void;
   /** A checkpoint was left for other nodes, fetched from one, or made in place of one that does not work here. */
