@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../test/support/eventually.ts';
 import { HeldWire } from '../../test/support/held-wire.ts';
-import { Gate, RecordingHandlers, SOON_AGAIN, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
+import {
+  Gate,
+  RecordingHandlers,
+  SOON_AGAIN,
+  TestNats,
+  cleanupTask,
+  loseConsumer,
+  provisionTask,
+} from '../../test/support/queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { queueDepth } from './depth.ts';
 import { tasksReach } from './tasks-reach.ts';
@@ -96,7 +104,7 @@ describe.concurrent('workers go on by themselves', () => {
       await using nats = await TestNats.start();
       const handlers = new RecordingHandlers();
       const { connection } = await nats.workers(handlers);
-      await connection.manager.consumers.delete('PROVISIONING', name);
+      await loseConsumer(connection.manager, name);
       await eventually(() => expect(madeAgain(nats)).toEqual([name]));
       const { queue } = await nats.publisher();
       const [provision, cleanup] = [await published(queue), cleanupTask()];
@@ -114,7 +122,7 @@ describe.concurrent('workers go on by themselves', () => {
     const { queue } = await nats.publisher();
     const busy = await published(queue);
     await eventually(() => expect(handlers.ids()).toEqual([busy.id]));
-    await connection.manager.consumers.delete('PROVISIONING', 'provision-workers');
+    await loseConsumer(connection.manager, 'provision-workers');
     gate.open();
     const next = await published(queue);
     await eventually(() => expect(handlers.ids()).toContain(next.id));

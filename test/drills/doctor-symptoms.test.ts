@@ -13,6 +13,7 @@ import { about, containing, matching } from '../support/diagnoses.ts';
 import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
 import { claimPorts } from '../support/port-ranges.ts';
+import { loseConsumer } from '../support/queue.ts';
 import { Program } from '../support/program.ts';
 import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { environmentOf } from '../support/stack-environment.ts';
@@ -304,7 +305,7 @@ describe('where parts end one after another', () => {
       remedy: containing('journalctl -u try-it-now'),
     });
 
-    await runbook.queue.consumers.delete('PROVISIONING', 'provision-workers');
+    await loseConsumer(runbook.queue, 'provision-workers');
     found = await troubles(env);
     expect(about(found, 'NATS', 'consumer provision-workers')).toMatchObject({
       verdict: 'failure',

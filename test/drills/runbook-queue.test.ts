@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { eventually } from '../support/eventually.ts';
+import { loseConsumer } from '../support/queue.ts';
 import { RunbookDeployment, PATIENT } from '../support/runbook-deployment.ts';
 import { template } from '../support/templates.ts';
 
@@ -39,7 +40,7 @@ describe('NATS without its consumers', () => {
     '%s is put back while the server runs, and the work goes on',
     async (consumer) => {
       await using runbook = await open();
-      expect(await runbook.queue.consumers.delete(STREAM, consumer)).toBe(true);
+      await loseConsumer(runbook.queue, consumer);
       await comeAndGo(runbook);
       await eventually(
         async () => expect((await runbook.queue.consumers.info(STREAM, consumer)).name).toBe(consumer),
@@ -57,7 +58,7 @@ describe('NATS without its consumers', () => {
     await using runbook = await open();
     await runbook.stack.restart(async () => {
       for (const consumer of ['provision-workers', 'cleanup-workers', 'given-up-tasks'])
-        await runbook.queue.consumers.delete(STREAM, consumer);
+        await loseConsumer(runbook.queue, consumer);
     });
     expect(
       await runbook.queue.consumers
