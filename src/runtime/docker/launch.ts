@@ -40,6 +40,7 @@ async function launch(dir: string): Promise<LaunchedDocker> {
   const closedForwarding = forwarded === 'ACCEPT' && (await forwardPolicy()) === 'DROP';
   const stop = async (): Promise<void> => {
     await server.stop();
+    await endShims(dir);
     await withMark(TABLES_MARK, async () => {
       if (closedForwarding) await iptables('-P', 'FORWARD', 'ACCEPT');
       if (await aDockerdRuns()) return;
@@ -90,6 +91,19 @@ async function aDockerdRuns(): Promise<boolean> {
       }),
   );
   return found.includes(true);
+}
+
+/** One that was just starting, or ending, may outlive dockerd, with no container and nobody to end it. */
+async function endShims(dir: string): Promise<void> {
+  for (const pid of (await readdir('/proc')).filter((entry) => /^\d+$/.test(entry))) {
+    const [program = '', ...args] = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (!/(?:^|\/)containerd-shim-runc-v2$/.test(program) || !args.some((arg) => arg.startsWith(`${dir}/`))) continue;
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
 }
 
 async function iptables(...args: readonly string[]): Promise<string> {
