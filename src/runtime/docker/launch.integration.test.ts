@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { eventually } from '../../../test/support/eventually.ts';
 import { titleFor, whyWithout } from '../../../test/support/container-engine.ts';
 import { launchDocker } from './launch.ts';
 
@@ -16,10 +16,9 @@ it.skipIf(whyWithout('docker') !== undefined)(
       spawn('perl', ['-e', 'sleep 600', '--', '-address', address], { argv0: program, stdio: 'ignore' });
     const [own, others] = [shim(join(dir, 'exec/containerd/containerd.sock')), shim(`${dir}-other/containerd.sock`)];
     try {
-      const ended = once(own, 'exit');
       const docker = await launchDocker({ dir });
       await docker[Symbol.asyncDispose]();
-      expect(await ended).toEqual([null, 'SIGKILL']);
+      await eventually(() => expect(own.signalCode).toBe('SIGKILL'));
       expect(others.exitCode ?? others.signalCode).toBeNull();
     } finally {
       for (const each of [own, others]) each.kill('SIGKILL');
