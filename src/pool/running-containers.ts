@@ -31,10 +31,10 @@ export class RunningContainers {
     if (known !== undefined && (!known.over || this.#nowMs() - known.begunAtMs < KEPT_MS))
       if ((await known.names).has(name)) return true;
     // What it did not see may have been started since.
-    return (await (await this.#lookAnew()).names).has(name);
+    return (await (await this.#lookAgain()).names).has(name);
   }
 
-  #lookAnew(): Promise<Look> {
+  #lookAgain(): Promise<Look> {
     this.#next ??= this.#afterLatest();
     return this.#next;
   }
