@@ -1,7 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { withVisitNames } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { Callers } from '../http/admin/callers.ts';
+import { seesIds } from '../http/admin/ids-kept-back.ts';
 import { hangUp, isClosed, onClosed } from '../http/on-closed.ts';
 import { fragmentsOf, type Fragments } from './fragments.ts';
 import type { Snapshots } from './snapshot.ts';
@@ -15,6 +17,7 @@ const MAX_BACKLOG_BYTES = 256 * 1024;
 interface Viewer {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
+  readonly seesIds: boolean;
   checkedAt: number;
 }
 
@@ -60,7 +63,11 @@ export class LiveStreams {
       'x-accel-buffering': 'no',
     });
     response.write('retry: 2000\n\n');
-    const viewer: Viewer = { request, reply, checkedAt: performance.now() };
+    const caller = this.#callers.of(request);
+    const viewer: Viewer = {
+      ...{ request, reply, checkedAt: performance.now() },
+      seesIds: caller !== undefined && seesIds(caller),
+    };
     this.#viewers.add(viewer);
     onClosed(response, () => this.#detach(viewer));
     response.on('error', () => response.destroy());
@@ -109,12 +116,13 @@ export class LiveStreams {
   }
 }
 
-function tell({ reply }: Viewer, changed: Fragments): void {
+function tell({ reply, seesIds: asTheyAre }: Viewer, changed: Fragments): void {
   const response = reply.raw;
   if (changed.size === 0 || response.writableEnded) return;
   if (response.writableLength > MAX_BACKLOG_BYTES) {
     hangUp(response);
     return;
   }
-  response.write(`data: ${JSON.stringify(Object.fromEntries([...changed].map(([key, { text }]) => [key, text])))}\n\n`);
+  const told = [...changed].map(([key, { text }]) => [key, asTheyAre ? text : withVisitNames(text)] as const);
+  response.write(`data: ${JSON.stringify(Object.fromEntries(told))}\n\n`);
 }

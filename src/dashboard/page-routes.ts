@@ -90,10 +90,10 @@ function instanceRoutes(app: App, { operators, snapshots, send }: Dashboard): vo
       templates: 'value' in pools ? pools.value.map(({ template }) => template) : [],
       nodes: 'value' in nodes ? nodes.value.map(({ name }) => name) : [],
     };
-    return send(request, reply, () => ({
+    return send(request, reply, (view) => ({
       title: 'Instances',
       place: '/instances',
-      body: instancesPage(found, search, known),
+      body: instancesPage(view, found, search, known),
     }));
   });
   app.get<{ Params: { id: string } }>('/instances/:id', async (request, reply) => {
@@ -102,7 +102,7 @@ function instanceRoutes(app: App, { operators, snapshots, send }: Dashboard): vo
     const tail = Number.isInteger(wanted) && wanted > 0 ? Math.min(wanted, TAIL.most) : TAIL.usual;
     const [instance, logs] = await Promise.all([operators.instance(id), part(operators.logs(id, tail))]);
     return send(request, reply, (view) => ({
-      title: id,
+      title: instance.id,
       place: '/instances',
       body: instancePage(view, instance, logs, tail),
     }));

@@ -62,6 +62,21 @@ export function visitName(id: string): string {
   return createHash('sha256').update(id).digest('hex').slice(0, 24);
 }
 
+export const VISIT_NAME_PATTERN = '^[0-9a-f]{24}$';
+const visitNamePattern = new RegExp(VISIT_NAME_PATTERN);
+
+export function isVisitName(text: string): boolean {
+  return visitNamePattern.test(text);
+}
+
+/** An id that stands by itself; before it may be an escape of JSON (`\n`) or the end of a terminal's colour (`[0m`). */
+const ID_IN_TEXT = /(?<=^|[^A-Za-z0-9]|\\(?:[bfnrt]|u[0-9a-f]{4})|\[[0-9;]*m)[a-z2-7]{26}(?![A-Za-z0-9])/g;
+
+/** The text with `visitName` in place of each id in it. What is as long and spelled like one is taken for one. */
+export function withVisitNames(text: string): string {
+  return text.replace(ID_IN_TEXT, (id) => visitName(id));
+}
+
 /** The first 16 hexadecimal digits of the archive's SHA-256. */
 export const CHECKPOINT_ID_PATTERN = '^[0-9a-f]{16}$';
 const checkpointId = new RegExp(CHECKPOINT_ID_PATTERN);

@@ -1,6 +1,7 @@
 import { instanceUrl, type PublicAddress } from '../domain/address.ts';
-import { NO_NODE } from '../domain/node.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { isVisitName, visitName } from '../domain/ids.ts';
+import { NO_NODE } from '../domain/node.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { InstanceState } from '../domain/lifecycle.ts';
 import type { Catalogue } from '../domain/template.ts';
@@ -50,37 +51,39 @@ export async function listInstances(
     .map((record) => snapshot(deps, record));
 }
 
-/** Also idle ones. Throws unknown_instance. */
-export async function showInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {
-  return snapshot(deps, await known(deps, id));
+/** Also idle ones. `named`: its id, or the name of its visit. Throws unknown_instance. */
+export async function showInstance(deps: OperateInstancesDeps, named: string): Promise<InstanceSnapshot> {
+  return snapshot(deps, await known(deps, named));
 }
 
 /**
  * Ends it, no matter who holds it. One being prepared is abandoned, and one in quarantine is cleaned up at once. One
  * that is leaving already is left to it. Throws unknown_instance.
  */
-export async function endInstance(deps: OperateInstancesDeps, id: string): Promise<InstanceSnapshot> {
-  const record = await known(deps, id);
+export async function endInstance(deps: OperateInstancesDeps, named: string): Promise<InstanceSnapshot> {
+  const record = await known(deps, named);
   const gone = await releaseInstance(deps, record, 'operator', {
     from: ['warming', 'ready', 'assigned', 'quarantined'],
   });
   if (gone !== undefined && record.state === 'warming')
-    await deps.provisioningStore.cancelTickets(record.template, [id]);
-  return snapshot(deps, gone ?? (await known(deps, id)));
+    await deps.provisioningStore.cancelTickets(record.template, [record.id]);
+  return snapshot(deps, gone ?? (await known(deps, record.id)));
 }
 
 /**
  * The last lines its app wrote; of an attempt that failed, what was kept of them. Throws unknown_instance, other_node,
  * container_failed, engine_unavailable.
  */
-export async function instanceLogs(deps: OperateInstancesDeps, id: string, tail: number): Promise<string> {
-  const { claimStore, failureLog, catalogue } = deps;
-  if ((await claimStore.find(id)) === undefined) {
+export async function instanceLogs(deps: OperateInstancesDeps, named: string, tail: number): Promise<string> {
+  const { failureLog, catalogue } = deps;
+  const found = await find(deps, named);
+  if (found === undefined) {
     const names = catalogue.all().map(({ name }) => name);
-    const report = await failureLog.find(id, names);
+    const report = await failureLog.find(named, names);
     if (report !== undefined) return `${report.output.split('\n').slice(-tail).join('\n')}\n`;
+    throw unknownInstance(named);
   }
-  const { node, container } = await known(deps, id);
+  const { id, node, container } = found;
   if (node !== deps.node.name) {
     throw new TryItNowError(
       'other_node',
@@ -96,14 +99,23 @@ function whose({ node: { name } }: OperateInstancesDeps): string {
   return name === NO_NODE ? 'no node' : `${name} only`;
 }
 
-async function known({ claimStore }: OperateInstancesDeps, id: string): Promise<Instance> {
-  const view = await claimStore.find(id);
-  if (view === undefined)
-    throw new TryItNowError(
-      'unknown_instance',
-      `There is no instance ${id}; it may be gone, and \`try-it-now instances list\` lists those there are`,
-    );
-  return view.instance;
+async function known(deps: OperateInstancesDeps, named: string): Promise<Instance> {
+  const found = await find(deps, named);
+  if (found === undefined) throw unknownInstance(named);
+  return found;
+}
+
+/** Nothing is kept by the name of a visit: that takes a look at all of them. */
+async function find({ claimStore, inventory }: OperateInstancesDeps, named: string): Promise<Instance | undefined> {
+  const id = isVisitName(named) ? (await inventory.list()).find((each) => visitName(each.id) === named)?.id : named;
+  return id === undefined ? undefined : (await claimStore.find(id))?.instance;
+}
+
+function unknownInstance(named: string): TryItNowError {
+  return new TryItNowError(
+    'unknown_instance',
+    `There is no instance ${named}; it may be gone, and \`try-it-now instances list\` lists those there are`,
+  );
 }
 
 function snapshot({ address }: OperateInstancesDeps, record: Instance): InstanceSnapshot {

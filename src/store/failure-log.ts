@@ -1,6 +1,7 @@
 import type { Redis as Valkey } from 'iovalkey';
 import Value from 'typebox/value';
 import { FailureReport } from '../domain/failure-report.ts';
+import { visitName } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
 import type { FailureLog } from '../pool/interfaces/failure-log.ts';
 import { storeError } from './client.ts';
@@ -47,7 +48,7 @@ export class ValkeyFailureLog implements FailureLog {
 
   async find(instance: string, templates: readonly string[]): Promise<FailureReport | undefined> {
     const found = await Promise.all(templates.map((template) => this.recent(template)));
-    return found.flat().find((report) => report.instance === instance);
+    return found.flat().find((report) => [report.instance, visitName(report.instance)].includes(instance));
   }
 
   async noteUnready(report: FailureReport): Promise<void> {

@@ -17,7 +17,10 @@ it.each([
   expect(labelIn(text)).toBe(label);
 });
 
-it.each([newInstanceId(), 'https://try.example.org/', `https://try.example.org/${label}`, 'hello', ''])(
+/** Of a visit, and it begins as an address does. */
+const NAME = `${'abcdef234567'.repeat(2).slice(0, 20)}0189`;
+
+it.each([newInstanceId(), NAME, 'https://try.example.org/', `https://try.example.org/${label}`, 'hello', ''])(
   'finds none in %j',
   (text) => {
     expect(labelIn(text)).toBeUndefined();

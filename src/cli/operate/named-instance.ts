@@ -1,6 +1,6 @@
 import { InstancesBody } from '../../http/admin/schemas.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import { isInstanceId } from '../../domain/ids.ts';
+import { isInstanceId, isVisitName } from '../../domain/ids.ts';
 import { labelOfVisit } from '../../domain/visit-token.ts';
 import type { AdminClient } from '../admin-client.ts';
 
@@ -9,11 +9,12 @@ const IN_HOST = /(?:^|\/\/)([a-z2-7]{20})(?![a-z2-7])/i;
 
 /** What people send who found something: an instance's address or host name. Undefined where none is in it. */
 export function labelIn(text: string): string | undefined {
+  if (isVisitName(text)) return undefined;
   const [, token] = /\/visit\/([\w-]+)/.exec(text) ?? [];
   return labelOfVisit(token ?? '') ?? IN_HOST.exec(text.trim())?.[1]?.toLowerCase();
 }
 
-/** The id of what is named by its id or by its address. Throws unknown_instance. */
+/** The id of what is named by its id or its address; the name of a visit stays as it is. Throws unknown_instance. */
 export async function idOf(client: AdminClient, named: string): Promise<string> {
   const label = isInstanceId(named) ? undefined : labelIn(named);
   if (label === undefined) return named;

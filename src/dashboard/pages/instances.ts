@@ -1,5 +1,7 @@
 import { describeRefusal } from '../../domain/frame-refusal.ts';
+import { visitName } from '../../domain/ids.ts';
 import { INSTANCE_STATES, type InstanceState } from '../../domain/lifecycle.ts';
+import { seesIds } from '../../http/admin/ids-kept-back.ts';
 import type { InstanceSnapshot } from '../../http/admin/operators.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import {
@@ -32,7 +34,7 @@ const TONES: Readonly<Record<InstanceState, Tone>> = {
 };
 
 export interface InstanceSearch {
-  /** In the id, the address, the client or the container. */
+  /** In the id, the name of the visit, the address, the client or the container. */
   readonly q: string;
   readonly template: string;
   readonly state: string;
@@ -40,11 +42,12 @@ export interface InstanceSearch {
 }
 
 export function instancesPage(
+  view: View,
   all: readonly InstanceSnapshot[],
   search: InstanceSearch,
   known: { readonly templates: readonly string[]; readonly nodes: readonly string[] },
 ): Html {
-  const found = all.filter((instance) => matches(instance, search.q));
+  const found = all.filter((instance) => matches(view, instance, search.q));
   const options = (names: readonly string[], any: string) => [
     ['', any] as const,
     ...names.map((name) => [name, name] as const),
@@ -74,15 +77,12 @@ ${table(
 )}`;
 }
 
-/** An address that was made unclickable is found too. */
-function matches({ id, label, client, container }: InstanceSnapshot, q: string): boolean {
+/** An address that was made unclickable is found too. Who may not see ids cannot try their beginnings either. */
+function matches({ caller }: View, { id, label, client, container }: InstanceSnapshot, q: string): boolean {
   const wanted = q.trim().toLowerCase();
   if (wanted === '') return true;
-  return (
-    [id, container, client ?? ''].some((text) => text.toLowerCase().includes(wanted)) ||
-    label.includes(wanted) ||
-    wanted.includes(label)
-  );
+  const names = [...(seesIds(caller) ? [id] : []), visitName(id), container, client ?? ''];
+  return names.some((name) => name.toLowerCase().includes(wanted)) || label.includes(wanted) || wanted.includes(label);
 }
 
 export function instancePage(view: View, instance: InstanceSnapshot, logs: Part<string>, tail: number): Html {

@@ -24,6 +24,7 @@ import { Callers } from './callers.ts';
 import { checkpointRoutes } from './checkpoint-routes.ts';
 import { failureRoutes } from './failure-routes.ts';
 import { funnelRoutes } from './funnel-routes.ts';
+import { keepIdsBack } from './ids-kept-back.ts';
 import { imageRoutes } from './image-routes.ts';
 import { instanceRoutes } from './instance-routes.ts';
 import { ADMIN_OPENAPI_OPTIONS } from './openapi.ts';
@@ -91,6 +92,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   await app.register(cookie);
   requireOperator(app, callers, trail);
   trail.watch(app);
+  keepIdsBack(app, callers);
   app.addHook('preValidation', (request, _reply, done) => {
     // Validation comes after this; until then no body is undefined.
     if (request.body === undefined && request.method === 'POST') request.body = {};

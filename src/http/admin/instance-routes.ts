@@ -1,10 +1,9 @@
 import Type from 'typebox';
 import { describeRefusal } from '../../domain/frame-refusal.ts';
 import type { App } from '../context.ts';
-import { InstanceParams } from '../schemas/demo.ts';
 import type { InstanceOperators, InstanceSnapshot } from './operators.ts';
 import { limitOf, operatorProblems } from './problems.ts';
-import { InstanceQuery, InstanceSnapshotBody, InstancesBody, LogsQuery } from './schemas.ts';
+import { InstanceParams, InstanceQuery, InstanceSnapshotBody, InstancesBody, LogsQuery } from './schemas.ts';
 import { isoTime } from './times.ts';
 
 const tags = ['instances'];

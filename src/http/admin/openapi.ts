@@ -25,7 +25,9 @@ export const ADMIN_OPENAPI_OPTIONS: FastifyDynamicSwaggerOptions = {
       version: API_VERSION,
       description:
         'What an operator may do while the server runs, on a listener of its own (ADMIN_ADDR). Every failure is ' +
-        'an RFC 9457 problem with a stable `code`; every changing call is kept in the audit log.',
+        'an RFC 9457 problem with a stable `code`; every changing call is kept in the audit log. ' +
+        'Who has the role `viewer` is answered with names of visits (the first 24 hexadecimal digits of the SHA-256 ' +
+        'of the id) wherever an id of an instance stands for others: an id governs its instance at the public API.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server.' }],

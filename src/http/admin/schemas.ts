@@ -1,4 +1,5 @@
 import Type from 'typebox';
+import { INSTANCE_ID_PATTERN, VISIT_NAME_PATTERN } from '../../domain/ids.ts';
 import { SIZE_BOUNDS, SIZE_REASONS } from '../../domain/pool-size.ts';
 import { INSTANCE_STATES } from '../../domain/lifecycle.ts';
 import { VISIT_STEPS } from '../../domain/visit-event.ts';
@@ -108,6 +109,16 @@ export const LimitQuery = Type.Object({ limit: Limit }, { additionalProperties: 
 export const LogsQuery = Type.Object({ tail: Limit }, { additionalProperties: false });
 export const SequenceParams = Type.Object({ sequence: Type.String({ description: 'As listed.' }) });
 
+/** Wherever there is an id. */
+const ID_OR_NAME =
+  "For who may only look the name of its visit stands here: the first 24 hexadecimal digits of the id's SHA-256, " +
+  'which opens nothing at the public API.';
+export const InstanceParams = Type.Object({
+  id: Type.String({
+    pattern: `${INSTANCE_ID_PATTERN}|${VISIT_NAME_PATTERN}`,
+    description: 'Its id, or the name of its visit.',
+  }),
+});
 export const InstanceQuery = Type.Object(
   {
     template: Type.Optional(Text),
@@ -117,7 +128,7 @@ export const InstanceQuery = Type.Object(
   { additionalProperties: false },
 );
 export const InstanceSnapshotBody = Type.Object({
-  id: Text,
+  id: Type.String({ description: `Governs it, at the public API too. ${ID_OR_NAME}` }),
   template: Text,
   state: Type.Enum([...INSTANCE_STATES]),
   node: Type.String({ description: 'The host that holds its container.' }),
@@ -143,7 +154,7 @@ export const InstancesBody = Type.Object(
 const task = {
   sequence: Type.Integer({ minimum: 1 }),
   kind: Type.Enum(['provision', 'cleanup']),
-  id: TextOrNull,
+  id: Nullable(Type.String({ description: `Of its instance. ${ID_OR_NAME}` })),
   template: TextOrNull,
 };
 export const TaskBody = Type.Object(
@@ -153,7 +164,7 @@ export const TaskBody = Type.Object(
 export const TasksBody = Type.Object({ tasks: Type.Array(TaskBody) }, { description: 'Oldest first.' });
 const FailureBody = Type.Object(
   {
-    instance: Type.String({ description: 'The id of the instance that it was to be.' }),
+    instance: Type.String({ description: `The id of the instance that it was to be. ${ID_OR_NAME}` }),
     template: Text,
     node: Text,
     at: Time('When the attempt failed.'),

@@ -6,7 +6,7 @@ export interface FailureLog {
   record(report: FailureReport): Promise<void>;
   /** The newest first. */
   recent(template: string): Promise<readonly FailureReport[]>;
-  /** Of the instance that was to be, the newest. */
+  /** Of the instance that was to be, by its id or the name of its visit, the newest. */
   find(instance: string, templates: readonly string[]): Promise<FailureReport | undefined>;
   /** Why one that is being started is not ready so far. Forgotten after 10 s, unless it is noted again. */
   noteUnready(report: FailureReport): Promise<void>;
