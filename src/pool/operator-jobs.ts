@@ -95,7 +95,7 @@ export class OperatorJobs {
     const { who, action, on } = job;
     log.info({ audit: true, who, action, on, outcome }, 'Operator action ended');
     await audit
-      .record({ who, action, on, outcome })
+      .record({ who, action, on, outcome }, 'operator')
       .catch((error: unknown) =>
         log.error({ audit: true, reason: describeError(error) }, 'The audit log could not be written'),
       );

@@ -73,8 +73,10 @@ export const keys = {
   poolSize: (template: string) => `pool_size:${template}`,
   /** hash: name of an event → from when to when how many are to stand ready (JSON); ends by itself after the last */
   poolEvents: (template: string) => `pool_events:${template}`,
-  /** stream: what operators did */
+  /** stream: what operators of the role `admin` did, and before there were the others, what all did */
   audit: 'audit',
+  /** stream: what operators of another role did (`operator`, `previews`), and what was refused (`refused`) */
+  auditOf: (place: string) => `audit:${place}`,
   /** list: how the pool stood every ten seconds (JSON), the newest first; ends by itself */
   poolHistory: (template: string) => `pool_history:${template}`,
   /** hash: digest of what an operator's browser keeps → session (JSON) */

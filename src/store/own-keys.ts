@@ -37,6 +37,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.useReporters, 'hash'],
   [keys.useKnownSince, 'string'],
   [keys.audit, 'stream', SAVED],
+  [keys.auditOf(EACH), 'stream', SAVED],
   [keys.operatorSessions, 'hash'],
   [keys.poolHistory(EACH), 'list'],
   [keys.ready(EACH), 'zset'],

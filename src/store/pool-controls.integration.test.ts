@@ -85,8 +85,8 @@ describe('a template', () => {
 });
 
 it('keeps who did what, newest first', async () => {
-  await store.audit.record({ who: 'op-1', action: 'pause', on: 'tiny', outcome: 'done' });
-  await store.audit.record({ who: 'op-2', action: 'resume', on: 'tiny', outcome: 'done' });
+  await store.audit.record({ who: 'op-1', action: 'pause', on: 'tiny', outcome: 'done' }, 'admin');
+  await store.audit.record({ who: 'op-2', action: 'resume', on: 'tiny', outcome: 'done' }, 'operator');
   const entries = await store.audit.recent(10);
   expect(entries.map(({ who, action }) => [who, action])).toEqual([
     ['op-2', 'resume'],
@@ -94,4 +94,18 @@ it('keeps who did what, newest first', async () => {
   ]);
   expect(Math.abs((entries[0]?.atMs ?? 0) - Date.now())).toBeLessThan(60_000);
   expect(await store.audit.recent(1)).toHaveLength(1);
+});
+
+it('keeps what some did, however much others did or were refused', async () => {
+  await store.audit.record({ who: 'op-1', action: 'deed', on: 'tiny', outcome: 'done' }, 'admin');
+  for (const place of ['previews', 'refused'] as const)
+    await Promise.all(
+      Array.from({ length: 10_500 }, () =>
+        store.audit.record({ who: 'build', action: place, on: 'tiny', outcome: 'done' }, place),
+      ),
+    );
+  const entries = await store.audit.recent(30_000);
+  expect(entries.filter(({ action }) => action === 'deed')).toHaveLength(1);
+  expect(entries.length).toBeLessThan(21_000);
+  expect(entries.map(({ atMs }) => atMs)).toEqual(entries.map(({ atMs }) => atMs).sort((a, b) => b - a));
 });

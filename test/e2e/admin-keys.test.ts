@@ -15,6 +15,7 @@ const document = (await adminOpenApiDocument()) as {
 const routes = Object.entries(document.paths).flatMap(([path, methods]): Route[] =>
   Object.keys(methods).map((method) => ({ method: method.toUpperCase(), path })),
 );
+const BUILDS_KEY = 'a-key-that-builds-have';
 /** What each would take, so that nothing but the key can be why it is refused. */
 const BODIES: Readonly<Record<string, unknown>> = {
   '/admin/v1/pools/{template}/target': { target: 0 },
@@ -30,7 +31,8 @@ const KEYS = [
 let stack: Stack;
 let instance: string;
 beforeAll(async () => {
-  stack = await startStack({ env: { OPERATOR_KEYS: `${OPERATOR_KEY},another-operators-key`, API_KEY: VISITOR_KEY } });
+  const OPERATOR_KEYS = `${OPERATOR_KEY},another-operators-key,previews:${BUILDS_KEY}`;
+  stack = await startStack({ env: { OPERATOR_KEYS, API_KEY: VISITOR_KEY } });
   await eventually(async () =>
     expect((await ask('GET', '/admin/v1/pools')).json).toMatchObject({ pools: [{ ready: 3 }] }),
   );
@@ -79,6 +81,19 @@ it('counts what was refused', async () => {
     expect(Number(new RegExp(`^try_it_now_admin_refusals_total{code="${code}"} (\\d+)$`, 'm').exec(metrics)?.[1])).toBe(
       (routes.length + 1) * KEYS.filter(([, , , known]) => known === code).length,
     );
+});
+
+it('counts what a role may not do, and keeps one of its tries a minute', async () => {
+  await ask('POST', '/admin/v1/pools/tiny/resume', { body: {} });
+  for (let call = 0; call < 50; call += 1)
+    expect((await ask('POST', `/admin/v1/pools/x${call}/pause`, { key: BUILDS_KEY, body: {} })).status).toBe(403);
+  const { entries } = (await ask('GET', '/admin/v1/audit')).json as { entries: { action: string; outcome: string }[] };
+  expect(entries.slice(0, 2)).toMatchObject([
+    { action: 'pool.pause', outcome: 'role_too_low' },
+    { action: 'pool.resume', outcome: 'done' },
+  ]);
+  const metrics = await (await fetch(`${stack.api}/metrics`)).text();
+  expect(metrics).toContain('try_it_now_admin_refusals_total{code="role_too_low"} 50');
 });
 
 it("takes either operator's key, and tells them apart", async () => {

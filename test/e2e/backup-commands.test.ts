@@ -83,7 +83,10 @@ async function decide({ store }: Host): Promise<void> {
     forMs: 9e7,
   });
   await store.networkRules.put('allowance', { network: '198.51.100.0/24', reason: 'A class', held: 30, forMs: 9e7 });
-  for (const on of ['hello', 'odoo']) await store.audit.record({ who: 'ann', action: 'pause', on, outcome: 'done' });
+  for (const on of ['hello', 'odoo']) {
+    await store.audit.record({ who: 'ann', action: 'pause', on, outcome: 'done' }, 'admin');
+    await store.audit.record({ who: 'bob', action: 'pause', on, outcome: 'done' }, 'operator');
+  }
   await store.valkey.hset(keys.funnel('2026-11-28'), 'hello direct clicked', '12');
   await store.valkey.pexpireat(keys.funnel('2026-11-28'), Date.now() + 8e7);
   for (const [name, digest] of Object.entries(IMAGES))
@@ -144,7 +147,7 @@ it('saves what nothing makes again, in a file that others cannot read', async ()
     image_update: 2,
     bans: 1,
     allowances: 1,
-    audit: 2,
+    audit: 4,
     funnel: 1,
     events: 2,
     checkpoints: 0,

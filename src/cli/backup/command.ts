@@ -92,9 +92,10 @@ const KINDS: readonly (readonly [key: string, what: string])[] = [
 
 function counted({ keys, events, checkpoints }: BackupContents): Record<string, number> {
   const counts = KINDS.map(([kind]): [string, number] => {
-    const [one, ...more] = keys.filter(({ key }) => key === kind || key.startsWith(`${kind}:`));
-    // A key each, or one whose entries count.
-    return [kind, one?.key === kind ? one.entries.length : more.length + (one === undefined ? 0 : 1)];
+    const found = keys.filter(({ key }) => key === kind || key.startsWith(`${kind}:`));
+    // A key each, or keys whose entries count.
+    const whole = found.filter(({ key, type }) => key === kind || type === 'stream');
+    return [kind, whole.reduce((sum, { entries }) => sum + entries.length, found.length - whole.length)];
   });
   const outbox = keys.find(({ key }) => key === 'event_outbox')?.entries.length ?? 0;
   return {

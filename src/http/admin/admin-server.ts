@@ -67,7 +67,7 @@ export interface AdminServerOptions {
  */
 export async function createAdminServer(options: AdminServerOptions): Promise<HttpServer> {
   const { log, login, operators, pages, sessions } = options;
-  const trail = new AuditTrail(options.audit, log);
+  const trail = new AuditTrail(options.audit, log, options.observer);
   const listener = createListener({
     log,
     name: 'admin API',
@@ -91,7 +91,6 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   });
   await app.register(cookie);
   requireOperator(app, callers, trail);
-  trail.watch(app);
   keepIdsBack(app, callers);
   app.addHook('preValidation', (request, _reply, done) => {
     // Validation comes after this; until then no body is undefined.
@@ -139,7 +138,7 @@ function requireOperator(app: App, callers: Callers, trail: AuditTrail): void {
     const config: FastifyContextConfig = request.is404 ? {} : request.routeOptions.config;
     if (config.anyone === true) return;
     const caller = await callers.identify(request, { formToken: config.form === true ? 'later' : 'required' });
-    trail.admit(request, caller.who);
+    trail.admit(request, caller);
     const least = leastRole(config);
     if (mayAct(caller.role, least) || (caller.role === PREVIEWS_ROLE && config.previews === true)) return;
     throw new TryItNowError(
@@ -147,6 +146,7 @@ function requireOperator(app: App, callers: Callers, trail: AuditTrail): void {
       `You are ${caller.who} with the role ${caller.role}, and this needs the role ${least}; nothing was done`,
     );
   });
+  trail.watch(app);
 }
 
 /** And no program's. */

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import { describeError, type TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
-import type { OperatorAction, OperatorRole } from '../../domain/operator-role.ts';
-import type { AuditLog } from '../../pool/interfaces/audit-log.ts';
+import { PREVIEWS_ROLE, type KeyRole, type OperatorAction, type OperatorRole } from '../../domain/operator-role.ts';
+import type { AuditLog, AuditPlace } from '../../pool/interfaces/audit-log.ts';
 import type { App } from '../context.ts';
+import type { RefusalObserver } from './refused-calls.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -39,19 +40,40 @@ const PARTICULARS = [
   'force',
 ] as const;
 
+/** What a role may not do is told once in so long of each caller and action. */
+const REFUSALS_TOLD_MS = 60_000;
+/** Callers and actions that are remembered for that. */
+const REFUSALS_KNOWN = 1_000;
+
+interface Admitted {
+  readonly who: string;
+  readonly role: KeyRole;
+}
+
 /**
  * Keeps every call of a route with an `audit` name that an operator made, also the refused and the failed ones, and
- * before it is answered.
+ * before it is answered. What a role may not do can be asked for without end, so that is counted, and kept once a
+ * minute of each caller and action.
  */
 export class AuditTrail {
   readonly #audit: AuditLog;
   readonly #log: Log;
+  readonly #observer: RefusalObserver | undefined;
+  readonly #now: () => number;
   readonly #failures = new WeakMap<FastifyRequest, TryItNowError>();
-  readonly #admitted = new WeakMap<FastifyRequest, string>();
+  readonly #admitted = new WeakMap<FastifyRequest, Admitted>();
+  readonly #refused = new Map<string, { readonly toldAt: number; since: number }>();
 
-  constructor(audit: AuditLog, log: Log) {
+  constructor(
+    audit: AuditLog,
+    log: Log,
+    observer: RefusalObserver | undefined,
+    now: () => number = () => performance.now(),
+  ) {
     this.#audit = audit;
     this.#log = log;
+    this.#observer = observer;
+    this.#now = now;
   }
 
   failed(request: FastifyRequest, error: TryItNowError): void {
@@ -59,22 +81,47 @@ export class AuditTrail {
   }
 
   /** It is this operator's. */
-  admit(request: FastifyRequest, who: string): void {
-    this.#admitted.set(request, who);
+  admit(request: FastifyRequest, { who, role }: Admitted): void {
+    this.#admitted.set(request, { who, role });
   }
 
   /** Call before any route is added. */
   watch(app: App): void {
     app.addHook('onSend', async (request, reply) => {
       const { audit } = request.routeOptions.config;
-      const who = this.#admitted.get(request);
+      const caller = this.#admitted.get(request);
+      if (caller === undefined) return;
+      const failure = this.#failures.get(request);
+      const alike = failure?.code === 'role_too_low' ? this.#refuse(caller, audit ?? '') : 0;
+      if (audit === undefined || alike === undefined) return;
+      const name = alike === 0 ? audit : `${audit} alike=${alike}`;
       // What is accepted goes on, and has an entry of its own at its end.
-      const outcome = this.#failures.get(request)?.code ?? (reply.statusCode === 202 ? 'begun' : 'done');
-      if (audit !== undefined && who !== undefined) await this.#keep(request, audit, who, outcome);
+      const outcome = failure?.code ?? (reply.statusCode === 202 ? 'begun' : 'done');
+      await this.#keep(request, { who: caller.who, name, outcome }, placeOf(caller.role, failure));
     });
   }
 
-  async #keep(request: FastifyRequest, name: string, who: string, outcome: string): Promise<void> {
+  /** How many alike there were since the last one that was kept; undefined: it is one of those. */
+  #refuse({ who }: Admitted, audit: string): number | undefined {
+    this.#observer?.refusedOperator('role_too_low');
+    const [key, now] = [`${who} ${audit}`, this.#now()];
+    const known = this.#refused.get(key);
+    if (known !== undefined && now - known.toldAt < REFUSALS_TOLD_MS) {
+      known.since += 1;
+      return undefined;
+    }
+    this.#refused.delete(key);
+    this.#refused.set(key, { toldAt: now, since: 0 });
+    // The first are those that were told longest ago.
+    for (const [oldest] of this.#refused) if (this.#refused.size > REFUSALS_KNOWN) this.#refused.delete(oldest);
+    return known?.since ?? 0;
+  }
+
+  async #keep(
+    request: FastifyRequest,
+    { who, name, outcome }: { readonly who: string; readonly name: string; readonly outcome: string },
+    place: AuditPlace,
+  ): Promise<void> {
     const entry = {
       who,
       action: [name, ...particulars(request.body)].join(' '),
@@ -83,7 +130,7 @@ export class AuditTrail {
     };
     this.#log.info({ audit: true, requestId: request.id, from: request.ip, ...entry }, 'Operator action');
     try {
-      await this.#audit.record(entry);
+      await this.#audit.record(entry, place);
     } catch (error) {
       // What was done is done; the log line above tells of it.
       this.#log.error(
@@ -92,6 +139,12 @@ export class AuditTrail {
       );
     }
   }
+}
+
+/** What failed on our side may be half done. */
+function placeOf(role: KeyRole, failure: TryItNowError | undefined): AuditPlace {
+  if (role === PREVIEWS_ROLE) return 'previews';
+  return role === 'viewer' || (failure !== undefined && failure.status < 500) ? 'refused' : role;
 }
 
 function targetOf(params: unknown): string {

@@ -17,7 +17,8 @@ const REFUSALS = [
 ] as const satisfies readonly ErrorCode[];
 
 export interface RefusalObserver {
-  refusedOperator(code: (typeof REFUSALS)[number]): void;
+  /** `role_too_low`: somebody who was let in, and may not do what they asked for. */
+  refusedOperator(code: (typeof REFUSALS)[number] | 'role_too_low'): void;
 }
 
 /**
