@@ -39,6 +39,15 @@ describe('taking in archives from elsewhere', () => {
     expect(await here.hidden()).toEqual([metadata.id]);
   });
 
+  it('leaves behind what was said of it on the node that it was made on', async () => {
+    const marks = { fetched: true, standsFor: 'e'.repeat(16), keepUntil: '2026-01-02T05:04:05.000Z' };
+    const file = await here.brought(undefined, undefined, { ...marks, forImage: 'localhost/tiny' });
+    const { id } = await here.checkpointRepository.import(file);
+    const [stored] = await here.checkpointRepository.list();
+    expect(stored).toMatchObject({ id, metadata: { forImage: 'localhost/tiny' } });
+    expect(Object.keys(stored?.metadata ?? {}).filter((key) => key in marks)).toEqual([]);
+  });
+
   it('takes one that is in the checkpoint repository itself', async () => {
     const metadata = await here.added();
     expect(await here.another().import(here.at('tiny', `${metadata.id}.tar`))).toEqual(metadata);

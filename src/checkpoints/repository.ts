@@ -5,7 +5,7 @@ import { requireFit, type Fit } from '../domain/checkpoint-fit.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { isCheckpointId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
-import type { StoredCheckpoint, CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
+import type { CheckpointMarks, CheckpointRepository, StoredCheckpoint } from '../pool/interfaces/checkpoint-repository.ts';
 import type { OpenCheckpoint } from '../pool/interfaces/checkpointing.ts';
 import { inspectArchive, type ArchiveInspection } from './archive.ts';
 import { Folders, TRIAL } from './folders.ts';
@@ -87,7 +87,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
   }
 
   async import(archive: string): Promise<CheckpointMetadata> {
-    const metadata = await readMetadata(metadataBeside(archive));
+    const metadata = withoutMarks(await readMetadata(metadataBeside(archive)));
     await this.#folders.ready();
     const there = await this.#find(metadata.id);
     if (there !== undefined && there !== metadata.template)
@@ -142,6 +142,22 @@ class DiskCheckpointRepository implements CheckpointRepository {
     return opened;
   }
 
+  async mark(id: string, marks: CheckpointMarks): Promise<void> {
+    await this.#folders.ready();
+    const template = await this.#find(id);
+    if (template === undefined) return;
+    const [file, draft] = [this.#folders.metadata(template, id), this.#folders.draft()];
+    try {
+      await writeMetadata(draft, marked(await this.#read(template, id), marks));
+      await rename(draft, file);
+    } finally {
+      await rm(draft, { force: true });
+    }
+    // Removed meanwhile by another process: nothing of it is to come back.
+    if (await isAbsent(this.#folders.archive(template, id))) await rm(file, { force: true });
+    else await syncOne(join(this.#folders.root, template));
+  }
+
   async remove(id: string): Promise<void> {
     if (!isCheckpointId(id))
       throw new TryItNowError('unknown_checkpoint', `${JSON.stringify(id)} is no id of a checkpoint`);
@@ -151,6 +167,8 @@ class DiskCheckpointRepository implements CheckpointRepository {
     for (const template of await this.#folders.templates()) {
       await rm(this.#folders.metadata(template, id), { force: true });
       await rm(this.#folders.archive(template, id), { force: true });
+      // Another process that marked it just then has put it back.
+      await rm(this.#folders.metadata(template, id), { force: true });
     }
     await rm(this.#folders.unpacked(id), { recursive: true, force: true });
   }
@@ -194,10 +212,11 @@ class DiskCheckpointRepository implements CheckpointRepository {
     try {
       const metadata = await this.#read(template, id);
       const problem = file?.size === metadata.sizeBytes ? undefined : describeSize(archive, file?.size, metadata);
-      return { entry: { id, template, archive, metadata, problem }, madeAtMs: Date.parse(metadata.createdAt) };
+      const here = file === undefined ? {} : { hereSinceMs: file.ctimeMs };
+      const entry = { id, template, archive, metadata, problem, ...here };
+      return { entry, madeAtMs: Date.parse(metadata.createdAt) };
     } catch (error) {
       const isLone = file !== undefined && (await isAbsent(this.#folders.metadata(template, id)));
-      // When it came there, whatever a copy says of when it was made.
       const lone = isLone ? { loneSinceMs: file.ctimeMs } : {};
       return {
         entry: { id, template, archive, metadata: undefined, problem: describeError(error), ...lone },
@@ -338,6 +357,22 @@ function requireSound(
 function describeSize(archive: string, sizeBytes: number | undefined, metadata: CheckpointMetadata): string {
   const found = sizeBytes === undefined ? 'is missing' : `has ${sizeBytes} bytes`;
   return `The archive ${archive} ${found}, and its metadata says ${metadata.sizeBytes} bytes; ${DAMAGED_REMEDY}`;
+}
+
+/** Without what is said of it on one node alone. */
+function withoutMarks(metadata: CheckpointMetadata): CheckpointMetadata {
+  const { format, id, template, templateVersion, host, fileLocks, sizeBytes, sha256, createdAt, forImage } = metadata;
+  const about = { format, id, template, templateVersion, host, fileLocks, sizeBytes, sha256, createdAt };
+  return forImage === undefined ? about : { ...about, forImage };
+}
+
+function marked(metadata: CheckpointMetadata, marks: CheckpointMarks): CheckpointMetadata {
+  const { keepUntil, unusedSince, ...others } = { ...metadata, ...marks };
+  return {
+    ...others,
+    ...(keepUntil === undefined ? {} : { keepUntil }),
+    ...(unusedSince === undefined ? {} : { unusedSince }),
+  };
 }
 
 /** What the file system says, as an error for a person; one that is that already stays. */

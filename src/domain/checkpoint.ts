@@ -36,8 +36,13 @@ export const CheckpointMetadata = Type.Object({
   fetched: Type.Optional(Type.Literal(true)),
   /** The promoted checkpoint that does not work on this node, so that this one, made here, takes its place. */
   standsFor: Type.Optional(Type.String({ pattern: CHECKPOINT_ID_PATTERN })),
-  /** ISO 8601, UTC. It was made to be promoted at once: one that is not by then was left by a kill, and goes. */
+  /**
+   * ISO 8601, UTC. It was made to be promoted at once: one that is not by then was left by a kill, and goes. Whatever
+   * was promoted has it no more.
+   */
   keepUntil: Type.Optional(Type.String()),
+  /** ISO 8601, UTC. Of what came by itself: since when this node knows nothing that leads to it. */
+  unusedSince: Type.Optional(Type.String()),
   /** The name of the image whose trial made it. */
   forImage: Type.Optional(Type.String()),
 });

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import type { ImageCheck } from './image-check.ts';
+import { registryOf } from './image-name.ts';
 import { ImagePin, isByDigest, type FoundImage } from './image-pin.ts';
 import { containerTemplates, type Template } from './template.ts';
 
@@ -106,6 +107,11 @@ export function watchedImages(templates: readonly Template[]): readonly WatchedI
 /** Whether what is new under its name is tried before anybody gets it. */
 export function isTriedFirst({ checks }: Pick<WatchedImage, 'checks'>): boolean {
   return checks.length > 0;
+}
+
+/** Whether a registry is asked for it. */
+export function isFetched({ name, fetched }: Pick<WatchedImage, 'name' | 'fetched'>): boolean {
+  return fetched && registryOf(name) !== undefined;
 }
 
 function imagesOf(template: Template): readonly string[] {

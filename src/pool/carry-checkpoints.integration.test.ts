@@ -23,6 +23,7 @@ import { prunable } from './checkpoints.ts';
 import { Restorer } from './restore.ts';
 
 const never = new AbortController().signal;
+const DAY_MS = 24 * 3_600_000;
 const tiny = template({ identity: 'none', warmup: [] });
 
 let releasers: Releasers;
@@ -208,13 +209,13 @@ describe('a promoted checkpoint', () => {
     const about = { template: tiny.name, templateVersion: templateVersion(tiny) };
     const add = async (content: string, more: object): Promise<string> =>
       (await maker.files.added({ ...about, ...more }, asPodmanExports(Buffer.from(content)))).id;
-    const left = await add('left', until(nowMs + 1_000));
+    const left = await add('left', until(nowMs + DAY_MS));
     const byHand = await add('by hand', {});
-    const used = await add('used', until(nowMs + 1_000));
+    const used = await add('used', until(nowMs + DAY_MS));
     await store.promotions.promote(tiny.name, used);
     await maker.round();
     expect((await maker.has()).sort()).toEqual([left, byHand, used].sort());
-    nowMs += 2_000;
+    nowMs += 2 * DAY_MS;
     await maker.round();
     expect((await maker.has()).sort()).toEqual([byHand, used].sort());
     // By a rollback that leads back to it, too.
@@ -260,6 +261,10 @@ describe('a promoted checkpoint', () => {
     expect([await maker.has(), await other.has()]).toEqual([[id], [id]]);
     // As once another image has taken the place of the one before.
     expect(await store.imageUpdates.rollBack({ ...move, to: pin, former }, {})).toBe(true);
+    await store.promotions.promote(tiny.name, 'e'.repeat(16));
+    for (const node of [maker, other]) await node.round();
+    expect([await maker.has(), await other.has()]).toEqual([[id], [id]]);
+    nowMs += 8 * DAY_MS;
     for (const node of [maker, other]) await node.round();
     expect([await maker.has(), await other.has()]).toEqual([[], []]);
   });
@@ -380,8 +385,12 @@ describe('a node of another kind', () => {
 
     await store.promotions.rollback(tiny.name);
     await other.round();
-    expect(await other.has()).toEqual([]);
     expect(other.arrival).toBeUndefined();
+    await store.promotions.promote(tiny.name, 'e'.repeat(16));
+    await other.round();
+    nowMs += 8 * DAY_MS;
+    await other.round();
+    expect(await other.has()).toEqual([]);
   });
 
   it('keeps the newest of its own where a kernel has taken the place of another', async () => {

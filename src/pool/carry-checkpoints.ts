@@ -14,9 +14,8 @@ import type { Catalogue, Template } from '../domain/template.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { CheckpointDeps } from './checkpoint-command.ts';
 import { createCheckpoint } from './checkpoints.ts';
-import { formerCheckpoints } from './former-checkpoints.ts';
 import type { CheckpointOffers } from './interfaces/checkpoint-offers.ts';
-import type { CheckpointRepository, StoredCheckpoint } from './interfaces/checkpoint-repository.ts';
+import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 import type { CheckpointShare } from './interfaces/checkpoint-share.ts';
 import type { Checkpointing } from './interfaces/checkpointing.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
@@ -24,6 +23,7 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { Turn } from './interfaces/turn.ts';
+import { removeUnused } from './remove-unused-checkpoints.ts';
 import { verifyCheckpoint } from './verify-checkpoint.ts';
 
 export interface CarrierDeps {
@@ -52,8 +52,6 @@ const TURN_MS = 30_000;
 const TURN_AGAIN_MS = 10_000;
 const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
 const DETAIL_LENGTH = 300;
-/** An archive whose metadata somebody still copies here; a kill left others. */
-const LONE_KEPT_MS = 3_600_000;
 /** What a node left for others that was killed before it said so goes so late. */
 const SHARE_LOOK_MS = 10 * 60_000;
 
@@ -346,50 +344,6 @@ function aboutOf({ template, templateVersion, host, fileLocks, createdAt }: Chec
 
 function sizeOf({ sizeBytes, sha256 }: CheckpointMetadata): Pick<CheckpointMetadata, 'sizeBytes' | 'sha256'> {
   return { sizeBytes, sha256 };
-}
-
-/**
- * What came by itself goes by itself, once neither its template is restored from it nor a rollback, of its template's
- * checkpoint or of its image, leads to it. So does
- * what was to be promoted and was not, because whoever made it was killed; that may still come for a while.
- */
-async function removeUnused(deps: CarrierDeps): Promise<void> {
-  const { checkpointRepository, promotions, clock, log } = deps;
-  const nowMs = clock.now();
-  const former = await formerCheckpoints(deps);
-  /** What has one of its own here in its place: the newest is for the present kernel. */
-  const replaced = new Set<string>();
-  for (const stored of await checkpointRepository.list()) {
-    const { id, template, metadata, problem } = stored;
-    const promoted = problem === undefined ? metadata?.standsFor : undefined;
-    if (promoted !== undefined && replaced.has(promoted)) {
-      await checkpointRepository.remove(id);
-      log.info({ template, checkpoint: id }, 'Removed a checkpoint of this node that it has a newer one for');
-      continue;
-    }
-    if (promoted !== undefined) replaced.add(promoted);
-    const byHand = metadata === undefined || isMadeByHand(metadata);
-    const isOver = mayGo(stored, nowMs);
-    if (byHand && !isOver) continue;
-    const { current, earlier } = await promotions.status(template);
-    const standsFor = metadata?.standsFor ?? id;
-    const reached = byHand ? earlier : earlier.slice(0, 1);
-    if ([current, ...reached, ...former].includes(standsFor) || !(isOver || earlier.includes(standsFor))) continue;
-    await checkpointRepository.remove(id);
-    log.info({ template, checkpoint: id }, 'Removed a checkpoint that no template is restored from');
-  }
-}
-
-/** Where nothing leads to it. */
-function mayGo({ metadata, loneSinceMs }: StoredCheckpoint, nowMs: number): boolean {
-  if (metadata === undefined) return loneSinceMs !== undefined && nowMs - loneSinceMs > LONE_KEPT_MS;
-  const { fetched, standsFor, keepUntil } = metadata;
-  return fetched === true || standsFor !== undefined || (keepUntil !== undefined && Date.parse(keepUntil) <= nowMs);
-}
-
-/** An operator may go back by several of their own; other ones fit to images that are gone by then. */
-function isMadeByHand({ fetched, standsFor, forImage }: CheckpointMetadata): boolean {
-  return fetched === undefined && standsFor === undefined && forImage === undefined;
 }
 
 function isOneOf(error: unknown, ...codes: readonly TryItNowError['code'][]): boolean {

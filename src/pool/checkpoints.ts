@@ -161,7 +161,22 @@ export async function promoteCheckpoint(
 ): Promise<Promotion> {
   const verification = await verifyCheckpoint(deps, id, onStep, signal);
   onStep('promoting');
-  return { ...verification, ...(await deps.promotions.promote(verification.metadata.template, id)) };
+  const { template, keepUntil } = verification.metadata;
+  const outcome = await deps.promotions.promote(template, id);
+  if (keepUntil !== undefined) await keepPromoted(deps, id);
+  return { ...verification, ...outcome };
+}
+
+/** What was promoted is an operator's, whatever Valkey knows of it later. Where this fails, a server does it. */
+export async function keepPromoted(
+  { checkpointRepository, log }: Pick<CheckpointDeps, 'checkpointRepository' | 'log'>,
+  id: string,
+): Promise<void> {
+  try {
+    await checkpointRepository.mark(id, { keepUntil: undefined });
+  } catch (error) {
+    log.warn({ checkpoint: id, reason: describeError(error) }, 'A promoted checkpoint still has the time it was given');
+  }
 }
 
 /**
@@ -180,8 +195,8 @@ export async function prunable(
     const { current, earlier } = await deps.promotions.status(metadata.template);
     const already = kept.get(metadata.template) ?? 0;
     // One made in place of another is as good as that.
-    const counted = metadata.standsFor ?? id;
-    if (counted === current || earlier.includes(counted) || former.has(counted)) continue;
+    const counted = [id, metadata.standsFor].filter((each) => each !== undefined);
+    if (counted.some((each) => each === current || earlier.includes(each) || former.has(each))) continue;
     if (already < keep) kept.set(metadata.template, already + 1);
     else removable.push(id);
   }

@@ -50,7 +50,8 @@ export async function removeTrial(
     await runtime.remove(name);
   }
   for (const { id, template, metadata } of await checkpointRepository.list()) {
-    if (metadata?.forImage !== image) continue;
+    // Without a time it went to visitors once, whatever is known of that now.
+    if (metadata?.forImage !== image || metadata.keepUntil === undefined) continue;
     const { current, earlier } = await promotions.status(template);
     if ([current, ...earlier, ...checkpointsOf(former)].includes(id)) continue;
     log.info({ image, template, checkpoint: id }, 'A checkpoint that a trial left behind is removed');

@@ -101,11 +101,31 @@ describe('a template with a promoted checkpoint', () => {
     expect(await prunable(deps, 0)).toEqual([]);
     await removeTrial({ ...deps, runtime: server.engine, log: silent }, NAME, await server.shown(), []);
     expect(await server.checkpoints()).toEqual([made]);
-    // Where nothing leads to it any more, it goes as any other.
+    // Where nothing leads to it any more, an operator may remove it; it is not what a trial left behind.
     await store.valkey.hdel(`image_update:${NAME}`, 'former');
     expect(await prunable(deps, 0)).toEqual([made]);
     await removeTrial({ ...deps, runtime: server.engine, log: silent }, NAME, await server.shown(), []);
-    expect(await server.checkpoints()).toEqual([]);
+    expect(await server.checkpoints()).toEqual([made]);
+  });
+
+  it('has the one of the new image outlive what Valkey knows, and not what a trial leaves behind', async () => {
+    const server = await settled();
+    await store.promotions.promote('tiny', HELD);
+    world.registry = NEW;
+    anHourLater();
+    await server.round();
+    const [made = ''] = await server.checkpoints();
+    const { checkpointRepository } = server.files;
+    const left = await server.files.added({
+      template: 'tiny',
+      forImage: NAME,
+      keepUntil: new Date(world.nowMs + HOUR_MS).toISOString(),
+    });
+    expect(new Set(await server.checkpoints())).toEqual(new Set([made, left.id]));
+    await store.clear();
+    const deps = { checkpointRepository, promotions: store.promotions, runtime: server.engine, log: silent };
+    await removeTrial(deps, NAME, { former: undefined }, []);
+    expect(await server.checkpoints()).toEqual([made]);
   });
 
   it.each([

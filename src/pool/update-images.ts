@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
-import { registryOf } from '../domain/image-name.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
 import {
   IMAGE_UPDATE_VERSION,
+  isFetched,
   isSameImage,
   isToBeTried,
   isTriedFirst,
@@ -22,6 +22,7 @@ import type { Catalogue } from '../domain/template.ts';
 import { VISIT_EVENT_VERSION, type ImageEvent } from '../domain/visit-event.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { removed } from './checkpoint-command.ts';
+import { keepPromoted } from './checkpoints.ts';
 import type { EventStream } from './interfaces/event-stream.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
 import type { ImageUpdateChanges, ImageUpdates } from './interfaces/image-updates.ts';
@@ -391,7 +392,7 @@ export class ImageUpdater {
 
   async #adopt(work: Trial, found: FoundImage, promoted: Readonly<Record<string, string>>): Promise<void> {
     const { id, digest } = found;
-    const { updates, node, clock, log, observer, requestReconcile } = this.#deps;
+    const { trial, updates, node, clock, log, observer, requestReconcile } = this.#deps;
     const { image, pin, turn } = work;
     const { name } = image;
     const to: ImagePin = { v: IMAGE_PIN_VERSION, id, ...(digest === undefined ? {} : { digest }), node: node.name };
@@ -405,6 +406,7 @@ export class ImageUpdater {
       );
       return;
     }
+    for (const made of Object.values(promoted)) await keepPromoted(trial, made);
     if (work.update.checked?.problem !== undefined)
       await this.#note(work, { id, when: 'always' }, { checked: this.#checked() });
     observer.imageTried('adopted');
@@ -451,10 +453,6 @@ export class ImageUpdater {
   async #found(name: string): Promise<FoundImage | undefined> {
     return (await this.#deps.trial.runtime.foundImages?.([name]))?.[0];
   }
-}
-
-function isFetched({ name, fetched }: WatchedImage): boolean {
-  return fetched && registryOf(name) !== undefined;
 }
 
 function isStoreGone(error: unknown): boolean {

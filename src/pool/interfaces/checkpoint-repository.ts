@@ -14,7 +14,10 @@ export interface CheckpointRepository {
     about: Omit<CheckpointMetadata, 'format' | 'id' | 'sizeBytes' | 'sha256'>,
     sha256?: string,
   ): Promise<CheckpointMetadata>;
-  /** Copies an archive and the metadata beside it in, once. Throws checkpoint_damaged. */
+  /**
+   * Copies an archive and the metadata beside it in, once; what that says of the node it was made on stays behind.
+   * Throws checkpoint_damaged.
+   */
   import(archive: string): Promise<CheckpointMetadata>;
   /** Throws unknown_checkpoint, checkpoint_damaged. */
   metadata(id: string): Promise<CheckpointMetadata>;
@@ -26,11 +29,17 @@ export interface CheckpointRepository {
     id: string,
     fit: { readonly template: string; readonly templateVersion: string; readonly host: CheckpointHost },
   ): Promise<OpenCheckpoint>;
+  /** Changes what is said of it on this node; undefined takes a mark off. An absent checkpoint is fine. */
+  mark(id: string, marks: CheckpointMarks): Promise<void>;
   /** Absent is fine. */
   remove(id: string): Promise<void>;
   /** Removes what processes left in the midst of their work that are gone. */
   tidy(): Promise<void>;
 }
+
+export type CheckpointMarks = {
+  readonly [Mark in 'keepUntil' | 'unusedSince']?: CheckpointMetadata[Mark] | undefined;
+};
 
 export interface StoredCheckpoint {
   readonly id: string;
@@ -39,6 +48,8 @@ export interface StoredCheckpoint {
   readonly archive: string;
   /** Of an archive that lies there without its metadata: since when (ms since the epoch). */
   readonly loneSinceMs?: number;
+  /** When its archive came here (ms since the epoch), whatever a copy says of when it was made. */
+  readonly hereSinceMs?: number;
   readonly metadata: CheckpointMetadata | undefined;
   readonly problem: string | undefined;
 }
