@@ -133,7 +133,7 @@ export interface Promotion extends Verification {
 
 /**
  * Makes a checkpoint that is restored, checked and promoted before anybody is told that it is made: one that fails on
- * the way is deleted again.
+ * the way is deleted again. Where Valkey does not say what became of the promotion, it stays: it may be current.
  */
 export async function createPromoted(
   deps: CheckpointDeps,
@@ -144,12 +144,14 @@ export async function createPromoted(
   const { clock = systemClock } = deps;
   const keepUntil = new Date(clock.now() + PROMOTED_WITHIN_MS).toISOString();
   const { id } = await createCheckpoint(deps, name, onStep, signal, { keepUntil });
+  let verification: Verification;
   try {
-    return await promoteCheckpoint(deps, id, onStep, signal);
+    verification = await verifyCheckpoint(deps, id, onStep, signal);
   } catch (error) {
     await removed(deps, () => deps.checkpointRepository.remove(id));
     throw error;
   }
+  return promote(deps, verification, onStep);
 }
 
 /** Verifies, and has every node restore the template from it. The pool is replaced gradually. */
@@ -159,9 +161,13 @@ export async function promoteCheckpoint(
   onStep: OnStep,
   signal: AbortSignal,
 ): Promise<Promotion> {
-  const verification = await verifyCheckpoint(deps, id, onStep, signal);
+  return promote(deps, await verifyCheckpoint(deps, id, onStep, signal), onStep);
+}
+
+/** Throws store_unavailable, when it may have come to pass or may still. */
+async function promote(deps: CheckpointDeps, verification: Verification, onStep: OnStep): Promise<Promotion> {
+  const { id, template, keepUntil } = verification.metadata;
   onStep('promoting');
-  const { template, keepUntil } = verification.metadata;
   const outcome = await deps.promotions.promote(template, id);
   if (keepUntil !== undefined) await keepPromoted(deps, id);
   return { ...verification, ...outcome };
