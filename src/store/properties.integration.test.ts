@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Instance } from '../domain/instance.ts';
 import type { ExtendOutcome, ClaimOutcome } from '../pool/interfaces/claim-store.ts';
-import { startStore, fillPool, silent, type TestStore } from '../../test/support/store.ts';
+import { startStore, fillPool, named, silent, type TestStore } from '../../test/support/store.ts';
 import {
   expectContainersToHoldTheirPorts,
   expectEdgesOfTheTable,
@@ -264,7 +264,8 @@ it(
                     version: 'v',
                     database: undefined,
                   });
-                  if (begun.kind === 'begun') await store.provisioningStore.markReady(begun.instance, sized);
+                  if (begun.kind !== 'begun') break;
+                  await store.provisioningStore.markReady(await named(store, begun.instance), sized);
                   break;
                 }
                 case 'take':
@@ -283,6 +284,7 @@ it(
                 case 'clean':
                   if (record?.state === 'releasing') {
                     await store.cleanupStore.recordContainerGone(record);
+                    await store.cleanupStore.coolPort(record);
                     await store.cleanupStore.deleteRecord(record);
                   }
                   break;

@@ -171,6 +171,24 @@ describe('refill', () => {
     expect((await quick.claimStore.find(id))?.instance).toEqual(leaving.instance);
   });
 
+  it('hands out nothing whose steps are not all known, as after a failover that lost the last ones', async () => {
+    const { provisioningStore } = store;
+    const [id = ''] = await provisioningStore.reserveTickets(tiny);
+    const begun = await provisioningStore.beginAttempt(tiny, draft(id));
+    if (begun.kind !== 'begun') throw new Error(`it should have begun: ${begun.kind}`);
+    const instance = await provisioningStore.allocatePort(begun.instance);
+    await provisioningStore.recordStep(instance, 'answering');
+    const refused = { code: 'conflicting_change' };
+    await expect(provisioningStore.publishHostname(instance)).rejects.toMatchObject(refused);
+    expect(await store.valkey.hexists(keys.hostnames, instance.label)).toBe(0);
+    await provisioningStore.recordStep(instance, 'activated', '/login?token=1');
+    await expect(provisioningStore.markReady(instance, tiny)).rejects.toMatchObject(refused);
+    // Twice, as when an answer was lost.
+    for (let times = 0; times < 2; times += 1) await provisioningStore.publishHostname(instance);
+    await provisioningStore.markReady(instance, tiny);
+    expect((await store.claimStore.find(id))?.instance).toMatchObject({ state: 'ready', step: 'warmed_up' });
+  });
+
   it('says that an attempt is under way while its lease lasts, and no longer once it is released', async () => {
     const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
     const instance = await warm(store, tiny, id);

@@ -56,7 +56,7 @@ const visit = fc.record({
 const worker = fc.record({
   kind: fc.constant('worker' as const),
   task: fc.nat(4),
-  steps: fc.constantFrom(1, 2, 3, 4, 5, 6, 6, 6, 6),
+  steps: fc.constantFrom(1, 2, 3, 4, 5, 6, 7, 7, 7, 7),
   fails: fc.constantFrom(false, false, true),
 });
 const cleaner = fc.record({
@@ -235,6 +235,7 @@ function working({ template, witness, tasks, running }: Scene, store: Store, { t
     guarded('keep alive', async (instance) => {
       if (!(await store.provisioningStore.renewLease(instance))) mine = undefined;
     }),
+    guarded('activate', (instance) => store.provisioningStore.recordStep(instance, 'activated')),
     guarded('publish', (instance) => store.provisioningStore.publishHostname(instance)),
     guarded('ready', async (instance) => {
       if (instance.port === null) throw new Error('an instance without a port cannot be ready');

@@ -68,8 +68,8 @@ export async function startStore(overrides: Partial<StoreOptions> = {}): Promise
   };
 }
 
-/** Brings one reserved ticket up to a warming record with a port and a name. */
-export async function warm(store: Store, template: Template, id: string): Promise<Instance> {
+/** Brings one reserved ticket up to a warming record with a port and a name; `landing` as if its activation gave it. */
+export async function warm(store: Store, template: Template, id: string, landing = ''): Promise<Instance> {
   const begun = await store.provisioningStore.beginAttempt(template, {
     id,
     attempt: newAttempt(),
@@ -77,7 +77,13 @@ export async function warm(store: Store, template: Template, id: string): Promis
     database: undefined,
   });
   if (begun.kind !== 'begun') throw new Error(`${id} could not be begun: ${begun.kind}`);
-  const instance = await store.provisioningStore.allocatePort(begun.instance);
+  return named(store, begun.instance, landing);
+}
+
+/** The same with what was begun already. */
+export async function named(store: Store, begun: Instance, landing = ''): Promise<Instance> {
+  const instance = await store.provisioningStore.allocatePort(begun);
+  await store.provisioningStore.recordStep(instance, 'activated', landing);
   await store.provisioningStore.publishHostname(instance);
   return instance;
 }
@@ -93,8 +99,7 @@ export async function fillPool(store: Store, template: Template, landing?: strin
     ids.push(...some);
   return Promise.all(
     ids.map(async (id) => {
-      const instance = await warm(store, template, id);
-      if (landing !== undefined) await store.provisioningStore.recordStep(instance, 'activated', landing);
+      const instance = await warm(store, template, id, landing);
       await store.provisioningStore.markReady(instance, template);
       return instance;
     }),

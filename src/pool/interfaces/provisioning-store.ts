@@ -31,11 +31,14 @@ export interface ProvisioningStore {
   recordStep(instance: Instance, step: ProvisionStep, landing?: string): Promise<void>;
   /** Takes a port out of the available ones, once per attempt. Throws no_free_port, conflicting_change. */
   allocatePort(instance: Instance): Promise<Instance>;
-  /** From here on the host name resolves to the instance's node and port. Throws conflicting_change. */
+  /**
+   * From here on the host name resolves to the instance's node and port. Throws conflicting_change, also when it is not
+   * known to be activated: what was noted last may be lost with a primary.
+   */
   publishHostname(instance: Instance): Promise<void>;
   /**
    * warming → ready, the ticket is spent, and the template's failures are forgiven. `bare`: why its visitor gets it
-   * without a frame. Throws conflicting_change when any of it was taken away.
+   * without a frame. Throws conflicting_change when any of it was taken away, or its name is not published.
    */
   markReady(instance: Instance, template: Template, bare?: Instance['bare']): Promise<{ readonly recovered: boolean }>;
   /**

@@ -3,9 +3,10 @@
 -- KEYS[5] refills:<template>  [6] waiting:<template>
 -- ARGV[1] id  [2] attempt  [3] life from now (ms)  [4] failures that open the breaker
 -- ARGV[5] why its visitor gets it without a frame, as JSON, or ''
--- Returns {1, 1 when the breaker was open}, or {0} when the ticket or the record is not this attempt's any more
+-- Returns {1, 1 when the breaker was open}, or {0} when the ticket or the record is not this attempt's any more, or the
+--         record does not say that its name was published
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])
-if not record then return {0} end
+if not record or record.step ~= 'named' then return {0} end
 if redis.call('ZREM', KEYS[2], record.id) == 0 then return {0} end
 local now = now_ms()
 record.state = 'ready'
