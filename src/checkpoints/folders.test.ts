@@ -124,17 +124,17 @@ describe('the folder', () => {
       const { id } = await tight.add(file, about);
       await expect(stat(file)).rejects.toThrow('ENOENT');
       await expect(tight.open(id, fit)).rejects.toMatchObject({
-        code: 'checkpoint_failed',
+        code: 'host_failed',
         message: expect.stringContaining('no space is left') as string,
       });
       expect(await readdir(join(small, '.unpacked'))).toEqual([]);
 
       const second = await here.brought(asPodmanExports(randomBytes(600_000)));
       await expect(tight.import(second)).rejects.toMatchObject({
-        code: 'checkpoint_failed',
+        code: 'host_failed',
         message: expect.stringContaining('no space is left') as string,
       });
-      await expect(tight.add(second, about)).rejects.toMatchObject({ code: 'checkpoint_failed' });
+      await expect(tight.add(second, about)).rejects.toMatchObject({ code: 'host_failed' });
       expect(await readdir(join(small, '.drafts'))).toEqual([]);
       expect((await tight.list()).map((each) => [each.id, each.problem])).toEqual([[id, undefined]]);
       await stat(second);

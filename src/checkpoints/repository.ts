@@ -3,9 +3,14 @@ import { join } from 'node:path';
 import { CHECKPOINT_FORMAT, type CheckpointMetadata } from '../domain/checkpoint.ts';
 import { requireFit, type Fit } from '../domain/checkpoint-fit.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { hostTrouble } from '../domain/host-trouble.ts';
 import { isCheckpointId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
-import type { CheckpointMarks, CheckpointRepository, StoredCheckpoint } from '../pool/interfaces/checkpoint-repository.ts';
+import type {
+  CheckpointMarks,
+  CheckpointRepository,
+  StoredCheckpoint,
+} from '../pool/interfaces/checkpoint-repository.ts';
 import type { OpenCheckpoint } from '../pool/interfaces/checkpointing.ts';
 import { inspectArchive, type ArchiveInspection } from './archive.ts';
 import { Folders, TRIAL } from './folders.ts';
@@ -378,9 +383,11 @@ function marked(metadata: CheckpointMetadata, marks: CheckpointMarks): Checkpoin
 /** What the file system says, as an error for a person; one that is that already stays. */
 function ioTrouble(error: unknown, what: string): TryItNowError {
   if (error instanceof TryItNowError) return error;
-  const reason = hasCode(error, 'ENOSPC', 'EDQUOT')
-    ? 'no space is left on its disk; free some, such as by try-it-now checkpoint ' +
-      'prune, or set CHECKPOINT_DIR to a larger one'
-    : describeError(error);
-  return new TryItNowError('checkpoint_failed', `${what}: ${reason}`, { cause: error });
+  const trouble = hostTrouble(error);
+  if (trouble === undefined)
+    return new TryItNowError('checkpoint_failed', `${what}: ${describeError(error)}`, { cause: error });
+  const remedy = hasCode(error, 'ENOSPC', 'EDQUOT')
+    ? '; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR to a larger one'
+    : '';
+  return new TryItNowError('host_failed', `${what}: ${trouble}${remedy}`, { cause: error });
 }

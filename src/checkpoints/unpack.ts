@@ -28,7 +28,7 @@ export async function unpack(
       },
     });
     // A write that a full disk cuts short goes unnoticed in there.
-    if (!(await isWhole(draft, files))) throw new Error('not everything in it could be written; the disk may be full');
+    if (!(await isWhole(draft, files))) throw noRoom('not everything in it could be written');
     await sync(draft);
     while (!(await moved(draft, target))) {
       if (await isWhole(target, files)) return;
@@ -47,8 +47,11 @@ export async function unpack(
 async function requireRoom(folder: string, files: ReadonlyMap<string, number>): Promise<void> {
   const { bavail, bsize } = await statfs(folder);
   const needed = [...files.values()].reduce((sum, size) => sum + size, 0);
-  if (bavail * bsize < needed)
-    throw Object.assign(new Error(`${needed} bytes are needed in ${folder}`), { code: 'ENOSPC' });
+  if (bavail * bsize < needed) throw noRoom(`${needed} bytes are needed in ${folder}`);
+}
+
+function noRoom(why: string): Error {
+  return Object.assign(new Error(why), { code: 'ENOSPC' });
 }
 
 /** Whether every file is there in its full size: more than a crash or a full disk leaves behind. */

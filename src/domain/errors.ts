@@ -505,6 +505,12 @@ export const ERROR_CATALOGUE = {
     title: 'The checkpoint could not be made',
     remedy: "See CRIU's own lines in the detail; docs/criu-checkpoint.md explains the common ones.",
   },
+  host_failed: {
+    status: 503,
+    retryable: true,
+    title: 'The host lacks something, or fails',
+    remedy: 'The detail says what: make room, raise the limit, or see to the disk. Then the same is tried again.',
+  },
   checkpoint_damaged: {
     status: 500,
     retryable: false,

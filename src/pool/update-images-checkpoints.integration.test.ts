@@ -131,6 +131,7 @@ describe('a template with a promoted checkpoint', () => {
   it.each([
     ['none that restores can be made of it', new TryItNowError('restore_failed', 'no clone comes up'), 'refused 1'],
     ['this host fails', new Error('the disk is gone'), 'untried 1'],
+    ['its disk is full', new TryItNowError('host_failed', 'no space is left on its disk'), 'untried 1'],
   ])('keeps image and checkpoint where %s', async (_, failure, trials) => {
     const server = await settled();
     await store.promotions.promote('tiny', HELD);

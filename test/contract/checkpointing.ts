@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { link, mkdir, mkdtemp, readFile, readdir, rm, stat, truncate, unlink, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { extract } from 'tar';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { containerName, newInstanceId } from '../../src/domain/ids.ts';
@@ -20,6 +22,7 @@ export interface CheckpointingUnderTest extends Omit<EngineUnderTest, 'lookups'>
   readonly checkpointing: (databaseFolder?: string) => Checkpointing;
 }
 
+const run = promisify(execFile);
 const never = new AbortController().signal;
 const BUSYBOX = '/bin/busybox';
 
@@ -174,7 +177,8 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
     const first = await restored(await newSpec(tiny));
     const second = await newSpec(tiny, { hostPort: first.hostPort });
     await expect(checkpointing.restore(second, from, never)).rejects.toMatchObject({
-      code: 'restore_failed',
+      // Which says nothing against the checkpoint.
+      code: 'host_failed',
       message: expect.stringContaining('address already in use') as string,
     });
     expect((await runtime.list()).map(({ name }) => name)).toEqual([first.name]);
@@ -307,6 +311,28 @@ export function checkpointingContract(underTest: () => CheckpointingUnderTest): 
       code: 'checkpoint_failed',
       message: expect.stringContaining('does not run') as string,
     });
+  });
+
+  it('says so when the disk of its archive is full, which is no fault of the app', async (context) => {
+    const small = join(folder, 'small');
+    await mkdir(small);
+    const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'tmpfs', small]).then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
+    context.skip(mounted !== undefined, `a small file system cannot be mounted here: ${mounted ?? ''}`);
+    try {
+      const spec = await newSpec(tiny);
+      await runtime.start(spec, never);
+      await untilReady(spec);
+      await checkpointing.untilIdle(spec.name, 120_000, never);
+      await expect(checkpointing.dump(spec.name, join(small, 'cut.tar'), DEFAULT_DUMP)).rejects.toMatchObject({
+        code: 'host_failed',
+        message: expect.stringContaining('no space is left on its disk') as string,
+      });
+    } finally {
+      await run('umount', [small]);
+    }
   });
 
   it('says which container is not there', async () => {

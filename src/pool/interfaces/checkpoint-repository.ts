@@ -7,7 +7,7 @@ export interface CheckpointRepository {
   list(): Promise<readonly StoredCheckpoint[]>;
   /**
    * Moves the archive in and writes its metadata; the id comes from the content. `sha256`: of what it is to be. Throws
-   * checkpoint_damaged where it is not, checkpoint_failed where it is none or cannot be stored.
+   * checkpoint_damaged where it is not, checkpoint_failed where it is none, host_failed where there is no room for it.
    */
   add(
     archive: string,
@@ -23,7 +23,7 @@ export interface CheckpointRepository {
   metadata(id: string): Promise<CheckpointMetadata>;
   /**
    * Checks checksum and fit, and unpacks; once per process and checkpoint, at once after that.
-   * Throws unknown_checkpoint, checkpoint_damaged, checkpoint_unfit.
+   * Throws unknown_checkpoint, checkpoint_damaged, checkpoint_unfit, host_failed.
    */
   open(
     id: string,

@@ -43,11 +43,12 @@ export interface Checkpointing {
   whyNotFresh(): Promise<string | undefined>;
   /**
    * Writes the container's memory and files into `archive` (mode 0600) and leaves
-   * the container stopped. Throws checkpoint_failed.
+   * the container stopped. Throws checkpoint_failed, host_failed.
    */
   dump(name: string, archive: string, options: DumpOptions): Promise<void>;
   /**
-   * Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines.
+   * Instead of a start; anything that has the name already is replaced. Throws restore_failed with CRIU's own lines,
+   * and host_failed for what says nothing against the checkpoint.
    */
   restore(spec: ContainerSpec, from: OpenCheckpoint, signal: AbortSignal): Promise<void>;
   /** Ends what it has started to restore containers. */

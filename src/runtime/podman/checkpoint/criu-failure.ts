@@ -2,7 +2,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import Type from 'typebox';
 import Value from 'typebox/value';
-import { TryItNowError } from '../../../domain/errors.ts';
+import { TryItNowError, describeError } from '../../../domain/errors.ts';
+import { hostTrouble, isHostTrouble } from '../../../domain/host-trouble.ts';
 import { engineAnswer, engineFailure, isUnreachable } from '../../docker/engine-errors.ts';
 import { libpod } from '../libpod-api.ts';
 import { criuErrorLines, criuRemedy } from './criu-problems.ts';
@@ -13,7 +14,9 @@ const LOG_BYTES = 1024 * 1024;
 
 /**
  * The failure with CRIU's own error lines, which stand in a file of the container and are gone with it: so this comes
- * before its removal. `what` completes "Podman could not …". engine_unavailable when Podman does not answer.
+ * before its removal. `what` completes "Podman could not …". engine_unavailable when Podman does not answer,
+ * host_failed for what is this host's own trouble, on our side or on Podman's: neither says anything against a
+ * checkpoint.
  */
 export async function criuFailure(
   socketPath: string,
@@ -24,18 +27,21 @@ export async function criuFailure(
 ): Promise<TryItNowError> {
   if (error instanceof TryItNowError) return error;
   const answer = engineAnswer(error);
-  // Says nothing against the checkpoint.
   if (isUnreachable(error)) return engineFailure(error, { title: 'Podman', socketPath }, what);
-  if (answer === undefined)
-    return new TryItNowError(code, engineFailure(error, { title: 'Podman', socketPath }, what).message, {
+  if (answer === undefined) {
+    const trouble = hostTrouble(error);
+    const why = trouble === undefined ? describeError(error) : `${trouble} (${describeError(error)})`;
+    return new TryItNowError(trouble === undefined ? code : 'host_failed', `Podman could not ${what}: ${why}`, {
       cause: error,
     });
+  }
   const path = await logPath(socketPath, name, answer.message);
   // None: the engine's own message has to do, it failed before CRIU was asked.
   const lines = path === undefined ? [] : criuErrorLines(await endOf(path).catch(() => ''));
   const remedy = criuRemedy([...lines, answer.message]);
   const said = lines.length === 0 ? answer.message : `CRIU says: ${lines.join(' | ')}`;
-  return new TryItNowError(code, `Podman could not ${what}: ${said}${remedy === undefined ? '' : ` (${remedy})`}`, {
+  const kind = [answer.message, ...lines].some(isHostTrouble) ? 'host_failed' : code;
+  return new TryItNowError(kind, `Podman could not ${what}: ${said}${remedy === undefined ? '' : ` (${remedy})`}`, {
     cause: error,
     details: { engine: answer.message, criu: lines },
   });

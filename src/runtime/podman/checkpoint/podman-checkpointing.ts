@@ -4,6 +4,7 @@ import Type from 'typebox';
 import Value from 'typebox/value';
 import type { CheckpointHost } from '../../../domain/checkpoint.ts';
 import { TryItNowError, describeError } from '../../../domain/errors.ts';
+import { hostTrouble } from '../../../domain/host-trouble.ts';
 import type { DumpOptions, Template } from '../../../domain/template.ts';
 import { NO_TRACER, type Tracer } from '../../../domain/tracer.ts';
 import { sleep } from '../../../lifecycle/sleep.ts';
@@ -274,7 +275,7 @@ class PodmanCheckpointing implements Checkpointing {
     }
     const why = await whyPortTaken(this.#published(hostPort));
     if (why !== undefined)
-      throw new TryItNowError('restore_failed', `Podman cannot restore ${name}: its port is taken: ${why}`, {
+      throw new TryItNowError('host_failed', `Podman cannot restore ${name}: its port is taken: ${why}`, {
         details: { hostPort },
       });
   }
@@ -325,7 +326,8 @@ class PodmanCheckpointing implements Checkpointing {
   async #settle({ name, template }: ContainerSpec): Promise<void> {
     const { pid } = await this.#running(name, 'restore_failed');
     const failed = (what: string) => (error: unknown) => {
-      throw new TryItNowError('restore_failed', `${what}: ${describeError(error)}`, { cause: error });
+      const code = hostTrouble(error) === undefined ? 'restore_failed' : 'host_failed';
+      throw new TryItNowError(code, `${what}: ${describeError(error)}`, { cause: error });
     };
     await Promise.all([
       setSysctls(pid, instanceSysctls(template, hasIpv6())).catch(
@@ -384,6 +386,13 @@ async function ofCheckpoint<T>({ id, folder }: OpenCheckpoint, read: () => Promi
     return await read();
   } catch (error) {
     if (error instanceof TryItNowError) throw error;
+    const trouble = hostTrouble(error);
+    if (trouble !== undefined)
+      throw new TryItNowError(
+        'host_failed',
+        `The checkpoint ${id} cannot be restored from ${folder}: ${trouble} (${describeError(error)})`,
+        { cause: error },
+      );
     throw new TryItNowError(
       'restore_failed',
       `The checkpoint ${id} cannot be restored: what is unpacked of it in ${folder} is not complete: ` +
