@@ -194,12 +194,12 @@ export async function openAppParts(
   await awaitReplicas({ ...options, store, metrics });
   const host = { ...options, boot: await ownBoot(options, store) };
   const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, triggers, releasers };
-  const { engine, runtime, images, restoring } = await openEngine(forEngine);
+  const { engine, runtime, images, restoring, lacks } = await openEngine(forEngine);
   await requireRestores(config, restoring);
   const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
   await announceTemplates();
 
-  const leadership = await openLeadership({ ...options, store, catalogue, progress, activity, releasers });
+  const leadership = await openLeadership({ ...options, store, catalogue, progress, activity, lacks, releasers });
   const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
     ...nodeParts({

@@ -9,6 +9,7 @@ import { NO_NODE } from '../domain/node.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { Tracer } from '../domain/tracer.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
+import { missingRights } from '../lifecycle/own-rights.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import { ImageAgreement } from '../pool/agree-on-images.ts';
 import type { Engine } from '../runtime/engines.ts';
@@ -45,6 +46,8 @@ export async function openEngine({
   OpenEngine & {
     readonly images: ImageAgreement;
     readonly restoring: RestoreParts;
+    /** Rights that this process would need for its instances, and does not have. */
+    readonly lacks: readonly string[];
   }
 > {
   const pinned = new Map<string, ImagePin>();
@@ -74,7 +77,19 @@ export async function openEngine({
     promotions: store.promotions,
     use: 'server',
   });
-  return { engine, runtime, images, restoring };
+  return { engine, runtime, images, restoring, lacks: lackingRights(engine, log) };
+}
+
+/** Says so: what is bounded in part only looks as if it were bounded. */
+function lackingRights({ runsContainers }: Engine, log: Logger): readonly string[] {
+  const lacks = runsContainers ? missingRights() : [];
+  if (lacks.length > 0)
+    log.warn(
+      { rights: lacks },
+      'This process lacks rights that the units shipped with it leave: what instances write and compute is bounded ' +
+        'in part only, and some checkpoints cannot be restored',
+    );
+  return lacks;
 }
 
 /** Then what a name stands for is decided as it is among servers, by the workers. */

@@ -42,6 +42,8 @@ export interface LeadershipOptions {
   readonly version: string;
   readonly progress: ReloadProgress;
   readonly activity: OperatorActivity;
+  /** Rights that this process would need for its instances, and does not have. */
+  readonly lacks: readonly string[];
   readonly releasers: Releasers;
   readonly log: Log;
 }
@@ -57,9 +59,9 @@ export async function openLeadership({
   role,
   version,
   progress,
-  activity,
   releasers,
   log,
+  ...said
 }: LeadershipOptions): Promise<Leadership> {
   const { node } = config;
   const startedAtMs = Date.now();
@@ -77,7 +79,7 @@ export async function openLeadership({
       node: node.name,
       startedAtMs,
       templates: Object.fromEntries(catalogue.all().map(({ name }) => [name, catalogue.version(name) ?? ''])),
-      ...{ catalogue: described(catalogue, progress), ...active(activity) },
+      ...{ catalogue: described(catalogue, progress), ...ofProcess(said) },
       leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
     });
   };
@@ -128,13 +130,17 @@ function described(
 /** Of long work, what others show of it. */
 const JOBS_TOLD = 5;
 
-function active({ jobs, diagnosed }: OperatorActivity): Pick<RunningProcess, 'jobs' | 'doctor'> {
+function ofProcess({
+  activity: { jobs, diagnosed },
+  lacks,
+}: Pick<LeadershipOptions, 'activity' | 'lacks'>): Pick<RunningProcess, 'jobs' | 'doctor' | 'lacks'> {
   const told = jobs.slice(0, JOBS_TOLD).map(({ action, on, who, startedAtMs, endedAtMs, state, said }) => ({
     ...{ action, on, who, startedAtMs, state, said: said.slice(0, PROBLEM_CHARACTERS) },
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
   }));
   const failures = diagnosed?.findings.filter(({ verdict }) => verdict === 'failure').length ?? 0;
   return {
+    ...(lacks.length === 0 ? {} : { lacks: [...lacks] }),
     ...(told.length === 0 ? {} : { jobs: told }),
     ...(diagnosed === undefined ? {} : { doctor: { atMs: diagnosed.atMs, failures } }),
   };

@@ -49,6 +49,13 @@ it.each<[string, RunningProcess[], string, string]>([
     'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); the templates were not reloaded everywhere: ' +
       'server a/7 goes by older ones, since a.yaml:3 is wrong',
   ],
+  [
+    'one whose unit takes rights away',
+    [{ ...first, lacks: ['CAP_CHOWN', 'CAP_KILL'] }],
+    'warning',
+    'server a/7 (1.0.0, node node0, leads node:node0, proxy:node0); server a/7 lacks CAP_CHOWN, CAP_KILL: what ' +
+      'instances write and compute there is bounded in part only, and some checkpoints cannot be restored',
+  ],
 ])('judges %s', async (_, running, verdict, seen) => {
   const processes = new Shared(() => Promise.resolve({ running: () => Promise.resolve(running) }), 'never');
   const [diagnosis] = await runChecks([serversCheck(processes)]);

@@ -27,6 +27,17 @@ function judge(running: readonly RunningProcess[]): Observation {
       `${seen}; the templates were not reloaded everywhere: ${refused.join('; ')}`,
       'Fix the file there (`try-it-now templates check FILE`), then `try-it-now templates reload`.',
     );
+  const lacking = running.flatMap(({ role, host, pid, lacks = [] }) =>
+    lacks.length === 0 ? [] : [`${role} ${host}/${pid} lacks ${lacks.join(', ')}`],
+  );
+  if (lacking.length > 0)
+    return warning(
+      WHAT,
+      `${seen}; ${lacking.join('; ')}: what instances write and compute there is bounded in part only, and some ` +
+        'checkpoints cannot be restored',
+      'Run it as root, by the unit that is shipped (`make install`, `systemctl daemon-reload`, a restart), and ' +
+        'without drop-ins that take these rights away.',
+    );
   const mixed = templatesInTwoVersions(running);
   if (mixed.length === 0) return revisions(running, seen);
   return warning(

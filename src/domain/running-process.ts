@@ -43,6 +43,8 @@ export const RunningProcess = Type.Object({
   ),
   /** When doctor ran last in it, and how many failures it found. */
   doctor: Type.Optional(Type.Object({ atMs: Type.Integer({ minimum: 0 }), failures: Type.Integer({ minimum: 0 }) })),
+  /** Rights that watching and restoring instances takes, and that it does not have; absent: it has all. */
+  lacks: Type.Optional(Type.Array(Type.String())),
   /** What it does for all others. */
   leads: Type.Array(Type.String()),
 });

@@ -28,6 +28,8 @@ export async function loadAttackerImage(
         await copyFile(join(folder, file), join(root, place));
         await chmod(join(root, place), 0o755);
       }
+    // For attacks of other users than root.
+    await chmod(join(root, 'www'), 0o777);
     for (const [name, program] of Object.entries(programsOf32Bits())) {
       await writeFile(join(root, 'attacks', name), program, { mode: 0o755 });
     }

@@ -14,6 +14,7 @@ const PLENTY: DiskUse = { bytes: 2 ** 40, files: 2 ** 30 };
 /** Ways to hide what is written from who looks for it, each with how much that is at least. */
 const WAYS: Readonly<Record<string, DiskUse>> = {
   'bytes+4': { bytes: 4 * MIB, files: 2 },
+  'closed+4': { bytes: 4 * MIB, files: 3 },
   'deep+4': { bytes: 4 * MIB, files: 22 },
   'deleted+4': { bytes: 4 * MIB, files: 1 },
   'mapped+4': { bytes: 4 * MIB, files: 1 },

@@ -1,6 +1,8 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import Dockerode from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -8,13 +10,15 @@ import { SHARED_LIMITS } from '../../src/doctor/shared-limits.ts';
 import type { Consumption } from '../../src/pool/interfaces/consumption.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
+import type { Demultiplexer } from '../../src/runtime/docker/output-tail.ts';
 import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
 import type { EngineUnderTest } from '../contract/container-engine.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
 import { eventually } from '../support/eventually.ts';
+import { LimitedProcess, rightsOf } from '../support/limited-process.ts';
 import { template } from '../support/templates.ts';
 import type { TinyImage } from '../support/tiny-image.ts';
-import { consumptionOf, expectCounted, expectProcessorWatched } from './consumption.ts';
+import { expectCounted, expectProcessorWatched } from './consumption.ts';
 import { ATTACKS, loadAttackerImage } from './attacker-image.ts';
 import {
   KEPT_FILES,
@@ -48,6 +52,7 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
   let engine: EngineRuntime;
   let unfiltered: Answers;
   let control: RunAttack;
+  let limited: LimitedProcess;
   const instances = new Map<string, ContainerSpec>();
   const releases: (() => unknown)[] = [];
 
@@ -63,6 +68,8 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
       expect(await engine.unprepare()).toBe(true);
     });
     control = await uncontained(socketPath, image.name);
+    limited = new LimitedProcess(await rightsOf('try-it-now.service'));
+    releases.push(() => limited[Symbol.asyncDispose]());
     for (const of of each) {
       const spec = await newSpec(of);
       await engine.start(spec, never);
@@ -118,12 +125,31 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
     return throughPage(spec);
   };
 
-  const watched = async (): Promise<{ consumption: Consumption; spec: ContainerSpec }> => {
+  /** As the server sees it under its unit. */
+  const watched = (filter: (typeof FILTERS)[number] = 'default'): { consumption: Consumption; spec: ContainerSpec } => {
     const { engine: name, socketPath, deployment } = underTest();
-    const spec = instances.get('default');
+    const spec = instances.get(filter);
     if (spec === undefined) throw new Error('no instance runs');
-    return { consumption: await consumptionOf(name, socketPath, deployment), spec };
+    return { consumption: limited.consumption(name, socketPath, deployment), spec };
   };
+  /** As an app with a user of its own, whose number the host does not know. */
+  const asUser =
+    ({ name }: ContainerSpec): RunAttack =>
+    async (attack, query) => {
+      const container = new Dockerode({ host: '', socketPath: underTest().socketPath }).getContainer(name);
+      const command = await container.exec({
+        Cmd: [`/www/cgi-bin/${attack}`],
+        Env: [`QUERY_STRING=${query}`],
+        User: '1000:1000',
+        AttachStdout: true,
+        AttachStderr: true,
+      });
+      const [stream, said] = [await command.start({}), new PassThrough()];
+      // What stays holds no terminal, whose end would end it.
+      (container.modem as Demultiplexer).demuxStream(stream, said, said);
+      stream.once('end', () => said.end());
+      return text(said);
+    };
 
   it.each(FILTERS)('is closed but for what apps need, and there the same as unfiltered (%s)', async (filter) => {
     const answers = await kernelAnswers(instance(filter));
@@ -150,8 +176,10 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
   });
 
   it('has all counted that it writes, however it hides it', async () => {
-    const { consumption, spec } = await watched();
+    const { consumption, spec } = watched();
     await expectCounted(instance('default'), consumption, spec.name);
+    const other = watched('strict').spec;
+    await expectCounted(asUser(other), consumption, other.name);
     expect(await consumption.diskUse('demo-not-there', { bytes: 1, files: 1 }, never)).toBeUndefined();
     const room = await consumption.storage();
     expect(room?.free.bytes).toBeGreaterThan(0);
@@ -159,13 +187,13 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
   });
 
   it('is seen in what it takes of processors, and is bounded in it', async () => {
-    const { consumption, spec } = await watched();
+    const { consumption, spec } = watched();
     await expectProcessorWatched(instance('default'), consumption, spec, spec.template.limits.cpus);
     expect(await consumption.cpuMs('demo-not-there')).toBeUndefined();
   });
 
   it('ends with all it has begun once it is killed, however fast it makes processes', async () => {
-    const { consumption, spec } = await watched();
+    const { consumption, spec } = watched();
     const bomb = await newSpec(spec.template);
     await engine.start(bomb, never);
     await untilReady(bomb);

@@ -108,7 +108,7 @@ const KILL_PAUSE_MS = 25;
 
 /**
  * Ends all processes of the group that `members` is in or below. Version 2 does it in one step. With version 1 they are
- * frozen first, since those that are frozen make no others.
+ * frozen first, since those that are frozen make no others. Throws where we may not.
  */
 export async function killAll(group: string, members: string): Promise<void> {
   const atOnce = await writeFile(join(group, 'cgroup.kill'), '1', { flag: 'r+' }).then(
@@ -118,8 +118,11 @@ export async function killAll(group: string, members: string): Promise<void> {
   for (let look = 0; !atOnce && look < KILL_LOOKS; look += 1) {
     await writeFile(join(group, 'freezer.state'), 'FROZEN', { flag: 'r+' }).catch(() => undefined);
     const pids = await processesOf(members);
-    for (const pid of pids) killIfThere(pid);
-    await writeFile(join(group, 'freezer.state'), 'THAWED', { flag: 'r+' }).catch(() => undefined);
+    try {
+      for (const pid of pids) killIfThere(pid);
+    } finally {
+      await writeFile(join(group, 'freezer.state'), 'THAWED', { flag: 'r+' }).catch(() => undefined);
+    }
     if (pids.length === 0) return;
     await sleep(KILL_PAUSE_MS);
   }
@@ -160,8 +163,9 @@ async function tellFreezer(group: string, v1: string, v2: string): Promise<void>
 function killIfThere(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
-  } catch {
-    // It has ended.
+  } catch (error) {
+    // It has ended otherwise.
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/perl
 # Fills the container's own layer. QUERY_STRING is a way and how much, as in `bytes+8`:
-# bytes: MiB in one file; files: so many empty ones; deep: MiB in a file below more folders than a path can name;
+# bytes: MiB in one file; files: so many empty ones; closed: MiB in a file
+# of a folder that its owner may not read; deep: MiB in a file below more folders than a path can name;
 # deleted: MiB in a file without a name that a process holds open for ten minutes; mapped: the same, held by a mapping;
 # moving: MiB in a file below folders that are renamed all the time, for a minute;
 # crowd: the same as deleted, behind more open files of other processes than anybody looks through; crowd-maps: mappings.
@@ -44,6 +45,10 @@ if ($way eq 'bytes') {
   fill('file');
 } elsif ($way eq 'files') {
   open my $file, '>', $_ or die "$_: $!" for 1 .. $much;
+} elsif ($way eq 'closed') {
+  mkdir 'closed' and chdir 'closed' or die "mkdir: $!";
+  fill('file');
+  chmod 0300, '.' or die "chmod: $!";
 } elsif ($way eq 'deep') {
   my $name = 'd' x 250;
   mkdir $name and chdir $name or die "mkdir: $!" for 1 .. 20;

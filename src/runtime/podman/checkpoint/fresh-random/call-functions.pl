@@ -1,4 +1,5 @@
-# Calls functions of a running process, from outside, in a thread of it that waits in a system call (x86-64, root).
+# Calls functions of a running process, from outside, in a thread of it that waits in a system call (x86-64). It needs
+# the right to trace it, and none to open files of its user.
 # Reads lines:
 #   thread TID NUMBER... / NUMBER...    the thread, the system calls that it may be waiting in, and those in which it is
 #                                   left as it is instead
@@ -10,7 +11,7 @@ use strict;
 use warnings;
 no warnings 'portable';
 
-use constant { WAIT4 => 61, PTRACE => 101 };
+use constant { WAIT4 => 61, PTRACE => 101, PROCESS_VM_WRITEV => 311 };
 use constant { CONT => 7, GETREGS => 12, SETREGS => 13, DETACH => 17, SEIZE => 0x4206, INTERRUPT => 0x4207 };
 # The words of the kernel's struct user_regs_struct, and which of them are a function's arguments.
 use constant { WORDS => 27, RAX => 10, ORIG_RAX => 15, RIP => 16, FLAGS => 18, RSP => 19 };
@@ -45,10 +46,9 @@ sub stopped {
 sub place {
     my ($bytes) = @_;
     $top = ($top - length $bytes) & ~15;
-    open my $memory, '+<:raw', "/proc/$thread/mem" or die "thread $thread: memory: $!\n";
-    sysseek $memory, $top, 0;
-    my $written = syswrite $memory, $bytes;
-    defined $written && $written == length $bytes or die "thread $thread: memory: $!\n";
+    my ($here, $there) = (pack('PQ', $bytes, length $bytes), pack('QQ', $top, length $bytes));
+    my $written = syscall(PROCESS_VM_WRITEV, $thread, $here, 1, $there, 1, 0);
+    $written == length $bytes or die "thread $thread: memory: $!\n";
     return $top;
 }
 

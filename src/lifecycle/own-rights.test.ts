@@ -1,0 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { missingIn } from './own-rights.ts';
+
+it('tells which rights a process lacks', () => {
+  expect(missingIn('Name:\tnode\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n')).toEqual([]);
+  // What the units of an earlier version left: NET_*, SYS_ADMIN and SYS_PTRACE.
+  expect(missingIn('CapPrm:\t000001ffffffffff\nCapEff:\t0000000000283400\n')).toEqual([
+    'CAP_CHOWN',
+    'CAP_DAC_READ_SEARCH',
+    'CAP_KILL',
+    'CAP_SYS_NICE',
+  ]);
+  expect(missingIn('CapEff:\t0000000000000000\n')).toHaveLength(8);
+});
+
+it.each(['try-it-now', 'try-it-now-worker'])('needs nothing that %s.service takes away', (unit) => {
+  const text = readFileSync(new URL(`../../deploy/systemd/${unit}.service`, import.meta.url), 'utf8');
+  const left = [...text.matchAll(/^CapabilityBoundingSet=(.+)$/gm)].flatMap(([, rights = '']) => rights.split(' '));
+  expect(missingIn('CapEff:\t0\n').filter((right) => !left.includes(right))).toEqual([]);
+});
