@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { link, rename, stat } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { buffer, text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { Cleanups, ownFolder } from '../../test/support/deployment.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { LogBook } from '../../test/support/queue.ts';
+import { unixConnections } from '../runtime/docker/unix-connections.ts';
 import { startRelay, type Pace } from './relay.ts';
 
 let cleanups: Cleanups;
@@ -75,6 +76,57 @@ it('opens so many connections at once, and the others one after the other', asyn
   const answers = await Promise.all(Array.from({ length: 15 }, () => text(connect(socketPath))));
   expect(answers).toEqual(answers.map(() => 'welcome'));
   expect(performance.now() - begun).toBeGreaterThanOrEqual(450);
+});
+
+it.each([
+  ['said nothing', ''],
+  ['spoke first', 'a login of PostgreSQL'],
+])('has nobody wait for those that left before their turn and %s, and shows them for a moment', async (_, words) => {
+  let served = 0;
+  const { port } = await listen((socket) => {
+    served += 1;
+    socket.resume().end('welcome');
+  });
+  await relayTo(port, { perSecond: 20, burst: 5 });
+  for (let count = 0; count < 200; count += 1) {
+    const client = connect(socketPath);
+    await once(client, 'connect');
+    if (words !== '') await new Promise((resolve) => client.write(words, resolve));
+    client.destroy();
+  }
+  const begun = performance.now();
+  expect(await text(connect(socketPath))).toBe('welcome');
+  // Ten seconds, if each of them had a turn.
+  expect(performance.now() - begun).toBeLessThan(2_000);
+  expect(served).toBeLessThan(100);
+  // Whose they are, the kernel says: a visit with so many is ended.
+  expect(await unixConnections(process.pid, basename(socketPath))).toBeGreaterThan(100);
+  await eventually(async () => expect(await unixConnections(process.pid, basename(socketPath))).toBeLessThan(100));
+});
+
+it('passes on what somebody said before their turn', async () => {
+  const { port } = await listen((socket) => socket.pipe(socket));
+  await relayTo(port, { perSecond: 20, burst: 1 });
+  const answers = ['one', 'two', 'three'].map(async (word) => {
+    const client = connect(socketPath);
+    client.write(word);
+    const [answer] = (await once(client, 'data')) as [Buffer];
+    client.destroy();
+    return String(answer);
+  });
+  expect(await Promise.all(answers)).toEqual(['one', 'two', 'three']);
+});
+
+it('closes who says more before their turn than it takes to log in', async () => {
+  const { port } = await listen((socket) => socket.pipe(socket));
+  await relayTo(port, { perSecond: 0.001, burst: 1 });
+  const first = connect(socketPath);
+  await once(first, 'connect');
+  const client = connect(socketPath);
+  client.on('error', () => undefined);
+  client.write(Buffer.alloc(64 * 1_024));
+  await once(client, 'close');
+  first.destroy();
 });
 
 it('ends both ends of a connection with either of them', async () => {

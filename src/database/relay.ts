@@ -51,8 +51,9 @@ export async function startRelay(options: RelayOptions): Promise<AsyncDisposable
     return socket;
   };
   let unreachable = false;
-  const passOn = (near: Socket): void => {
+  const passOn = (near: Socket, said: readonly Buffer[]): void => {
     const far = own(connect({ ...server, allowHalfOpen: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS }));
+    for (const chunk of said) far.write(chunk);
     near.pipe(far);
     far.pipe(near);
     const cancel = atDeadline(CONNECT_TIMEOUT_MS, () =>
@@ -94,33 +95,68 @@ export async function startRelay(options: RelayOptions): Promise<AsyncDisposable
   };
 }
 
+/** Of one that has not begun: what PostgreSQL takes to log in, and more; with MariaDB the server speaks first. */
+const MOST_SAID = 16 * 1_024;
+/** For so long, and at most so many, are kept that left before their turn: the watch over visits comes each second. */
+const LEFT = { keptMs: 2_000, most: 1_000 };
+
 /**
- * Lets connections begin in the order in which they came, no faster than the pace. One that waits counts as its
- * instance's, also when that has left it, so that who crowds the room loses the visit.
+ * Lets connections begin in the order in which they came, no faster than the pace. Who leaves before takes no turn from
+ * those behind, but counts as its instance's for a moment more, so that who crowds the room loses the visit.
  */
 class WaitingRoom {
   readonly #pace: Pace;
-  readonly #begin: (socket: Socket) => void;
-  readonly #waiting = new Set<Socket>();
+  readonly #begin: (socket: Socket, said: readonly Buffer[]) => void;
+  /** How each begins. */
+  readonly #waiting = new Map<Socket, () => void>();
+  /** When each left. */
+  readonly #left = new Map<Socket, number>();
   #turns: number;
   #countedAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(pace: Pace, begin: (socket: Socket) => void) {
+  constructor(pace: Pace, begin: (socket: Socket, said: readonly Buffer[]) => void) {
     this.#pace = pace;
     this.#begin = begin;
     this.#turns = pace.burst;
   }
 
   admit(socket: Socket): void {
-    this.#waiting.add(socket);
-    socket.on('close', () => this.#waiting.delete(socket));
+    const said: Buffer[] = [];
+    // The end of one that has spoken is seen by who reads what it said.
+    const hear = (chunk: Buffer): void => {
+      said.push(chunk);
+      if (said.reduce((bytes, { length }) => bytes + length, 0) > MOST_SAID) socket.destroy();
+    };
+    const leave = (): void => this.#keepLeft(socket);
+    socket.on('data', hear).on('end', leave);
+    socket.on('close', () => {
+      this.#waiting.delete(socket);
+      this.#left.delete(socket);
+    });
+    this.#waiting.set(socket, () => {
+      socket.off('data', hear).off('end', leave);
+      this.#begin(socket, said);
+    });
     this.#letIn();
   }
 
   close(): void {
     clearTimeout(this.#timer);
     this.#waiting.clear();
+    this.#left.clear();
+  }
+
+  #keepLeft(socket: Socket): void {
+    if (!this.#waiting.delete(socket)) return;
+    this.#left.set(socket, performance.now());
+    const [oldest] = this.#left.keys();
+    if (this.#left.size > LEFT.most && oldest !== undefined) this.#forget(oldest);
+  }
+
+  #forget(socket: Socket): void {
+    this.#left.delete(socket);
+    socket.destroy();
   }
 
   #letIn(): void {
@@ -128,14 +164,19 @@ class WaitingRoom {
     const nowMs = performance.now();
     this.#turns = Math.min(burst, this.#turns + ((nowMs - this.#countedAtMs) / 1_000) * perSecond);
     this.#countedAtMs = nowMs;
-    for (const socket of this.#waiting) {
+    for (const [socket, begin] of this.#waiting) {
       if (this.#turns < 1) break;
       this.#turns -= 1;
       this.#waiting.delete(socket);
-      this.#begin(socket);
+      begin();
+    }
+    for (const [socket, leftMs] of this.#left) {
+      if (nowMs - leftMs < LEFT.keptMs) break;
+      this.#forget(socket);
     }
     clearTimeout(this.#timer);
-    this.#timer = this.#waiting.size === 0 ? undefined : setTimeout(() => this.#letIn(), PACE_STEP_MS);
+    const isEmpty = this.#waiting.size + this.#left.size === 0;
+    this.#timer = isEmpty ? undefined : setTimeout(() => this.#letIn(), PACE_STEP_MS);
   }
 }
 
