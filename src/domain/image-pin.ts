@@ -24,12 +24,30 @@ export interface FoundImage {
 
 /** The same name with the digest in place of its tag. */
 export function byDigest(name: string, digest: string): string {
-  const slash = name.lastIndexOf('/');
-  const colon = name.indexOf(':', slash + 1);
+  const colon = tagAt(name);
   return `${colon === -1 ? name : name.slice(0, colon)}@${digest}`;
 }
 
 /** A name that says itself what it stands for, for ever. */
 export function isByDigest(name: string): boolean {
   return name.includes('@');
+}
+
+/** Of a name that says itself what it stands for; a tag before it says nothing. */
+export function digestIn(name: string): string | undefined {
+  return isByDigest(name) ? name.slice(name.indexOf('@') + 1) : undefined;
+}
+
+/** As engines list a name: with the tag that one without stands for. */
+export function withTag(name: string): string {
+  return isByDigest(name) || tagAt(name) !== -1 ? name : `${name}:latest`;
+}
+
+/** `digests`: of one image, as engines list them, with the repository before each. */
+export function hasDigest(digests: readonly string[], digest: string): boolean {
+  return digests.some((each) => each.endsWith(`@${digest}`));
+}
+
+function tagAt(name: string): number {
+  return name.indexOf(':', name.lastIndexOf('/') + 1);
 }

@@ -1,21 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { template } from '../../test/support/templates.ts';
-import { DEFAULT_PROCESS } from './process-settings.ts';
+import { service, template } from '../../test/support/templates.ts';
 import { isToBeTried, isTriedFirst, watchedImages, withImage, type RefusedImage } from './image-update.ts';
 
 const NAME = 'registry.example.org/app:1';
 const [OLD, NEW] = ['sha256:01', 'sha256:02'];
-const service = (image: string) => ({
-  ...{
-    name: 'cache',
-    image,
-    env: {},
-    process: DEFAULT_PROCESS,
-    readiness: { kind: 'running', timeoutMs: 1_000 } as const,
-    capabilities: [],
-  },
-  limits: { memoryBytes: 2 ** 25, cpus: 1, pids: 10 },
-});
 const withService = (image: string) => template({ name: 'other', services: [service(image)] });
 
 describe('the images of a catalogue', () => {

@@ -1,14 +1,15 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LogBook } from '../../test/support/queue.ts';
 import { startStore, type TestStore } from '../../test/support/store.ts';
-import { template } from '../../test/support/templates.ts';
+import { service, template } from '../../test/support/templates.ts';
 import { IMAGE_PIN_VERSION } from '../domain/image-pin.ts';
 import { IMAGE_UPDATE_VERSION } from '../domain/image-update.ts';
 import { Catalogue, type Template } from '../domain/template.ts';
 import type { ImageStorage, StoredImage } from './interfaces/image-storage.ts';
 import { removeUnusedImages } from './remove-unused-images.ts';
 
-const NAME = 'registry.example.org/app:1';
+const REPOSITORY = 'registry.example.org/app';
+const NAME = `${REPOSITORY}:1`;
 const app = template({ image: NAME });
 const other = template({ name: 'other', image: 'localhost/other:1' });
 const v = IMAGE_UPDATE_VERSION;
@@ -104,6 +105,24 @@ describe('of the images that were fetched', () => {
     expect(host.ids).toEqual(['tried', 'refused', 'pinned elsewhere', 'in use', 'newest']);
   });
 
+  it.each([REPOSITORY, `${REPOSITORY}:1`])(
+    'none goes that a template names by its digest, as %s@…, also for a service',
+    async (name) => {
+      for (const at of ['d1', 'd2', 'd3'])
+        await fetched(at, `${name}@sha256:${at}`, { names: [], digests: [`${REPOSITORY}@sha256:${at}`] });
+      await tidy([template({ image: `${name}@sha256:d1`, services: [service(`${name}@sha256:d2`)] })]);
+      expect(host.ids).toEqual(['d1', 'd2']);
+    },
+  );
+
+  it('none goes that a template names without a tag, and it goes with the template', async () => {
+    await fetched('image', REPOSITORY, { names: [`${REPOSITORY}:latest`] });
+    await tidy([template({ image: REPOSITORY })]);
+    expect(host.ids).toEqual(['image']);
+    await tidy([other]);
+    expect(host.ids).toEqual([]);
+  });
+
   it('none goes that the engine does not let go, and it goes when that is over', async () => {
     await fetched('old');
     await fetched('new');
@@ -157,6 +176,18 @@ describe('a fetch whose process was killed', () => {
     await tidy();
     expect(Object.keys(await store.valkey.hgetall('pulled_images:node0'))).toEqual(noticed);
     expect(host.ids).toEqual(['loaded', ...came]);
+  });
+
+  it.each([
+    [REPOSITORY, { names: [`${REPOSITORY}:latest`] }],
+    [`${REPOSITORY}@sha256:d1`, { digests: [`${REPOSITORY}@sha256:d1`] }],
+    [`${REPOSITORY}:1@sha256:d1`, { digests: [`${REPOSITORY}@sha256:d1`] }],
+  ])('is known for its own by whatever kind of name: %s', async (reference, came) => {
+    await store.pulledImages.begin({ reference, name: reference, present: [] });
+    host.add('came', came);
+    nowMs += 2 * 3_600_000;
+    for (let rounds = 0; rounds < 2; rounds += 1) await tidy();
+    expect(host.ids).toEqual([]);
   });
 
   it('is known for its own by the next one of the same name', async () => {

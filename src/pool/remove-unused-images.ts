@@ -1,4 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
+import { digestIn, hasDigest, withTag } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import { containerTemplates, type Catalogue } from '../domain/template.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
@@ -21,7 +22,7 @@ const PULL_OVER_MS = 3_600_000;
 /** A template that is off the catalogue for less than this, as by a mistake, comes back without a fetch. */
 const OFF_CATALOGUE_MS = 24 * 3_600_000;
 
-type Known = { readonly id: string; readonly digest?: string | undefined } | undefined;
+type Known = { readonly id?: string; readonly digest?: string | undefined } | undefined;
 
 /**
  * Removes images that this deployment has fetched on this node and nobody needs any more: neither what a name stands
@@ -42,7 +43,7 @@ export async function removeUnusedImages(deps: UnusedImagesDeps): Promise<void> 
       continue;
     }
     // Another name is somebody else's, and a name that is gone by leads here.
-    const isNamed = there.names.some((each) => each !== name || names.has(each));
+    const isNamed = there.names.some((each) => each !== withTag(name) || names.has(each));
     if (there.used || isNamed || known.some((each) => isOf(there, each))) continue;
     if (!(await storage.remove(id))) continue;
     await pulled.forget(id);
@@ -57,13 +58,13 @@ async function settlePulls(
   stored: readonly StoredImage[],
 ): Promise<void> {
   for (const { reference } of pulls.filter((pull) => clock.now() - pull.atMs > PULL_OVER_MS)) {
-    const found = stored.find(({ names, digests }) => names.includes(reference) || digests.includes(reference));
+    const found = stored.find((image) => leadsTo(reference, image));
     if (found === undefined) await pulled.giveUp(reference);
     else await pulled.end(reference, found.id);
   }
 }
 
-/** Names that templates go by, or did until lately, and all that these stand for, or did. */
+/** Names that templates go by, or did until lately, with their tags, and all that these stand for, or did. */
 async function needed({
   catalogue,
   pins,
@@ -74,11 +75,16 @@ async function needed({
   const [agreed, recorded] = await Promise.all([pins.of(names), updates.read(names)]);
   const tried = recorded.flatMap(({ tried: under }) => (under?.id === undefined ? [] : [{ ...under, id: under.id }]));
   const others = recorded.flatMap(({ former, refused }) => [former?.pin, refused]);
-  return { names: new Set(names), known: [...agreed.values(), ...tried, ...others] };
+  const fixed = names.map((name) => ({ digest: digestIn(name) }));
+  return { names: new Set(names.map(withTag)), known: [...fixed, ...agreed.values(), ...tried, ...others] };
+}
+
+function leadsTo(reference: string, stored: StoredImage): boolean {
+  return stored.names.includes(withTag(reference)) || isOf(stored, { digest: digestIn(reference) });
 }
 
 function isOf({ id, digests }: StoredImage, known: Known): boolean {
   if (known === undefined) return false;
   const { digest } = known;
-  return known.id === id || (digest !== undefined && digests.some((each) => each.endsWith(`@${digest}`)));
+  return known.id === id || (digest !== undefined && hasDigest(digests, digest));
 }

@@ -103,6 +103,26 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     expect(await stored()).toBeUndefined();
   });
 
+  it.each(['', ':1'])('are listed by the digest that a template names them by, also after the tag: %j', async (tag) => {
+    const { engine: name, socketPath, deployment, runtime } = underTest();
+    const loaded = await loadEngine(name);
+    if (!loaded.runsContainers) throw new Error(`${name} runs no containers`);
+    const storage = loaded.createImageStorage({ socketPath, deployment, node: 'node-a', log: createLogger('silent') });
+    const engine = runtime(undefined, undefined, undefined, undefined, registry.credentialsFile);
+    await engine.fetchImage(remote, () => undefined);
+    const [found] = await engine.foundImages([remote]);
+    await docker.getImage(remote).remove();
+    const fixed = of({ image: `${registry.address}/tiny${tag}@${found?.digest ?? ''}` });
+    await engine.prepare([fixed]);
+    const spec = await newSpec(fixed);
+    await engine.start(spec, never);
+    await engine.remove(spec.name);
+    const stored = (await storage.list()).find(({ id }) => id === found?.id);
+    expect(stored).toMatchObject({ names: [], used: false });
+    expect(stored?.digests).toContain(`${registry.address}/tiny@${found?.digest ?? ''}`);
+    expect(await storage.remove(found?.id ?? '')).toBe(true);
+  });
+
   it('are not fetched without credentials, or where that is not wanted, and that is said with the reason', async () => {
     const engine = underTest().runtime();
     await engine.prepare([of()]);

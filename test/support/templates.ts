@@ -1,5 +1,6 @@
 import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
 import { DEFAULT_READINESS, type Readiness } from '../../src/domain/readiness.ts';
+import type { Service } from '../../src/domain/service.ts';
 import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
 import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
 
@@ -55,5 +56,14 @@ export function template(overrides: Partial<Template> = {}): Template {
     renewOnUse: false,
     maxAgeMs: 3_600_000,
     ...overrides,
+  };
+}
+
+/** A further container of an instance, made of this image. */
+export function service(image: string): Service {
+  return {
+    ...{ name: 'cache', image, env: {}, process: DEFAULT_PROCESS, capabilities: [] },
+    readiness: { kind: 'running', timeoutMs: 1_000 },
+    limits: { memoryBytes: 2 ** 25, cpus: 1, pids: 10 },
   };
 }

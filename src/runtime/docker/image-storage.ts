@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import { isByDigest } from '../../domain/image-pin.ts';
 import type { ImageStorage, StoredImage } from '../../pool/interfaces/image-storage.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -25,7 +26,8 @@ export class EngineImageStorage implements ImageStorage {
       const used = new Set(containers.map(({ ImageID }) => bare(ImageID)));
       return images.map(({ Id, RepoTags, RepoDigests }) => ({
         id: Id,
-        names: named(RepoTags),
+        // Podman has those here as well that an image was fetched by.
+        names: named(RepoTags).filter((name) => !isByDigest(name)),
         digests: named(RepoDigests),
         used: used.has(bare(Id)),
       }));
