@@ -123,7 +123,14 @@ function ownSize(name: string, autosize: Autosize | undefined, { sizes, controls
       warning(what, seen, `Raise autosize.max of the template; at most ${stats.get(name)?.capacity ?? 0} may exist.`),
     ];
   if (size.bound === 'memory')
-    return [warning(what, seen, 'Give the hosts more memory, add a host, or lower limits.memory of the template.')];
+    return [
+      warning(
+        what,
+        seen,
+        'Give the hosts that may have it more memory or room (`try-it-now nodes show` says which may not, and why), ' +
+          'add one, or lower limits.memory of the template.',
+      ),
+    ];
   return [ok(what, seen)];
 }
 

@@ -1,5 +1,5 @@
 import type { FleetNode } from './node.ts';
-import { MEMORY_RESERVE, obstacleTo, type Demand } from './placement.ts';
+import { MEMORY_RESERVE, placeable, type Demand } from './placement.ts';
 
 /** Of which there is room for more on a host. */
 export interface Room {
@@ -17,9 +17,7 @@ export function memoryRoom(nodes: readonly FleetNode[]): Room {
   let taken = 0;
   return {
     more: (template, bytes) => {
-      const all = nodes
-        .filter((node) => obstacleTo(node, template) === undefined)
-        .reduce((sum, node) => sum + roomOn(node, bytes), 0);
+      const all = placeable(nodes, template).reduce((sum, node) => sum + roomOn(node, bytes), 0);
       return Math.max(0, all - Math.ceil(taken / bytes));
     },
     take: (bytes) => {

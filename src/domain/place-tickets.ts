@@ -1,5 +1,5 @@
 import type { FleetNode } from './node.ts';
-import { obstacleTo, type Demand, type Obstacle, type PlacementStrategy } from './placement.ts';
+import { obstacleTo, placeable, type Demand, type Obstacle, type PlacementStrategy } from './placement.ts';
 
 /** Gives tickets to nodes, each counted from then on. Made for one round of planning, from one look at the fleet. */
 export class Placement {
@@ -21,10 +21,7 @@ export class Placement {
 
   /** The node for one ticket; undefined when none may have it. */
   place(template: Demand): string | undefined {
-    const obstacles = this.#nodes.map((node) => obstacleTo(node, template));
-    const open = this.#nodes.filter((_, at) => obstacles[at] === undefined);
-    const candidates = open.length > 0 ? open : this.#nodes.filter((_, at) => obstacles[at]?.strict === false);
-    const [first, ...others] = candidates;
+    const [first, ...others] = placeable(this.#nodes, template);
     if (first === undefined) return undefined;
     const better = this.#strategy === 'spread' ? (a: number, b: number) => a < b : (a: number, b: number) => a > b;
     const chosen = others.reduce((best, node) => (better(fullness(node), fullness(best)) ? node : best), first);

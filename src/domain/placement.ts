@@ -43,6 +43,13 @@ export function obstacleTo(node: FleetNode, template: Demand): Obstacle | undefi
   return undefined;
 }
 
+/** Those that an instance is given to: ones that are avoided only where no other can. */
+export function placeable(nodes: readonly FleetNode[], template: Demand): readonly FleetNode[] {
+  const obstacles = nodes.map((node) => obstacleTo(node, template));
+  const open = nodes.filter((_, at) => obstacles[at] === undefined);
+  return open.length > 0 ? open : nodes.filter((_, at) => obstacles[at]?.strict === false);
+}
+
 /** Why a node begins nothing whatever the template: what waits for it is planned again elsewhere. */
 export function whyClosed({ heartbeat, control }: FleetNode): string | undefined {
   if (heartbeat === undefined) return 'it is silent';

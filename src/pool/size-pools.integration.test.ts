@@ -140,6 +140,13 @@ describe('a pool that sizes itself', () => {
     expect([sizes.get('tiny')?.target, sizes.get('other')?.target]).toEqual([3, 0]);
   });
 
+  it('goes on by what hosts have memory for while its template fails on all of them', async () => {
+    await beat({ templates: { tiny: '3 attempts at one failed there in a row: it ends at once' } });
+    await sizing().round();
+    expect(await storedSize()).toMatchObject({ target: 2, reason: 'min' });
+    expect((await storedSize()).bound).toBeUndefined();
+  });
+
   it('lets idle ones go by and by once less is wanted, and never what a visitor has', async () => {
     await store.valkey.hset(keys.poolControl('tiny'), 'auto_target', 10);
     await fillPool(store, tiny);
