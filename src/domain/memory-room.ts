@@ -1,12 +1,19 @@
 import type { FleetNode } from './node.ts';
 import { MEMORY_RESERVE, placeable, type Demand } from './placement.ts';
 
-/** Of which there is room for more on a host. */
+/** Of which there is room for more on hosts. `bytes`: what one of the template may take. */
 export interface Room {
-  /** How many more of so many bytes hosts can hold, with `spoken` of it taken by what is not there yet. */
+  /** How many more the hosts have that this template may be given to. */
   more(template: Demand, bytes: number): number;
-  /** So many bytes are going to be used. */
-  take(bytes: number): void;
+  /** So many have a place there and are being started: their memory is missing nowhere so far. */
+  begun(template: Demand, bytes: number, count: number): void;
+  /** So many are going to be started; those that no host has room for take none. */
+  take(template: Demand, bytes: number, count: number): void;
+}
+
+interface Host {
+  free: number;
+  places: number;
 }
 
 /**
@@ -14,22 +21,43 @@ export interface Room {
  * which is missing from what the host has available.
  */
 export function memoryRoom(nodes: readonly FleetNode[]): Room {
-  let taken = 0;
+  const hosts = new Map(nodes.map((node) => [node.name, hostOf(node)]));
+  const hostsFor = (template: Demand): readonly Host[] =>
+    placeable(nodes, template).flatMap(({ name }) => hosts.get(name) ?? []);
   return {
-    more: (template, bytes) => {
-      const all = placeable(nodes, template).reduce((sum, node) => sum + roomOn(node, bytes), 0);
-      return Math.max(0, all - Math.ceil(taken / bytes));
+    more: (template, bytes) => hostsFor(template).reduce((sum, host) => sum + roomOn(host, bytes), 0),
+    begun: (template, bytes, count) => {
+      const may = hostsFor(template);
+      for (let taken = 0; taken < count; taken += 1) {
+        const host = best(may, ({ free }) => free);
+        if (host !== undefined) host.free -= bytes;
+      }
     },
-    take: (bytes) => {
-      taken += bytes;
+    take: (template, bytes, count) => {
+      const may = hostsFor(template);
+      for (let taken = 0; taken < count; taken += 1) {
+        const host = best(may, (each) => roomOn(each, bytes));
+        if (host === undefined || roomOn(host, bytes) === 0) return;
+        host.free -= bytes;
+        host.places -= 1;
+      }
     },
   };
 }
 
-function roomOn({ heartbeat, held, placed, freePorts }: FleetNode, bytes: number): number {
-  const places = Math.min((heartbeat?.capacity ?? Infinity) - held - placed, freePorts - placed);
+function hostOf({ heartbeat, held, placed, freePorts }: FleetNode): Host {
   const { memory } = heartbeat ?? {};
-  if (memory === undefined) return Math.max(0, places);
-  const free = memory.available - memory.total * MEMORY_RESERVE;
+  return {
+    free: memory === undefined ? Infinity : memory.available - memory.total * MEMORY_RESERVE,
+    places: Math.min((heartbeat?.capacity ?? Infinity) - held - placed, freePorts - placed),
+  };
+}
+
+function roomOn({ free, places }: Host, bytes: number): number {
   return Math.max(0, Math.min(places, Math.floor(free / bytes)));
+}
+
+function best(hosts: readonly Host[], by: (host: Host) => number): Host | undefined {
+  const [first, ...others] = hosts;
+  return others.reduce((found, host) => (found !== undefined && by(host) > by(found) ? host : found), first);
 }

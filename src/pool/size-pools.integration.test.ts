@@ -140,6 +140,23 @@ describe('a pool that sizes itself', () => {
     expect([sizes.get('tiny')?.target, sizes.get('other')?.target]).toEqual([3, 0]);
   });
 
+  it('counts what is being started with all that it may take, its own and others’', async () => {
+    const fixed = template({ name: 'fixed', pool: { target: 2, max: 2, replenishThreshold: 0, autosize: undefined } });
+    const [bytes, total] = [tiny.limits.memoryBytes, 100 * tiny.limits.memoryBytes];
+    await beat({ memory: { total, available: total * 0.04 + 5.5 * bytes }, templates: { tiny: '', fixed: '' } });
+    await store.poolSizes.putEvent('tiny', {
+      ...{ v: 1, name: 'class', fromMs: Date.now(), toMs: Date.now() + HOUR_MS, target: 10 },
+    });
+    await store.provisioningStore.reserveTickets(fixed);
+    const targets: number[] = [];
+    for (let rounds = 0; rounds < 3; rounds += 1) {
+      await sizing([tiny, fixed]).round();
+      targets.push((await storedSize()).target);
+      await store.provisioningStore.reserveTickets(tiny);
+    }
+    expect(targets).toEqual([3, 3, 3]);
+  });
+
   it('goes on by what hosts have memory for while its template fails on all of them', async () => {
     await beat({ templates: { tiny: '3 attempts at one failed there in a row: it ends at once' } });
     await sizing().round();

@@ -49,12 +49,14 @@ export class PoolSizing {
       poolSizes.read(names),
     ]);
     const room = memoryRoom(nodes);
+    for (const template of templates) room.begun(template, bytesOf(template), stats.get(template.name)?.warming ?? 0);
     for (const template of templates) {
       const { name } = template;
       const [pool, control] = [stats.get(name), decided.get(name)];
       if (pool === undefined || control === undefined) continue;
       const before = sizes.get(name);
       const size = await this.#decide(template, pool, before, room);
+      if (size !== undefined) room.take(template, bytesOf(template), size.target - pool.ready - pool.warming);
       if (await poolSizes.decide(name, size)) this.#deps.log.info({ template: name }, 'An operator’s target has ended');
       if (size === undefined) continue;
       this.#tell(name, before, size);
@@ -74,8 +76,7 @@ export class PoolSizing {
     const { poolSizes } = this.#deps;
     const [demand, events] = await Promise.all([poolSizes.demand(name), poolSizes.events(name)]);
     const { nowMs, recent, lastWeek, pace } = demand;
-    const bytes = containerTemplates(template).reduce((sum, { limits }) => sum + limits.memoryBytes, 0);
-    const size = decideSize(autosize, previous, {
+    return decideSize(autosize, previous, {
       ...{ nowMs, recent, lastWeek },
       pace: {
         leadMs: pace?.leadMs ?? previous?.leadMs ?? UNKNOWN_LEAD_MS,
@@ -85,10 +86,8 @@ export class PoolSizing {
         ...this.#scheduled.at(autosize.schedule, nowMs),
         ...events.map((event): Wish => ({ ...event, kind: 'event' })),
       ],
-      room: ready + warming + room.more(template, bytes),
+      room: ready + warming + room.more(template, bytesOf(template)),
     });
-    room.take(Math.max(0, size.target - ready - warming) * bytes);
-    return size;
   }
 
   #tell(template: string, before: PoolSize | undefined, size: PoolSize): void {
@@ -114,4 +113,9 @@ export class PoolSizing {
       ),
     );
   }
+}
+
+/** What one of it may take at most. */
+function bytesOf(template: Template): number {
+  return containerTemplates(template).reduce((sum, { limits }) => sum + limits.memoryBytes, 0);
 }
