@@ -289,11 +289,11 @@ function entryLoops({ pool, store }: Pick<AppParts, 'pool' | 'store'>): readonly
 
 function sizeLoops(
   pool: AppParts['pool'],
-  { poolSizes }: AppParts['store'],
+  { poolSizes, breakers }: AppParts['store'],
   { pool: leads }: Leadership,
 ): readonly Loop[] {
   if (leads === undefined) return [];
-  const sizing = new PoolSizing({ ...pool, poolSizes, leads });
+  const sizing = new PoolSizing({ ...pool, poolSizes, breakers, leads });
   return [new Loop({ name: 'pool sizes', intervalMs: SIZES_INTERVAL_MS, log: pool.log }, () => sizing.round())];
 }
 

@@ -65,6 +65,13 @@ async function write(clicks: number, { fromMs, toMs }: { readonly fromMs: number
 /** A start takes 30 s. */
 const measured = () => store.valkey.lpush(keys.refills('tiny'), `${Date.now()} 30000 0`);
 
+async function heldByVisitors(pool: Template): Promise<void> {
+  await store.valkey.hset(keys.poolControl('tiny'), 'auto_target', pool.pool.max);
+  await fillPool(store, pool);
+  for (let visitor = 1; visitor <= pool.pool.max; visitor += 1)
+    expect(await click(false, `visitor ${visitor}`)).toMatchObject({ kind: 'taken' });
+}
+
 async function storedSize(): Promise<PoolSize> {
   const found = await size();
   if (found === undefined) throw new Error('nothing was decided');
@@ -162,6 +169,20 @@ describe('a pool that sizes itself', () => {
     await sizing().round();
     expect(await storedSize()).toMatchObject({ target: 2, reason: 'min' });
     expect((await storedSize()).bound).toBeUndefined();
+  });
+
+  it.each<[string, (pool: Template) => Promise<unknown>, number]>([
+    ['is drained', () => store.controls.drain('tiny', undefined, undefined), 3],
+    ['is to have fewer, as an operator said', () => store.controls.setTarget('tiny', 1), 2],
+    ['fails, and is tried with one at a time', () => store.valkey.hset(keys.refillPause('tiny'), 'failures', 3), 2],
+    ['is with visitors, as many as may be', heldByVisitors, 3],
+  ])('keeps no memory for what is not begun of another one that %s', async (_, become, left) => {
+    const [bytes, total] = [tiny.limits.memoryBytes, 100 * tiny.limits.memoryBytes];
+    await beat({ memory: { total, available: total * 0.04 + 3.5 * bytes }, templates: { tiny: '', other: '' } });
+    const pool = { ...tiny.pool, max: 3, autosize: { ...AUTOSIZE, min: 3 } };
+    await become(template({ pool }));
+    await sizing([template({ pool }), template({ name: 'other', pool })]).round();
+    expect((await store.poolSizes.read(['other'])).get('other')?.target).toBe(left);
   });
 
   it('lets idle ones go by and by once less is wanted, and never what a visitor has', async () => {

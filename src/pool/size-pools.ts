@@ -2,11 +2,13 @@ import type { Log } from '../domain/log.ts';
 import { memoryRoom, type Room } from '../domain/memory-room.ts';
 import { UNKNOWN_LEAD_MS, decideSize, type PoolSize, type Wish } from '../domain/pool-size.ts';
 import { containerTemplates, type Catalogue, type Template } from '../domain/template.ts';
+import type { Breakers } from './interfaces/breakers.ts';
 import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { PoolControls } from './interfaces/pool-controls.ts';
 import type { PoolSizes } from './interfaces/pool-sizes.ts';
 import type { Turn } from './interfaces/turn.ts';
+import { refillable } from './refillable.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 import { ScheduledWishes } from './scheduled-wishes.ts';
 
@@ -14,6 +16,7 @@ export interface SizePoolsDeps extends ReleaseDeps {
   readonly catalogue: Catalogue;
   readonly inventory: Pick<Inventory, 'stats'>;
   readonly controls: Pick<PoolControls, 'read'>;
+  readonly breakers: Pick<Breakers, 'read'>;
   readonly poolSizes: Omit<PoolSizes, 'putEvent' | 'removeEvent'>;
   readonly registry: Pick<NodeRegistry, 'nodes'>;
   /** Of several servers the one that looks after the pool decides. */
@@ -38,25 +41,26 @@ export class PoolSizing {
 
   /** Throws store_unavailable. */
   async round(): Promise<void> {
-    const { catalogue, inventory, controls, poolSizes, registry, leads } = this.#deps;
+    const { catalogue, inventory, controls, breakers, poolSizes, registry, leads } = this.#deps;
     if (!leads.held || !(await leads.confirm())) return;
     const templates = catalogue.all();
     const names = templates.map(({ name }) => name);
-    const [nodes, stats, decided, sizes] = await Promise.all([
+    const [nodes, stats, decided, broken, sizes] = await Promise.all([
       registry.nodes(),
       inventory.stats(templates),
       controls.read(names),
+      breakers.read(names),
       poolSizes.read(names),
     ]);
     const room = memoryRoom(nodes);
     for (const template of templates) room.begun(template, bytesOf(template), stats.get(template.name)?.warming ?? 0);
     for (const template of templates) {
       const { name } = template;
-      const [pool, control] = [stats.get(name), decided.get(name)];
-      if (pool === undefined || control === undefined) continue;
+      const [pool, control, breaker] = [stats.get(name), decided.get(name), broken.get(name)];
+      if (pool === undefined || control === undefined || breaker === undefined) continue;
       const before = sizes.get(name);
       const size = await this.#decide(template, pool, before, room);
-      if (size !== undefined) room.take(template, bytesOf(template), size.target - pool.ready - pool.warming);
+      if (size !== undefined) room.take(template, bytesOf(template), refillable(pool, control, breaker, size.target));
       if (await poolSizes.decide(name, size)) this.#deps.log.info({ template: name }, 'An operator’s target has ended');
       if (size === undefined) continue;
       this.#tell(name, before, size);
