@@ -84,6 +84,8 @@ export interface WatchedImage {
   readonly templates: readonly Template[];
   /** Empty: nothing is tried before it goes to visitors. */
   readonly checks: readonly ImageCheck[];
+  /** Those of them that it has to do for: a preview is somebody's work in progress, which says nothing of it. */
+  readonly deciding: readonly Template[];
   /** Whether it may be fetched. */
   readonly fetched: boolean;
 }
@@ -100,6 +102,7 @@ export function watchedImages(templates: readonly Template[]): readonly WatchedI
         templates: users,
         checks: users.flatMap(({ imageCheck }) => imageCheck ?? []),
         fetched: users.some(({ pull }) => pull !== 'never'),
+        deciding: users.filter(({ previewOf }) => previewOf === undefined),
       };
     });
 }

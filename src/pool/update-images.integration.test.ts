@@ -2,7 +2,9 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTes
 import { RepositoryInFolder } from '../../test/support/checkpoint-files.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { HOUR_MS, ImageProcess, NAME, app, image, world } from '../../test/support/image-updating.ts';
-import { readiness } from '../../test/support/templates.ts';
+import { readiness, service } from '../../test/support/templates.ts';
+import { TryItNowError } from '../domain/errors.ts';
+import { offeredPreviews } from '../domain/preview.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { openStore, type Store } from '../store/store.ts';
@@ -254,6 +256,30 @@ describe('a new image', () => {
     await server.round();
     expect(await server.serves()).toBe(NEW.id);
     expect((await server.shown()).checked?.problem).toBeUndefined();
+  });
+});
+
+describe('an image that a preview has a service of', () => {
+  const rules = { images: ['registry.example.org/shop:pr-*'], max: 2, maxAgeMs: HOUR_MS, pool: { target: 1, max: 2 } };
+  const shop = { ...app, image: 'registry.example.org/shop:1', services: [service(NAME)], previews: rules };
+  const preview = { v: 1, name: 'shop-pr-1', from: app.name, image: 'registry.example.org/shop:pr-1' } as const;
+  const times = { createdAtMs: 0, putAtMs: 0, endsAtMs: Number.MAX_SAFE_INTEGER };
+
+  it.each([
+    ['does not come up', { SIMULATED_EXIT_CODE: '3' }],
+    ['cannot be had', new TryItNowError('image_missing', 'the engine does not have it')],
+  ])('goes to visitors of its template although the preview %s', async (_, fault) => {
+    const { templates: copies } = offeredPreviews([shop], [{ ...preview, ...times }]);
+    const server = await settled({ templates: [shop, ...copies] });
+    if (fault instanceof TryItNowError)
+      server.engine.meanwhile = () =>
+        server.engine.started.at(-1)?.template.image === preview.image ? Promise.reject(fault) : Promise.resolve();
+    else world.faults.set(preview.image, fault);
+    world.registry = NEW;
+    anHourLater();
+    await server.round();
+    expect(server.engine.started.map(({ template: { image: tried } }) => tried)).toEqual([shop.image]);
+    expect(await server.shown()).toMatchObject({ state: 'current', pin: NEW, templates: ['tiny', preview.name] });
   });
 });
 

@@ -175,9 +175,9 @@ export class ImageUpdater {
   }
 
   /** A node that begins nothing for visitors begins nothing for this. */
-  async #mayTry({ templates }: WatchedImage): Promise<boolean> {
+  async #mayTry({ deciding }: WatchedImage): Promise<boolean> {
     const { node, registry, decides } = this.#deps;
-    const labels = new Set(templates.flatMap((template) => template.nodes));
+    const labels = new Set(deciding.flatMap((template) => template.nodes));
     if (![...labels].every((label) => node.labels.includes(label))) return false;
     if (labels.size === 0 && !(await decides())) return false;
     const known = await registry.node(node.name);
@@ -314,7 +314,7 @@ export class ImageUpdater {
     }
   }
 
-  /** Of all templates that have a container of it. */
+  /** Of all templates that have a container of it, but previews. */
   async #verdict(
     work: Work,
     found: FoundImage,
@@ -325,7 +325,7 @@ export class ImageUpdater {
     const { image } = work;
     const onStep = this.#steps(work, found);
     const promoted: Record<string, string> = {};
-    for (const { name } of image.templates) {
+    for (const { name } of image.deciding) {
       const verdict = await this.#ofTemplate(work, name, found, (step) => onStep(`${name}: ${step}`)).catch(
         async (error: unknown) => {
           await this.#discard(promoted);
@@ -348,7 +348,7 @@ export class ImageUpdater {
     onStep: (step: string) => void,
   ): Promise<ImageVerdict> {
     const { trial, catalogue } = this.#deps;
-    const template = image.templates.find((each) => each.name === name);
+    const template = image.deciding.find((each) => each.name === name);
     if (template === undefined) throw new Error(`${name} was a template of ${image.name} just now`);
     const swapped = withImage(template, image.name, found.id);
     const deps: TryImageDeps = {
