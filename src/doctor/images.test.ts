@@ -12,6 +12,7 @@ const sound: ImageSnapshot = {
   state: 'current',
   pin: { v: 1, id: 'sha256:01', digest: 'sha256:d1', node: 'node0' },
   nextCheckMs: undefined,
+  obstacle: undefined,
   tried: undefined,
   refused: undefined,
   former: undefined,
@@ -45,6 +46,7 @@ describe('new images', () => {
       'warning',
       /nobody can say .*connection refused/,
     ],
+    [{ obstacle: 'node-b: it is cordoned' }, 'warning', /no host looks for new ones, .*: node-b: it is cordoned/],
     [{ pin: undefined, state: 'unknown' }, 'warning', /no server has had it/],
   ])('%j: %s', async (overrides, verdict, seen) => {
     expect(await diagnosed(overrides)).toEqual([

@@ -23,7 +23,7 @@ export function imageChecks(
 }
 
 function observed(image: ImageSnapshot, nowMs: number): Observation {
-  const { name, refused, held, checked, tried, pin } = image;
+  const { name, refused, held, checked, tried, pin, obstacle } = image;
   if (refused?.why === 'failed')
     return failure(
       name,
@@ -37,6 +37,13 @@ function observed(image: ImageSnapshot, nowMs: number): Observation {
       ? warning(name, `${seen}, for more than two weeks`, `Let go of it: \`try-it-now images release ${name}\`.`)
       : ok(name, seen);
   }
+  if (obstacle !== undefined)
+    return warning(
+      name,
+      `no host looks for new ones, or tries them: ${obstacle}`,
+      'Open such a host again (`try-it-now nodes uncordon`), or give one host all of these labels (NODE_LABELS): a ' +
+        'name stands for one image everywhere, so templates on different hosts take a name each.',
+    );
   if (checked?.problem !== undefined)
     return warning(
       name,

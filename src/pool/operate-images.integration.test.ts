@@ -146,6 +146,19 @@ describe('an operator', () => {
     expect((await again.shown()).checked?.problem).toBeUndefined();
   });
 
+  it('is told that no host can try an image whose templates are for different ones', async () => {
+    const labelled = ['gpu', 'eu'].map((label) => ({ ...app, name: `on-${label}`, nodes: [label] }));
+    const server = await settled({ templates: labelled });
+    await checkImage(server.operators, NAME);
+    await server.round();
+    expect(await server.shown()).toMatchObject({
+      state: 'asked',
+      obstacle: 'no host has the labels eu and gpu, which on-gpu, on-eu ask for',
+    });
+    const plain = await settled();
+    expect((await plain.shown()).obstacle).toBeUndefined();
+  });
+
   it('is told that nobody has an image, nor its registry', async () => {
     const server = await process();
     world.registry = new Error('connection refused');

@@ -2,6 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { ImageCheck } from '../domain/image-check.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
+import { whyNobodyTries } from '../domain/image-trial-host.ts';
 import {
   IMAGE_UPDATE_VERSION,
   isTriedFirst,
@@ -13,12 +14,14 @@ import {
 import type { Catalogue } from '../domain/template.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
+import type { NodeRegistry } from './interfaces/node-registry.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
 
 export interface OperateImagesDeps {
   readonly catalogue: Pick<Catalogue, 'all' | 'get'>;
   readonly imagePins: Pick<ImagePins, 'of'>;
   readonly imageUpdates: Pick<ImageUpdates, 'read' | 'decide' | 'rollBack'>;
+  readonly registry: Pick<NodeRegistry, 'nodes'>;
   readonly requestReconcile: () => void;
   readonly clock: Clock;
 }
@@ -33,11 +36,15 @@ export interface ImageSnapshot extends ImageUpdate {
   readonly pin: ImagePin | undefined;
   /** Undefined: only when somebody asks. */
   readonly nextCheckMs: number | undefined;
+  /** Why no host looks for new ones, or tries them; undefined: one does, or nobody is to. */
+  readonly obstacle: string | undefined;
 }
+
+type SnapshotDeps = Pick<OperateImagesDeps, 'imagePins' | 'imageUpdates' | 'registry' | 'clock'>;
 
 /** By name. Throws store_unavailable. */
 export async function listImages(
-  deps: Pick<OperateImagesDeps, 'catalogue' | 'imagePins' | 'imageUpdates' | 'clock'>,
+  deps: SnapshotDeps & Pick<OperateImagesDeps, 'catalogue'>,
 ): Promise<readonly ImageSnapshot[]> {
   const images = [...watchedImages(deps.catalogue.all())].sort((a, b) => (a.name < b.name ? -1 : 1));
   return snapshots(deps, images);
@@ -117,27 +124,29 @@ export async function rollBackImage(deps: OperateImagesDeps, named: string): Pro
   return snapshot(deps, image);
 }
 
-async function snapshot(
-  deps: Pick<OperateImagesDeps, 'imagePins' | 'imageUpdates' | 'clock'>,
-  image: WatchedImage,
-): Promise<ImageSnapshot> {
+async function snapshot(deps: SnapshotDeps, image: WatchedImage): Promise<ImageSnapshot> {
   const [found] = await snapshots(deps, [image]);
   if (found === undefined) throw new Error('one image was asked for');
   return found;
 }
 
 async function snapshots(
-  { imagePins, imageUpdates, clock }: Pick<OperateImagesDeps, 'imagePins' | 'imageUpdates' | 'clock'>,
+  { imagePins, imageUpdates, registry, clock }: SnapshotDeps,
   images: readonly WatchedImage[],
 ): Promise<readonly ImageSnapshot[]> {
   const names = images.map(({ name }) => name);
-  const [pins, updates] = await Promise.all([imagePins.of(names), imageUpdates.read(names)]);
+  const [pins, updates, nodes] = await Promise.all([
+    imagePins.of(names),
+    imageUpdates.read(names),
+    registry.nodes(),
+  ]);
   return images.flatMap((image, at) => {
     const update = updates[at];
     if (update === undefined) return [];
     const { name, checks } = image;
     const pin = pins.get(name);
     const lastMs = update.checked?.atMs;
+    const isWatched = isTriedFirst(image) && update.held === undefined;
     return {
       ...update,
       name,
@@ -146,6 +155,7 @@ async function snapshots(
       state: stateOf(image, update, pin),
       pin,
       nextCheckMs: update.held === undefined ? nextImageCheckMs(checks, { lastMs, sinceMs: clock.now() }) : undefined,
+      obstacle: isWatched ? whyNobodyTries(image, nodes) : undefined,
     };
   });
 }

@@ -146,9 +146,9 @@ export class ImageProcess {
   }
 
   get operators() {
-    const { imagePins, imageUpdates } = this.#store;
+    const { imagePins, imageUpdates, registry } = this.#store;
     return {
-      ...{ catalogue: this.#catalogue, imagePins, imageUpdates, clock: { now: () => world.nowMs } },
+      ...{ catalogue: this.#catalogue, imagePins, imageUpdates, registry, clock: { now: () => world.nowMs } },
       requestReconcile: () => undefined,
     };
   }

@@ -102,7 +102,9 @@ async function look(client: AdminClient, name: string): Promise<Image | undefine
   throw new TryItNowError('unknown_image', `${name} is no template's image any more`);
 }
 
-function progress({ trying }: Image): string {
+function progress({ trying, obstacle }: Image): string {
+  if (trying === null && obstacle !== null)
+    return `waiting until a host can take it up: ${stripControlCharacters(obstacle)}`;
   return trying === null
     ? 'waiting until a server takes it up'
     : `${trying.node}: ${stripControlCharacters(trying.step)}`;
@@ -139,7 +141,7 @@ function print(image: Image, json: true | undefined): void {
   for (const line of remarks(image)) console.log(line);
 }
 
-function remarks({ trying, refused, held, problem }: Image): readonly string[] {
+function remarks({ trying, refused, held, problem, obstacle }: Image): readonly string[] {
   const reason = (text: string): string => truncate(stripControlCharacters(text), REASON_WIDTH);
   return [
     ...(trying === null ? [] : [`a new one is on its way: ${reason(trying.step)}`]),
@@ -154,5 +156,6 @@ function remarks({ trying, refused, held, problem }: Image): readonly string[] {
     ...(problem === null
       ? []
       : [`nobody can say for ${distance(problem.since)} whether there is a new one: ${reason(problem.reason)}`]),
+    ...(obstacle === null ? [] : [`no host looks for new ones: ${reason(obstacle)}`]),
   ];
 }

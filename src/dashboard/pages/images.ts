@@ -24,7 +24,7 @@ export function imagesPage(view: View, images: Part<readonly ImageSnapshot[]>): 
 }
 
 function one(view: View, image: ImageSnapshot): Html {
-  const { name, templates, state, pin, former, tried, refused, held, checked, nextCheckMs } = image;
+  const { name, templates, state, pin, former, tried, refused, held, checked, nextCheckMs, obstacle } = image;
   const problem = checked?.problem;
   return section(
     said(name),
@@ -36,7 +36,7 @@ function one(view: View, image: ImageSnapshot): Html {
       )
     }${
       problem !== undefined && notice('warn', `Nobody can say whether there is a new one: ${said(problem.reason)}`)
-    }${facts([
+    }${obstacle !== undefined && notice('warn', `No host looks for new ones: ${said(obstacle)}`)}${facts([
       ['State', badge(state, TONES[state])],
       ['Now', tried === undefined ? undefined : `${said(tried.node)}: ${said(tried.step)}`],
       ['Templates', templates.join(', ')],

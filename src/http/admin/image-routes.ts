@@ -100,7 +100,7 @@ function decisionRoutes(app: App, operators: ImageOperators): void {
 }
 
 function imageBody(image: ImageSnapshot) {
-  const { name, templates, state, checks, pin, former, tried, refused, held, checked, nextCheckMs } = image;
+  const { name, templates, state, checks, pin, former, tried, refused, held, checked, nextCheckMs, obstacle } = image;
   const problem = checked?.problem;
   return {
     image: name,
@@ -127,6 +127,7 @@ function imageBody(image: ImageSnapshot) {
     checked_at: isoTime(checked?.atMs),
     problem: problem === undefined ? null : { reason: problem.reason, since: isoTime(problem.sinceMs) },
     next_check_at: isoTime(nextCheckMs),
+    obstacle: obstacle ?? null,
   };
 }
 
