@@ -283,6 +283,36 @@ describe('an image that a preview has a service of', () => {
   });
 });
 
+it('that was refused and is asked for is tried until it could be, however often something else keeps it', async () => {
+  const server = await settled();
+  const bad = image(8, { SIMULATED_EXIT_CODE: '1' });
+  world.registry = bad;
+  anHourLater();
+  await server.round();
+  expect((await server.shown()).state).toBe('refused');
+  world.faults.clear();
+  const started = (): number => server.engine.started.length;
+  server.engine.meanwhile = () => Promise.reject(new TryItNowError('engine_unavailable', 'the engine has a bad day'));
+  await checkImage(server.operators, NAME);
+  await server.round();
+  expect(await server.shown()).toMatchObject({ state: 'asked', pin: OLD, refused: { id: bad.id } });
+  const before = started();
+  // Not at once.
+  await server.round();
+  expect(started()).toBe(before);
+  world.nowMs += 60_000;
+  await server.round();
+  expect(started()).toBeGreaterThan(before);
+  server.engine.meanwhile = undefined;
+  // Whoever asks again waits for nothing.
+  await server.round();
+  expect(await server.serves()).toBe(OLD.id);
+  world.nowMs += 1;
+  await checkImage(server.operators, NAME);
+  await server.round();
+  expect(await server.shown()).toMatchObject({ state: 'current', pin: bad, asked: undefined, refused: undefined });
+});
+
 /** A process on another host, on the same store. */
 async function node(name: string, options: ConstructorParameters<typeof ImageProcess>[2] = {}): Promise<ImageProcess> {
   const ofNode = await openStore({

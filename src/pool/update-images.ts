@@ -20,7 +20,6 @@ import type { Log } from '../domain/log.ts';
 import { isShortOfMemory, whyClosed } from '../domain/placement.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { VISIT_EVENT_VERSION, type ImageEvent } from '../domain/visit-event.ts';
-import { backoffMs } from '../lifecycle/backoff.ts';
 import { removed } from './checkpoint-command.ts';
 import { keepPromoted } from './checkpoints.ts';
 import type { EventStream } from './interfaces/event-stream.ts';
@@ -33,6 +32,7 @@ import type { EventObserver } from './publish-events.ts';
 import { markOf, removeLeftovers, removeTrial } from './image-leftovers.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
 import { tryImage, type ImageVerdict, type TryImageDeps } from './try-image.ts';
+import { UntriedImages } from './untried-images.ts';
 
 export interface ImageUpdaterDeps {
   readonly catalogue: Pick<Catalogue, 'all' | 'version'>;
@@ -60,7 +60,6 @@ const TURN_AGAIN_MS = 4_000;
 const LOOK_MS = 10_000;
 /** One failure may be the host's, as of a port that was taken just then. */
 const TRIES = 2;
-const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
 const REASON_LENGTH = 1_000;
 const NONE = 'none';
 const MOST_UNTOLD = 100;
@@ -91,8 +90,7 @@ export class ImageUpdater {
   readonly #deps: ImageUpdaterDeps;
   readonly #startedMs: number;
   readonly #looked = new Map<string, number>();
-  /** By name: what could not be tried for another reason than the image. */
-  readonly #untried = new Map<string, { readonly times: number; readonly untilMs: number }>();
+  readonly #untried = new UntriedImages();
   #swept = false;
   /** Found out, and not in the stream of events yet. */
   #untold: readonly ImageEvent[] = [];
@@ -155,11 +153,12 @@ export class ImageUpdater {
     { pin, seen }: Pick<Work, 'pin' | 'seen'>,
   ): Promise<boolean> {
     const { name } = image;
-    if (asked !== undefined || this.#isToBeFetched(image, checked)) return true;
+    const isPutOff = this.#untried.isPutOff(name, asked?.atMs, this.#deps.clock.now());
+    if ((asked !== undefined && !isPutOff) || this.#isToBeFetched(image, checked)) return true;
     if (performance.now() - (this.#looked.get(name) ?? -Infinity) < LOOK_MS) return false;
     this.#looked.set(name, performance.now());
     if (tried !== undefined || seen === undefined) return true;
-    if ((this.#untried.get(name)?.untilMs ?? 0) > this.#deps.clock.now()) return false;
+    if (isPutOff) return false;
     const found = await this.#found(name);
     if (found === undefined) return false;
     const is = (known: Parameters<typeof isSameImage>[1] | undefined): boolean =>
@@ -293,24 +292,22 @@ export class ImageUpdater {
     const { clock, log, observer } = this.#deps;
     const { image, pin, update } = work;
     const { name } = image;
-    const untried = this.#untried.get(name);
     const { id, digest } = found;
     log.info({ image: name, id, digest, before: pin.id }, 'A new image is tried before anybody gets it');
     try {
       const verdict = await this.#verdict(work, found);
-      this.#untried.delete(name);
+      this.#untried.settled(name);
       if (verdict.kind === 'refused') await this.#refuse(work, found, verdict.reason);
       else await this.#adopt(work, found, verdict.promoted);
     } catch (error) {
       if (work.signal.aborted || isStoreGone(error)) throw error;
-      const times = (untried?.times ?? 0) + 1;
+      const times = this.#untried.add(name, update.asked?.atMs, clock.now());
       const reason = describeError(error).slice(0, REASON_LENGTH);
-      this.#untried.set(name, { times, untilMs: clock.now() + backoffMs(times, AGAIN) });
       observer.imageTried('untried');
       log.warn({ image: name, id, reason, times }, 'A new image could not be tried; the one before stays meanwhile');
       const problem = { reason, sinceMs: update.checked?.problem?.sinceMs ?? clock.now() };
-      const changes = { tried: undefined, asked: undefined, checked: this.#checked(problem) };
-      await this.#note(work, NOT_HERE, changes);
+      // What somebody asked for is still to be done.
+      await this.#note(work, NOT_HERE, { tried: undefined, checked: this.#checked(problem) });
     }
   }
 

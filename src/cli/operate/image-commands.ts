@@ -83,11 +83,17 @@ async function untilSettled(client: AdminClient, asked: Image): Promise<Image> {
   for (;;) {
     const image = await look(client, asked.image);
     const said = image === undefined ? 'the server does not answer right now; still waiting' : progress(image);
-    if (image !== undefined && image.state !== 'asked' && image.state !== 'trying') return image;
+    if (image !== undefined && image.state !== 'trying' && !(image.state === 'asked' && !isUntried(image, asked)))
+      return image;
     if (said !== shown) process.stderr.write(`${said}\n`);
     shown = said;
     await sleep(LOOK_EVERY_MS);
   }
+}
+
+/** Something else has kept it from being tried since it was asked for, which it still is. */
+function isUntried({ problem, checked_at: checkedAt }: Image, asked: Image): boolean {
+  return problem !== null && checkedAt !== asked.checked_at;
 }
 
 /** Undefined while the server does not answer. */
