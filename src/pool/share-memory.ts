@@ -37,6 +37,8 @@ export class MemorySharing {
   #known: ReadonlySet<string> = new Set();
   /** Since the last new instance: the rounds of the kernel then, and what its last whole one found. */
   #from: { readonly rounds: number; readonly seen: PageMergingState } | undefined;
+  /** What a process that was killed had the kernel do has been ended, if it is to. */
+  #isTakenOver = false;
   #refused = false;
   #round = 0;
 
@@ -58,7 +60,7 @@ export class MemorySharing {
 
   /** The kernel goes on without us otherwise. */
   async stop(): Promise<void> {
-    if (this.#from !== undefined) await this.#have(false);
+    await this.#have(false);
     this.#from = undefined;
     this.#known = new Set();
   }
@@ -71,7 +73,8 @@ export class MemorySharing {
     const grew = [...containers].some((container) => !this.#known.has(container));
     this.#known = containers;
     if (grew) this.#from = { rounds: state.rounds, seen: state };
-    if (this.#from === undefined) return;
+    if (this.#from === undefined && this.#isTakenOver) return;
+    this.#isTakenOver = true;
     await this.#have(!this.#isSettled(state));
   }
 
