@@ -1,12 +1,14 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { create, extract } from 'tar';
 import Type, { type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { removeUnpacked } from '../lifecycle/remove-unpacked.ts';
+import { removedAtSignals } from '../lifecycle/removed-at-signals.ts';
 import type { BackupContents } from '../pool/interfaces/backup-file.ts';
+import { draftBeside } from './drafts.ts';
 
 /** Grows with what an earlier version would misread. */
 const FORMAT = 1;
@@ -49,45 +51,48 @@ const [isAbout, isState, isEvents] = [Compile(About), Compile(State), Compile(Ev
  * operators wrote. Throws invalid_config where it cannot be written.
  */
 export async function writeBackup(file: string, contents: BackupContents, program: string): Promise<void> {
-  const folder = draftBeside(file);
+  const folder = await draftBeside(file);
   const draft = `${folder}.tar.gz`;
-  try {
-    await mkdir(folder, { mode: 0o700 });
-    await mkdir(join(folder, CHECKPOINTS));
-    const [state, events] = [JSON.stringify(contents.keys), JSON.stringify(contents.events)];
-    const about: Static<typeof About> = {
-      format: FORMAT,
-      program,
-      deployment: contents.deployment,
-      savedAtMs: contents.savedAtMs,
-      sha256: { [STATE]: sha256(state), [EVENTS]: sha256(events) },
-      checkpoints: contents.checkpoints.map(({ id, template }) => ({ id, template })),
-    };
-    await writeFile(join(folder, ABOUT), JSON.stringify(about, undefined, 2));
-    await writeFile(join(folder, STATE), state);
-    await writeFile(join(folder, EVENTS), events);
-    for (const { id, archive } of contents.checkpoints) {
-      await symlink(resolve(archive), join(folder, CHECKPOINTS, `${id}.tar`));
-      await symlink(resolve(archive.replace(/\.tar$/, '.json')), join(folder, CHECKPOINTS, `${id}.json`));
+  await removedAtSignals([folder, draft], async () => {
+    try {
+      const names = await laidOut(folder, contents, program);
+      await writeFile(draft, '', { flag: 'wx', mode: 0o600 });
+      await create({ file: draft, cwd: folder, gzip: true, follow: true, portable: true, strict: true }, names);
+      await sync(draft);
+      await rename(draft, file);
+    } catch (error) {
+      throw new TryItNowError('invalid_config', `The backup ${file} cannot be written: ${describeError(error)}`, {
+        cause: error,
+      });
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+      await rm(draft, { force: true });
     }
-    await writeFile(draft, '', { flag: 'wx', mode: 0o600 });
-    const names = [
-      ABOUT,
-      STATE,
-      EVENTS,
-      ...contents.checkpoints.flatMap(({ id }) => [`${CHECKPOINTS}/${id}.tar`, `${CHECKPOINTS}/${id}.json`]),
-    ];
-    await create({ file: draft, cwd: folder, gzip: true, follow: true, portable: true, strict: true }, names);
-    await sync(draft);
-    await rename(draft, file);
-  } catch (error) {
-    throw new TryItNowError('invalid_config', `The backup ${file} cannot be written: ${describeError(error)}`, {
-      cause: error,
-    });
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-    await rm(draft, { force: true });
+  });
+}
+
+/** The names of what is in the folder then. */
+async function laidOut(folder: string, contents: BackupContents, program: string): Promise<string[]> {
+  await mkdir(folder, { mode: 0o700 });
+  await mkdir(join(folder, CHECKPOINTS));
+  const [state, events] = [JSON.stringify(contents.keys), JSON.stringify(contents.events)];
+  const about: Static<typeof About> = {
+    format: FORMAT,
+    program,
+    deployment: contents.deployment,
+    savedAtMs: contents.savedAtMs,
+    sha256: { [STATE]: sha256(state), [EVENTS]: sha256(events) },
+    checkpoints: contents.checkpoints.map(({ id, template }) => ({ id, template })),
+  };
+  await writeFile(join(folder, ABOUT), JSON.stringify(about, undefined, 2));
+  await writeFile(join(folder, STATE), state);
+  await writeFile(join(folder, EVENTS), events);
+  for (const { id, archive } of contents.checkpoints) {
+    await symlink(resolve(archive), join(folder, CHECKPOINTS, `${id}.tar`));
+    await symlink(resolve(archive.replace(/\.tar$/, '.json')), join(folder, CHECKPOINTS, `${id}.json`));
   }
+  const checkpoints = contents.checkpoints.map(({ id }) => [`${CHECKPOINTS}/${id}.tar`, `${CHECKPOINTS}/${id}.json`]);
+  return [ABOUT, STATE, EVENTS, ...checkpoints.flat()];
 }
 
 /**
@@ -95,12 +100,14 @@ export async function writeBackup(file: string, contents: BackupContents, progra
  * backup_damaged, and what `use` throws.
  */
 export async function withBackup<T>(file: string, use: (contents: BackupContents) => Promise<T>): Promise<T> {
-  const folder = draftBeside(file);
-  try {
-    return await use(await unpacked(file, folder));
-  } finally {
-    await removeUnpacked(folder);
-  }
+  const folder = await draftBeside(file);
+  return removedAtSignals([folder], async () => {
+    try {
+      return await use(await unpacked(file, folder));
+    } finally {
+      await removeUnpacked(folder);
+    }
+  });
 }
 
 async function unpacked(file: string, folder: string): Promise<BackupContents> {
@@ -154,10 +161,6 @@ async function unpacked(file: string, folder: string): Promise<BackupContents> {
 }
 
 /** In the same folder: checkpoints may be larger than what is free elsewhere. */
-function draftBeside(file: string): string {
-  return join(dirname(resolve(file)), `.${basename(file)}.${randomBytes(6).toString('hex')}`);
-}
-
 function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }

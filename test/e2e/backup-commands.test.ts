@@ -1,9 +1,10 @@
+import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFile, mkdtemp, readFile, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, readdir, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, it, onTestFinished } from 'vitest';
 import { newInstanceId } from '../../src/domain/ids.ts';
 import type { VisitEvent } from '../../src/domain/visit-event.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -15,7 +16,7 @@ import { JetStreamWebhookFeed } from '../../src/queue/webhook-feed.ts';
 import { keys } from '../../src/store/keys.ts';
 import { dumpOf } from '../support/dump.ts';
 import { eventually } from '../support/eventually.ts';
-import { Program } from '../support/program.ts';
+import { MAIN, Program } from '../support/program.ts';
 import { TestNats } from '../support/queue.ts';
 import { silent, startStore, type TestStore } from '../support/store.ts';
 
@@ -259,4 +260,37 @@ it('says where it cannot write, before anything is read', async () => {
       output: expect.stringContaining('cannot be written') as string,
     });
   await eventually(expectTidy);
+});
+
+it.each([
+  ['Ctrl-C', (terminal: ChildProcess) => terminal.stdin?.write('\x03')],
+  ['its terminal is closed', (terminal: ChildProcess) => terminal.kill('SIGKILL')],
+  ['SIGTERM', (_: ChildProcess, pid: number) => process.kill(pid, 'SIGTERM')],
+])('leaves nothing unpacked where it ends at its question by %s', async (_, end) => {
+  const before = await decisions(old);
+  const command = `echo "pid=$$"; exec ${process.execPath} ${MAIN} restore ${file} --replace`;
+  const env = { PATH: process.env['PATH'] ?? '', ...old.env };
+  const terminal = spawn('script', ['-qfec', command, '/dev/null'], { stdio: 'pipe', env });
+  onTestFinished(() => void terminal.kill('SIGKILL'));
+  const ended = once(terminal, 'close');
+  let shown = '';
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));
+  await eventually(() => expect(shown).toContain('? [y/N] '));
+  expect((await readdir(dir)).filter((name) => name.startsWith('.'))).toHaveLength(1);
+  end(terminal, Number(/pid=(\d+)/.exec(shown)?.[1]));
+  await ended;
+  await eventually(expectTidy);
+  expect(await decisions(old)).toEqual(before);
+});
+
+it('removes what a killed one left beside the file a day ago, and nothing else', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'tin-backup-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const left = ['.state.tar.gz.0123456789ab.unfinished', '.other.tar.gz.0123456789ab.unfinished.tar.gz'];
+  const stay = ['.state.tar.gz.ba9876543210.unfinished', '.profile', 'state.0123456789ab.unfinished'];
+  for (const name of [...left, ...stay]) await writeFile(join(folder, name), 'what visitors told');
+  const aDayAgo = Date.now() / 1_000 - 25 * 3_600;
+  for (const name of [...left, ...stay.slice(1)]) await utimes(join(folder, name), aDayAgo, aDayAgo);
+  expect(await run(['backup', join(folder, 'state.tar.gz')], old)).toMatchObject({ code: 0 });
+  expect((await readdir(folder)).sort()).toEqual([...stay, 'state.tar.gz'].sort());
 });
