@@ -229,7 +229,10 @@ function ofImage({ name, refused, checked }: ImageSnapshot): readonly Problem[] 
   return [
     {
       tone: 'warn',
-      text: `Nobody can say whether there is a new ${image}`,
+      text:
+        checked.problem.untried === true
+          ? `A new ${image} could not be tried so far`
+          : `Nobody can say whether there is a new ${image}`,
       path,
       remedy: sentence(checked.problem.reason, SHOWN),
     },

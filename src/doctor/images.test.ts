@@ -46,6 +46,11 @@ describe('new images', () => {
       'warning',
       /nobody can say .*connection refused/,
     ],
+    [
+      { checked: { v: 1, atMs: NOW_MS, problem: { reason: 'no database', sinceMs: NOW_MS, untried: true } } },
+      'warning',
+      /a new one could not be tried so far: no database/,
+    ],
     [{ obstacle: 'node-b: it is cordoned' }, 'warning', /no host looks for new ones, .*: node-b: it is cordoned/],
     [{ pin: undefined, state: 'unknown' }, 'warning', /no server has had it/],
   ])('%j: %s', async (overrides, verdict, seen) => {

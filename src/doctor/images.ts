@@ -44,6 +44,13 @@ function observed(image: ImageSnapshot, nowMs: number): Observation {
       'Open such a host again (`try-it-now nodes uncordon`), or give one host all of these labels (NODE_LABELS): a ' +
         'name stands for one image everywhere, so templates on different hosts take a name each.',
     );
+  if (checked?.problem?.untried === true)
+    return warning(
+      name,
+      `a new one could not be tried so far: ${checked.problem.reason}`,
+      'Fix what the reason names; it is tried again by itself, or at once with ' +
+        `\`try-it-now images check ${name}\`. Visitors get the one before meanwhile.`,
+    );
   if (checked?.problem !== undefined)
     return warning(
       name,

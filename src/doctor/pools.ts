@@ -90,8 +90,8 @@ function readyInstances(name: string, { stats, controls }: PoolState): Observati
       : ok(name, seen);
   if (ready + assigned + warming + leaving >= capacity && assigned > 0) {
     const remedy =
-      `Raise POOL_MAX_SIZE (or pool.max of the template) above ${capacity} and restart the server, or ` +
-      "wait until visitors' time is up.";
+      `Raise pool.max of the template above ${capacity} and reload it (\`try-it-now templates reload\`), or ` +
+      "POOL_MAX_SIZE and restart the server, or wait until visitors' time is up.";
     const full = `the pool is too small for its visitors: ${seen}`;
     return ready === 0 ? failure(name, full, remedy) : warning(name, full, remedy);
   }

@@ -50,8 +50,10 @@ export type FormerImage = Static<typeof FormerImage>;
 export const CheckedImage = Type.Object({
   v,
   atMs: Millis,
-  /** Why it came to nothing, and since when that is so. */
-  problem: Type.Optional(Type.Object({ reason: Type.String(), sinceMs: Millis })),
+  /** Why it came to nothing, and since when that is so. `untried`: a new one is there, and could not be tried. */
+  problem: Type.Optional(
+    Type.Object({ reason: Type.String(), sinceMs: Millis, untried: Type.Optional(Type.Literal(true)) }),
+  ),
 });
 export type CheckedImage = Static<typeof CheckedImage>;
 
@@ -82,10 +84,10 @@ export interface WatchedImage {
   readonly name: string;
   /** Those that have a container of it. */
   readonly templates: readonly Template[];
-  /** Empty: nothing is tried before it goes to visitors. */
-  readonly checks: readonly ImageCheck[];
   /** Those of them that it has to do for: a preview is somebody's work in progress, which says nothing of it. */
   readonly deciding: readonly Template[];
+  /** Empty: nothing is tried before it goes to visitors. */
+  readonly checks: readonly ImageCheck[];
   /** Whether it may be fetched. */
   readonly fetched: boolean;
 }
@@ -100,9 +102,9 @@ export function watchedImages(templates: readonly Template[]): readonly WatchedI
       return {
         name,
         templates: users,
+        deciding: users.filter(({ previewOf }) => previewOf === undefined),
         checks: users.flatMap(({ imageCheck }) => imageCheck ?? []),
         fetched: users.some(({ pull }) => pull !== 'never'),
-        deciding: users.filter(({ previewOf }) => previewOf === undefined),
       };
     });
 }

@@ -48,6 +48,10 @@ describe('a plan', () => {
     expect(plan({ most: 8 }).allHeld).toBeCloseTo(erlangB(5, 10));
   });
 
+  it.each([1, 3])('leaves nothing for visitors where the most is no more than has to be ready: %i', (most) => {
+    expect(plan({ most })).toMatchObject({ max: most, ready: 3, visits: 0, allHeld: 1, waiting: undefined });
+  });
+
   it('has who waits for a start wait for a part of it', () => {
     const [, odds] = plan().stock;
     expect(odds?.waitMs).toBeGreaterThan(0);

@@ -33,7 +33,9 @@ export interface PoolPlan {
   readonly stock: readonly StockOdds[];
   readonly ready: number;
   readonly max: number;
-  /** Of `max` without those that stand ready: the share of clicks that finds all held, if who does leaves (B). */
+  /** Of `max` without those that stand ready: nothing is left where it is no more than these. */
+  readonly visits: number;
+  /** The share of clicks that finds all of that held, if who does leaves (B). */
   readonly allHeld: number;
   /** And if who does waits (C), for how long on average; undefined: the line grows without end. */
   readonly waiting: { readonly share: number; readonly waitMs: number } | undefined;
@@ -46,11 +48,11 @@ export function planPool({ clicksPerMs, stayMs, startMs, cover, most }: PlanInpu
   const [held, underWay] = [clicksPerMs * stayMs, clicksPerMs * startMs];
   const ready = first((stock) => poissonAtMost(stock - 1, underWay) >= cover);
   const visits =
-    most === undefined ? first((places) => erlangB(places, held) <= FULL_SHARE) : Math.max(1, most - ready);
+    most === undefined ? first((places) => erlangB(places, held) <= FULL_SHARE) : Math.max(0, most - ready);
   const stock = [ready - 1, ready, ready + 1].filter((each) => each > 0);
   const waitingShare = erlangC(visits, held);
   return {
-    ...{ held, ready, max: most ?? visits + ready, allHeld: erlangB(visits, held) },
+    ...{ held, ready, visits, max: most ?? visits + ready, allHeld: erlangB(visits, held) },
     stock: stock.map((each) => oddsOf(each, underWay, startMs)),
     waiting: waitingShare === undefined ? undefined : { share: waitingShare, waitMs: stayMs / (visits - held) },
   };

@@ -135,11 +135,7 @@ async function snapshots(
   images: readonly WatchedImage[],
 ): Promise<readonly ImageSnapshot[]> {
   const names = images.map(({ name }) => name);
-  const [pins, updates, nodes] = await Promise.all([
-    imagePins.of(names),
-    imageUpdates.read(names),
-    registry.nodes(),
-  ]);
+  const [pins, updates, nodes] = await Promise.all([imagePins.of(names), imageUpdates.read(names), registry.nodes()]);
   return images.flatMap((image, at) => {
     const update = updates[at];
     if (update === undefined) return [];

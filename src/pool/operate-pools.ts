@@ -92,7 +92,7 @@ export async function setPoolTarget(
     const message = `must be <= ${pool.max}, since no more instances of "${name}" may exist at once`;
     throw new TryItNowError(
       'invalid_request',
-      `The target ${target} ${message}; raise the template's pool.max and restart for more`,
+      `The target ${target} ${message}; raise the template's pool.max and reload the templates for more`,
       { details: { errors: [{ pointer: '/target', message }] } },
     );
   }

@@ -305,7 +305,7 @@ export class ImageUpdater {
       const reason = describeError(error).slice(0, REASON_LENGTH);
       observer.imageTried('untried');
       log.warn({ image: name, id, reason, times }, 'A new image could not be tried; the one before stays meanwhile');
-      const problem = { reason, sinceMs: update.checked?.problem?.sinceMs ?? clock.now() };
+      const problem = { reason, sinceMs: update.checked?.problem?.sinceMs ?? clock.now(), untried: true as const };
       // What somebody asked for is still to be done.
       await this.#note(work, NOT_HERE, { tried: undefined, checked: this.#checked(problem) });
     }

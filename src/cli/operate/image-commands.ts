@@ -161,7 +161,9 @@ function remarks({ trying, refused, held, problem, obstacle }: Image): readonly 
       : [`held since ${distance(held.since)}${held.reason === null ? '' : `: ${reason(held.reason)}`}`]),
     ...(problem === null
       ? []
-      : [`nobody can say for ${distance(problem.since)} whether there is a new one: ${reason(problem.reason)}`]),
+      : problem.untried
+        ? [`a new one could not be tried for ${distance(problem.since)}, and will be again: ${reason(problem.reason)}`]
+        : [`nobody can say for ${distance(problem.since)} whether there is a new one: ${reason(problem.reason)}`]),
     ...(obstacle === null ? [] : [`no host looks for new ones: ${reason(obstacle)}`]),
   ];
 }

@@ -52,7 +52,7 @@ export async function plan(env: Environment, options: PlanOptions): Promise<void
   return Promise.resolve();
 }
 
-function print({ held, stock, ready, max, allHeld, waiting }: PoolPlan, bytes: number | undefined): void {
+function print({ held, stock, ready, max, visits, allHeld, waiting }: PoolPlan, bytes: number | undefined): void {
   console.log(`Visitors hold ${round(held)} instances on average. Ready ones, and who finds one:`);
   const table = plainTable(['READY', 'SERVED AT ONCE', 'THE OTHERS WAIT', 'MEMORY']);
   for (const odds of stock)
@@ -64,7 +64,14 @@ function print({ held, stock, ready, max, allHeld, waiting }: PoolPlan, bytes: n
     ]);
   console.log(table.toString());
   const taken = bytes === undefined ? '' : `; all of them take ${memory(bytes, max)}`;
-  console.log(`pool.max ${max} leaves ${Math.max(1, max - ready)} for visitors${taken}.`);
+  if (visits === 0) {
+    console.log(
+      `pool.max ${max} leaves nothing for visitors beside the ${ready} that have to be ready${taken}. Raise it by ` +
+        'as many as visitors hold.',
+    );
+    return;
+  }
+  console.log(`pool.max ${max} leaves ${visits} for visitors${taken}.`);
   console.log(`All are held for ${percent(allHeld)} of the clicks, if who finds none leaves (Erlang B).`);
   console.log(
     waiting === undefined

@@ -35,7 +35,7 @@ function one(view: View, image: ImageSnapshot): Html {
         html`<p><strong>A new image is refused, and reaches nobody.</strong> ${capital(said(refused.reason))}.</p>`,
       )
     }${
-      problem !== undefined && notice('warn', `Nobody can say whether there is a new one: ${said(problem.reason)}`)
+      problem !== undefined && notice('warn', `${problemInWords(problem)}: ${said(problem.reason)}`)
     }${obstacle !== undefined && notice('warn', `No host looks for new ones: ${said(obstacle)}`)}${facts([
       ['State', badge(state, TONES[state])],
       ['Now', tried === undefined ? undefined : `${said(tried.node)}: ${said(tried.step)}`],
@@ -49,6 +49,10 @@ function one(view: View, image: ImageSnapshot): Html {
       ['Next check', nextCheckMs === undefined ? undefined : ahead(nextCheckMs)],
     ])}${state !== 'unchecked' && actions(view, forms(view, image))}`,
   );
+}
+
+function problemInWords({ untried }: NonNullable<NonNullable<ImageSnapshot['checked']>['problem']>): string {
+  return untried === true ? 'A new one could not be tried so far' : 'Nobody can say whether there is a new one';
 }
 
 /** Where nobody looks for new ones, each host has what it found under the name. */

@@ -125,7 +125,10 @@ function imageBody(image: ImageSnapshot) {
           },
     held: held === undefined ? null : { since: isoTime(held.atMs), reason: held.reason ?? null },
     checked_at: isoTime(checked?.atMs),
-    problem: problem === undefined ? null : { reason: problem.reason, since: isoTime(problem.sinceMs) },
+    problem:
+      problem === undefined
+        ? null
+        : { reason: problem.reason, since: isoTime(problem.sinceMs), untried: problem.untried ?? false },
     next_check_at: isoTime(nextCheckMs),
     obstacle: obstacle ?? null,
   };

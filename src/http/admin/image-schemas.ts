@@ -52,8 +52,12 @@ export const ImageBody = Type.Object(
     checked_at: Nullable(Time('When its registry was asked last.')),
     problem: Nullable(
       Type.Object(
-        { reason: Type.String(), since: Time('Since when.') },
-        { description: 'Why nobody can say whether there is a new one.' },
+        {
+          reason: Type.String(),
+          since: Time('Since when.'),
+          untried: Type.Boolean({ description: 'A new one is there, and something else keeps it from being tried.' }),
+        },
+        { description: 'Why nobody can say whether there is a new one, or whether that is sound.' },
       ),
     ),
     next_check_at: Nullable(Time('Null: when somebody asks.')),
