@@ -9,7 +9,8 @@ import type { SiteOf } from '../http/embedding-site.ts';
 import type { WaitingStreams } from '../http/waiting-streams.ts';
 import type { Translator } from '../presentation/languages/translator.ts';
 import { field } from '../http/field.ts';
-import { failureWords } from './pages/failure.ts';
+import { retryAfterSeconds } from '../http/problem.ts';
+import { componentWords } from './pages/failure.ts';
 import { progressText, roughSeconds, waitingFor } from './pages/waiting.ts';
 import type { Presentations } from './presentation.ts';
 import { templateNamed } from './template-named.ts';
@@ -194,7 +195,7 @@ async function watch(
 }
 
 function withWords(error: TryItNowError, t: Translator, solver: string | undefined): TryItNowError {
-  const { heading, text } = failureWords(t, error.code);
+  const { heading, text } = componentWords(t, error.code, retryAfterSeconds(error));
   return new TryItNowError(error.code, error.message, {
     details: { ...error.details, heading, text, ...(solver === undefined ? {} : { solver }) },
     cause: error.cause,

@@ -158,6 +158,18 @@ export const de = {
 
   'kit.in_tab': 'Sie ist in einem eigenen Tab offen. Ist da keiner? Dann öffnen Sie sie hier.',
   'kit.open_tab': 'In einem neuen Tab öffnen',
+  'kit.held_limit':
+    'Sie, oder andere mit derselben Adresse, haben so viele Kopien offen, wie gleichzeitig möglich sind. Eine, die ' +
+    'nicht mehr gebraucht wird, lässt sich dort beenden, wo sie offen ist.',
+  'kit.challenge_required':
+    'Gerade möchten viele eine Kopie, deshalb muss Ihr Browser erst ein wenig rechnen. Das hat nicht geklappt; bitte ' +
+    'versuchen Sie es noch einmal.',
+  'kit.landing_not_allowed': 'Wohin dieser Knopf führt, lässt die App niemanden einsteigen.',
+  'kit.foreign_origin': 'Deshalb wurde nichts getan: Diese Website darf keine Kopien dieser App anbieten.',
+  'kit.queue_unavailable':
+    'Ein Dienst, den wir brauchen, antwortet nicht. Bitte versuchen Sie es in einer Minute noch einmal.',
+  'kit.internal_error': 'Es steht in unserem Protokoll. Bitte versuchen Sie es noch einmal.',
+  'kit.other': 'Wir konnten nicht tun, was Ihr Browser verlangt hat.',
 
   'badge.try': '{app} ausprobieren',
   'badge.ready': 'sofort bereit',

@@ -156,6 +156,17 @@ export const en = {
 
   'kit.in_tab': 'It is open in a tab of its own. Is there none? Then open it here.',
   'kit.open_tab': 'Open it in a new tab',
+  'kit.held_limit':
+    'You, or others who share your address, have as many copies open as one may at once. One that is no longer ' +
+    'needed can be ended where it is open.',
+  'kit.challenge_required':
+    'Many want a copy right now, so your browser has to do a little arithmetic first. That did not work; please try ' +
+    'again.',
+  'kit.landing_not_allowed': 'The app does not let visitors land where this button leads.',
+  'kit.foreign_origin': 'So nothing was done: this site may not offer copies of that app.',
+  'kit.queue_unavailable': 'Something we need does not answer. Please try again in a minute.',
+  'kit.internal_error': 'It is in our log. Please try again.',
+  'kit.other': 'We could not do what your browser asked for.',
 
   'badge.try': 'Try {app}',
   'badge.ready': 'ready now',

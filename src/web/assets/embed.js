@@ -1,5 +1,5 @@
 /* global KIT, document, window, navigator, HTMLElement, CSSStyleSheet, CustomEvent, customElements, crypto,
-   AbortController, EventSource, URLSearchParams, fetch, sessionStorage, setInterval, clearTimeout, clearInterval */
+   AbortController, EventSource, URLSearchParams, fetch, setInterval, clearTimeout, clearInterval */
 // The web component <try-it-now>. The server puts before it, as KIT, where it is itself, its texts and colours,
 // and what an app in a frame may be let do.
 
@@ -70,13 +70,22 @@ const make = (name, attributes, ...children) => {
 
 const pause = (ms) => new Promise((over) => setTimeout(over, ms));
 
-// One visitor for all buttons of a tab, so that a reload finds the place or the copy again.
+// One visitor for all buttons of a site in this browser, so that a reload or another tab finds the place or the copy
+// again. Kept from the first click on, for as long after the last one as a visit can last.
 let visitor = [...crypto.getRandomValues(new Uint8Array(22))].map((byte) => (byte % 36).toString(36)).join('');
-try {
-  visitor = sessionStorage['try-it-now'] ??= visitor;
-} catch {
-  // A browser that keeps nothing.
-}
+const KEY = `try-it-now ${origin}`;
+const KEPT_MS = 30 * 86_400_000;
+const keepVisitor = () => {
+  for (const storage of ['localStorage', 'sessionStorage'])
+    try {
+      const [token, clickedAt] = window[storage][KEY]?.split(' ') ?? [];
+      if (clickedAt > Date.now() - KEPT_MS) visitor = token;
+      window[storage][KEY] = `${visitor} ${Date.now()}`;
+      return;
+    } catch {
+      // A browser that keeps nothing there.
+    }
+};
 
 class TryItNow extends HTMLElement {
   static observedAttributes = ['template', 'mode', 'label', 'open', 'lang'];
@@ -194,6 +203,7 @@ class TryItNow extends HTMLElement {
 
   async #begin() {
     const { leave, noConnection, starting } = this.#texts;
+    keepVisitor();
     const run = (this.#run = Object.assign(new AbortController(), { phase: 'waiting' }));
     this.#show();
     this.#fill(

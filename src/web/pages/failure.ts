@@ -33,6 +33,29 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   export_busy: true,
 };
 
+/** The codes whose words for a page speak of what only a page of ours has. */
+type ComponentCode = (WordedCode | 'other') &
+  (MessageKey extends infer Key ? (Key extends `kit.${infer C}` ? C : never) : never);
+
+const WORDED_FOR_COMPONENT: Readonly<Record<ComponentCode, true>> = {
+  held_limit: true,
+  challenge_required: true,
+  landing_not_allowed: true,
+  foreign_origin: true,
+  queue_unavailable: true,
+  internal_error: true,
+  other: true,
+};
+
+/** What the time to wait is the time until. */
+const UNTIL: Readonly<Partial<Record<ErrorCode, 'failure.first_ends' | 'failure.banned_for' | 'failure.next_one'>>> = {
+  held_limit: 'failure.first_ends',
+  banned: 'failure.banned_for',
+  hourly_limit: 'failure.next_one',
+  daily_limit: 'failure.next_one',
+  harm_limit: 'failure.next_one',
+};
+
 /** A failure as a page, in words for a visitor. */
 export function failurePage(parts: {
   readonly presentation: Presentation;
@@ -67,7 +90,7 @@ ${
   });
 }
 
-/** What a visitor is told. `other` is said of what has no words of its own. */
+/** What a page tells a visitor. `other` is said of what has no words of its own. */
 export function failureWords(
   t: Translator,
   code: ErrorCode,
@@ -76,19 +99,31 @@ export function failureWords(
   return { wording, heading: t.text(`failure.${wording}.heading`), text: t.text(`failure.${wording}.text`) };
 }
 
+/** What the web component tells a visitor of another site, where nothing of our pages is at hand. */
+export function componentWords(
+  t: Translator,
+  code: ErrorCode,
+  retryAfterSeconds: number | undefined,
+): { readonly heading: string; readonly text: string } {
+  const { wording, heading, text } = failureWords(t, code);
+  const said = isWordedForComponent(wording) ? t.text(`kit.${wording}`) : text;
+  const until = UNTIL[code];
+  if (until === undefined || retryAfterSeconds === undefined) return { heading, text: said };
+  return { heading, text: `${said} ${t.text(until, { time: t.duration(retryAfterSeconds) })}` };
+}
+
+function isWordedForComponent(wording: WordedCode | 'other'): wording is ComponentCode {
+  return Object.hasOwn(WORDED_FOR_COMPONENT, wording);
+}
+
 function isWorded(code: ErrorCode): code is WordedCode {
   return Object.hasOwn(WORDED, code);
 }
 
-/** What the time to wait is the time until. */
 function untilThen(t: Translator, code: ErrorCode, seconds: number): Html | undefined {
-  const time = html`<strong>${t.duration(seconds)}</strong>`;
-  const note = (text: Html): Html => html`<p class="note">${text}</p>`;
-  if (code === 'held_limit') return note(t.html('failure.first_ends', { time }));
-  if (code === 'banned') return note(t.html('failure.banned_for', { time }));
-  return code === 'hourly_limit' || code === 'daily_limit' || code === 'harm_limit'
-    ? note(t.html('failure.next_one', { time }))
-    : undefined;
+  const until = UNTIL[code];
+  if (until === undefined) return undefined;
+  return html`<p class="note">${t.html(until, { time: html`<strong>${t.duration(seconds)}</strong>` })}</p>`;
 }
 
 /** Where a problem's `type` leads: what the code means and what to do, in the language of the API. */
