@@ -170,6 +170,22 @@ describe('an embedded visit', () => {
       expect(await policyOf(path)).toContain("frame-ancestors 'none'");
   });
 
+  it('asks again by itself where nothing of it could be had, and leads to tabs of their own', async () => {
+    const visit = await visitOf();
+    const failed = async (path: string) => (await fetch(http.url + path, { headers: { accept: 'text/html' } })).text();
+    http.demos.failure = new TryItNowError('store_unavailable', 'down');
+    const text = await failed(`${visit}?embed=modal&lang=de`);
+    expect(text).toContain('<meta http-equiv="refresh" content="5"><base target="_blank">');
+    expect(text).toContain('<a class="button primary" href="" target="_self">Noch einmal versuchen</a>');
+    const own = await failed(visit);
+    for (const part of ['<base', 'http-equiv="refresh"', 'href=""']) expect(own).not.toContain(part);
+    http.demos.failure = undefined;
+    await http.demos.release(instance()?.id ?? '');
+    const ended = await failed(`${visit}?embed=modal`);
+    expect(ended).toContain('<base target="_blank">');
+    expect(ended).not.toContain('http-equiv="refresh"');
+  });
+
   it('is governed by its token, whatever cookie of ours comes along with it', async () => {
     const visitor = new PageVisitor(http.url);
     await visitor.send('GET', '/');

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
+import { field } from '../http/field.ts';
 import { problemHeaders, retryAfterSeconds } from '../http/problem.ts';
 import { failurePage } from './pages/failure.ts';
 import type { Presentation } from './presentation.ts';
@@ -53,8 +54,11 @@ export function wantsPage(request: FastifyRequest): boolean {
 
 export function sendFailurePage(reply: FastifyReply, error: TryItNowError, presentation: Presentation): FastifyReply {
   problemHeaders(reply, error);
+  const { id: requestId, query, routeOptions } = reply.request;
+  // Our other pages are nobody else's to frame.
+  const embedded = routeOptions.url?.startsWith('/visit/') === true && field(query, 'embed') !== undefined;
   return sendPage(
     reply,
-    failurePage({ presentation, error, retryAfterSeconds: retryAfterSeconds(error), requestId: reply.request.id }),
+    failurePage({ presentation, error, retryAfterSeconds: retryAfterSeconds(error), requestId, embedded }),
   );
 }

@@ -1,58 +1,98 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newPageWithoutForeignCookies, whyWithoutChromium } from '../support/chromium.ts';
 import { EmbeddingSite } from '../support/embedding-site.ts';
+import { eventually } from '../support/eventually.ts';
 
-const why = whyWithoutChromium('the web component, where something went wrong');
+const why = whyWithoutChromium('embedded visits');
 
-describe.skipIf(why !== undefined)(
-  `the web component, where something went wrong${why === undefined ? '' : ` (skipped: ${why})`}`,
-  () => {
-    const site = new EmbeddingSite();
-    const { inApp, click, open } = site;
-    beforeAll(() => site.begin());
-    afterAll(() => site.end());
-    beforeEach(() => site.serve());
-    afterEach(() => site.leave());
+describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  const site = new EmbeddingSite();
+  const { instance, bar, inApp, events, click, open } = site;
+  beforeAll(() => site.begin());
+  afterAll(() => site.end());
+  beforeEach(() => site.serve());
+  afterEach(() => site.leave());
 
-    it('finds in another tab of the site what its browser has', async () => {
-      await open();
-      await click();
-      await inApp().getByRole('heading').waitFor();
-      await site.page.close();
-      site.page = await newPageWithoutForeignCookies(site.context);
-      await site.page.goto(site.url);
-      await click();
-      await inApp().getByRole('heading').waitFor();
-      expect(site.http.demos.instances.size).toBe(1);
-      // A visit cannot last for so long.
-      await site.page.clock.install({ time: Date.now() + 31 * 86_400_000 });
+  it('finds in another tab of the site what its browser has', async () => {
+    await open();
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    await site.page.close();
+    site.page = await newPageWithoutForeignCookies(site.context);
+    await site.page.goto(site.url);
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    expect(site.http.demos.instances.size).toBe(1);
+    // A visit cannot last for so long.
+    await site.page.clock.install({ time: Date.now() + 31 * 86_400_000 });
+    await site.page.reload();
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    expect(site.http.demos.instances.size).toBe(2);
+  });
+
+  it('keeps nothing in its browser before the first click', async () => {
+    await open();
+    await site.page.getByRole('button').waitFor();
+    expect(await site.page.evaluate('localStorage.length + sessionStorage.length')).toBe(0);
+  });
+
+  it.each([
+    { denied: ['localStorage'], instances: 1 },
+    { denied: ['localStorage', 'sessionStorage'], instances: 2 },
+  ])('works where the browser keeps nothing in $denied', async ({ denied, instances }) => {
+    await open();
+    for (const name of denied)
+      await site.context.addInitScript(
+        `Object.defineProperty(window, '${name}', { get() { throw new Error('denied'); } })`,
+      );
+    for (let visits = 0; visits < 2; visits += 1) {
       await site.page.reload();
       await click();
       await inApp().getByRole('heading').waitFor();
-      expect(site.http.demos.instances.size).toBe(2);
-    });
+    }
+    expect(site.http.demos.instances.size).toBe(instances);
+  });
 
-    it('keeps nothing in its browser before the first click', async () => {
-      await open();
-      await site.page.getByRole('button').waitFor();
-      expect(await site.page.evaluate('localStorage.length + sessionStorage.length')).toBe(0);
-    });
+  /** The page in the frame, and not what the component asks of the visit. */
+  const FRAME = /\/visit\/[^/]+\?/;
 
-    it.each([
-      { denied: ['localStorage'], instances: 1 },
-      { denied: ['localStorage', 'sessionStorage'], instances: 2 },
-    ])('works where the site.browser keeps nothing in $denied', async ({ denied, instances }) => {
-      await open();
-      for (const name of denied)
-        await site.context.addInitScript(
-          `Object.defineProperty(window, '${name}', { get() { throw new Error('denied'); } })`,
-        );
-      for (let visits = 0; visits < 2; visits += 1) {
-        await site.page.reload();
-        await click();
-        await inApp().getByRole('heading').waitFor();
-      }
-      expect(site.http.demos.instances.size).toBe(instances);
+  it('asks again for a visit whose page did not come, once it is opened again', async () => {
+    await open();
+    await site.page.route(FRAME, (route) => route.abort());
+    await click();
+    await eventually(async () => expect((await events()).length).toBe(1));
+    await site.page.unroute(FRAME);
+    await site.page.getByRole('button', { name: 'Close' }).click();
+    await site.page.getByRole('button', { name: 'Open yours' }).click();
+    await inApp().getByRole('heading').waitFor();
+  });
+
+  it('tells the end of a visit whose page did not come, and offers it again in the page', async () => {
+    await open('template="shop" mode="inline"');
+    await site.page.clock.install();
+    await site.page.route(FRAME, (route) => route.abort());
+    await click();
+    await eventually(async () => expect((await events()).length).toBe(1));
+    await site.page.clock.fastForward(10_000);
+    await site.page.getByRole('button', { name: 'Open yours' }).click();
+    await site.http.demos.release(instance()?.id ?? '');
+    await site.page.clock.fastForward(10_000);
+    await site.page.getByText('This copy has ended').waitFor();
+    expect((await events()).map(([name]) => name)).toEqual(['ready', 'ended']);
+  });
+
+  it('leaves the look at the visit to a page that tells', async () => {
+    await open();
+    await site.page.clock.install();
+    const asked: string[] = [];
+    site.page.on('request', (request) => {
+      if (request.url().endsWith('/state') && request.frame() === site.page.mainFrame()) asked.push(request.url());
     });
-  },
-);
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    await site.page.clock.fastForward(100_000);
+    await eventually(async () => expect(await bar().getByRole('button', { name: 'Share' }).count()).toBe(1));
+    expect(asked).toEqual([]);
+  });
+});

@@ -9,6 +9,8 @@ const RETRY_MS = 2_000;
 // Between two tries to take what is there already.
 const TURN_RETRY_MS = 1_000;
 const LOOK_MS = 10_000;
+// The page in a frame tells each minute at least, and may be late where nobody sees it.
+const SILENT_MS = 150_000;
 // In seconds before the end, as the bar warns.
 const WARNINGS = [60, 300];
 
@@ -98,7 +100,7 @@ class TryItNow extends HTMLElement {
   #body;
   #said;
   #frame;
-  // What began with a click. Its `phase` is waiting, running or over.
+  // What began with a click. Its `phase` is waiting, running or over; `heardAt` is when the frame last told.
   #run;
   #timer;
   #poll;
@@ -128,6 +130,7 @@ class TryItNow extends HTMLElement {
   // What the page in the frame tells.
   handleEvent({ origin: sender, source, data }) {
     if (sender !== origin || !this.#frame || source !== this.#frame.contentWindow || !data?.tryItNow) return;
+    this.#run.heardAt = Date.now();
     if (data.tryItNow.again) this.start();
     else this.#learn(data.tryItNow);
   }
@@ -194,8 +197,11 @@ class TryItNow extends HTMLElement {
   // As a click on the button: shows the visit there is, or begins one.
   start() {
     if (this.#button.form) this.#button.form.requestSubmit();
-    else if (this.#run && this.#run.phase !== 'over') this.#show();
-    else {
+    else if (this.#run && this.#run.phase !== 'over') {
+      // A page that has not come is asked for again.
+      if (this.#frame && !this.#run.heardAt) this.#frame.src += '';
+      this.#show();
+    } else {
       this.#stop();
       void this.#begin();
     }
@@ -321,18 +327,22 @@ class TryItNow extends HTMLElement {
       }
       const link = { href: url, target: '_blank', rel: 'noopener', part: 'action' };
       this.#fill('', this.#texts.inTab, make('a', link, this.#texts.openTab));
-      this.#poll = setInterval(() => this.#look(this.#run), LOOK_MS);
     }
+    this.#poll = setInterval(() => this.#look(this.#run), LOOK_MS);
     this.#button.lastChild.textContent = this.#texts.open;
     this.#emit('ready', { url, framed, secondsLeft, expiresAt });
     this.#learn({ seconds_left: secondsLeft });
   }
 
-  // For an app in a tab of its own; the frame tells by itself.
-  async #look({ visit, signal }) {
+  // While no frame tells: of an app in a tab of its own, or where the page in the frame did not come.
+  async #look({ visit, signal, heardAt }) {
+    if (Date.now() - heardAt < SILENT_MS) return;
     const answer = await fetch(`${visit}/state`, { signal }).catch(() => ({}));
-    if (answer.ok) this.#learn(await answer.json());
-    else if (answer.status === 404) this.#learn({ seconds_left: 0 });
+    if (answer.ok) {
+      // In the page, nothing but the button can ask for it again.
+      if (!heardAt) this.#button.hidden = false;
+      this.#learn(await answer.json());
+    } else if (answer.status === 404) this.#over();
   }
 
   #learn({ seconds_left: secondsLeft }) {
@@ -377,6 +387,11 @@ class TryItNow extends HTMLElement {
     if (this.#run?.phase !== 'running') return;
     const { ok, status } = await this.#post(`${this.#run.visit}/end`);
     if (!ok && status !== 404) throw new Error(`${origin} answered ${status}`);
+    this.#over();
+  }
+
+  // As the server has it, whatever a frame shows.
+  #over() {
     this.#frame = undefined;
     this.#learn({ seconds_left: 0 });
   }

@@ -56,14 +56,20 @@ const UNTIL: Readonly<Partial<Record<ErrorCode, 'failure.first_ends' | 'failure.
   harm_limit: 'failure.next_one',
 };
 
+/** Between two tries of a frame that nobody can reload. */
+const RETRY_SECONDS = 5;
+
 /** A failure as a page, in words for a visitor. */
 export function failurePage(parts: {
   readonly presentation: Presentation;
   readonly error: TryItNowError;
   readonly retryAfterSeconds: number | undefined;
   readonly requestId: string;
+  /** In the frame of a visit that our web component shows. */
+  readonly embedded?: boolean;
 }): string {
-  const { presentation, error, retryAfterSeconds, requestId } = parts;
+  const { presentation, error, retryAfterSeconds, requestId, embedded = false } = parts;
+  const comesBack = embedded && error.retryable && error.status >= 500;
   const { t } = presentation;
   const said = error.code === 'pool_paused' || error.code === 'banned' ? error.details?.['reason'] : undefined;
   const { wording, heading, text } = failureWords(t, error.code);
@@ -71,6 +77,8 @@ export function failurePage(parts: {
   return page({
     presentation,
     title: heading,
+    head: html`${comesBack && html`<meta http-equiv="refresh" content="${RETRY_SECONDS}">`}\
+${embedded && html`<base target="_blank">`}`,
     body: html`
 <section class="panel">
 <h1>${heading}</h1>
@@ -81,7 +89,8 @@ ${
   typeof said === 'string' &&
   html`<p class="note">${t.html('home.operators_say', { reason: html`<q>${said}</q>` })}</p>`
 }
-<p><a class="button primary" href="/">${t.text('site.back')}</a></p>
+${comesBack && html`<p><a class="button primary" href="" target="_self">${t.text('waiting.again')}</a></p>`}
+<p><a class="button ${comesBack ? 'quiet' : 'primary'}" href="/">${t.text('site.back')}</a></p>
 ${
   isOurFault &&
   html`<p class="waited">${t.html('failure.request_number', { number: html`<code>${requestId}</code>` })}</p>`
