@@ -149,6 +149,27 @@ it('replaces a dead one under the same key, counts once, and has it taken down',
   }
 });
 
+it('counts who waits as placed once, however often their page asks, and as empty who gets nothing', async () => {
+  const { deps, metrics } = await bench([]);
+  const ready = await store.valkey.zrange(keys.ready('tiny'), 0, -1, 'WITHSCORES');
+  await store.valkey.del(keys.ready('tiny'));
+  const patient = { ...click({ owner: 'patient' }), idempotencyKey: 'page:tiny' };
+  for (let looks = 0; looks < 4; looks += 1) expect(await acquireOrWait(deps, patient)).toMatchObject({ position: 1 });
+  await expect(acquire(deps, click({ owner: 'impatient' }))).rejects.toMatchObject({ code: 'pool_empty' });
+  for (let at = 0; at < ready.length; at += 2)
+    await store.valkey.zadd(keys.ready('tiny'), ready[at + 1] ?? '', ready[at] ?? '');
+  expect(await acquireOrWait(deps, patient)).toMatchObject({ again: false });
+  const text = await metrics.text();
+  for (const line of [
+    'takes_total{template="tiny",outcome="placed"} 1',
+    'takes_total{template="tiny",outcome="kept"} 3',
+    'takes_total{template="tiny",outcome="empty"} 1',
+    'takes_total{template="tiny",outcome="taken"} 1',
+    'waits_total{template="tiny",outcome="served"} 1',
+  ])
+    expect(text).toContain(`try_it_now_${line}\n`);
+});
+
 it('replaces one that died after it was handed out when it is had again', async () => {
   const { deps, instances, counted } = await bench([]);
   const first = await acquire(deps, click());
@@ -359,10 +380,13 @@ it('says of an empty pool whether more are prepared, and when it is worth to com
   expect(failing.retryAfterMs).toBeGreaterThan(3_000_000);
 });
 
-it('asks anyone who meets two to come again, at no cost', async () => {
-  const { deps, instances, counted } = await bench([0, 1]);
+it('asks anyone who meets two to come again, at no cost, and counts them as turned away', async () => {
+  const { deps, instances, counted, metrics } = await bench([0, 1]);
   await expect(acquire(deps, click())).rejects.toMatchObject({ code: 'pool_empty', retryAfterMs: 2_000 });
   expect(await counted()).toEqual([0, 0]);
+  for (const [outcome, count] of Object.entries({ replaced: 2, empty: 1 }))
+    expect(await metrics.text()).toContain(`takes_total{template="tiny",outcome="${outcome}"} ${count}\n`);
+  expect(await metrics.text()).toContain('take_duration_seconds_count{template="tiny"} 2\n');
   for (const { id } of instances.slice(0, 2))
     expect(await stateOf(id)).toMatchObject({ state: 'releasing', reason: 'container_lost' });
   expect(await acquire(deps, click())).toMatchObject({ id: instances[2]?.id });

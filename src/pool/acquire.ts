@@ -167,10 +167,16 @@ async function replacementOf(
   const second = await take(deps, wish, template, dead.id);
   if (second.kind === 'waiting' || second.alive) return second.outcome;
   // Where a whole node turned out not to be reached, the next one is on another.
-  if (!deps.deliveryCheck.avoided().includes(second.outcome.node)) throw empty(template, { kind: 'preparing' });
+  if (!deps.deliveryCheck.avoided().includes(second.outcome.node)) throw metDeadOnes(deps, template);
   const third = await take(deps, wish, template, second.outcome.id);
   if (third.kind === 'waiting' || third.alive) return third.outcome;
-  throw empty(template, { kind: 'preparing' });
+  throw metDeadOnes(deps, template);
+}
+
+/** Each of the claims is counted; this is the click, which came to nothing. */
+function metDeadOnes({ observer }: AcquireDeps, template: Template): TryItNowError {
+  observer.claimed(template.name, 'empty', undefined);
+  return empty(template, { kind: 'preparing' });
 }
 
 interface Taken {
@@ -190,7 +196,7 @@ async function take(
   const { observer, tracer } = deps;
   const { outcome, tookMs } = await tracer.span('claim', () => claim(deps, wish, template, replacing));
   if (outcome.kind === 'waiting') {
-    observer.claimed(template.name, 'empty', tookMs);
+    observer.claimed(template.name, outcome.isNew ? 'placed' : 'kept', tookMs);
     return { kind: 'waiting', outcome };
   }
   const handedOut = outcome.kind === 'taken' || outcome.kind === 'again' ? outcome : undefined;

@@ -53,6 +53,7 @@ type EmptyReply = readonly [
   pauseMs: number,
   position: number,
   lapsed: readonly string[],
+  isNew: number,
 ];
 
 type HeldReply = readonly [
@@ -163,11 +164,11 @@ export class ValkeyClaimStore implements ClaimStore {
   }
 
   #empty(reply: EmptyReply, template: Template): ClaimOutcome {
-    const [, nowMs, , , , , , position, lapsed] = reply;
+    const [, nowMs, , , , , , position, lapsed, isNew] = reply;
     this.#batches.noteClock(nowMs);
     const refill = refillOf(reply, template);
     return {
-      ...(position > 0 ? { kind: 'waiting', position, refill } : { kind: 'empty', refill }),
+      ...(position > 0 ? { kind: 'waiting', position, isNew: isNew === FLAG.YES, refill } : { kind: 'empty', refill }),
       ...noted(lapsed),
     };
   }

@@ -54,10 +54,10 @@ const oneMore = async (): Promise<void> => {
 };
 
 it('serves in the order of arrival, on whichever server, and has nobody pass', async () => {
-  expect(await ask('ann')).toMatchObject({ kind: 'waiting', position: 1, refill: { kind: 'preparing' } });
+  expect(await ask('ann')).toMatchObject({ kind: 'waiting', position: 1, isNew: true, refill: { kind: 'preparing' } });
   expect(await ask('ben', other)).toMatchObject({ kind: 'waiting', position: 2 });
   expect(await ask('cay')).toMatchObject({ kind: 'waiting', position: 3 });
-  expect(await ask('ann', other)).toMatchObject({ kind: 'waiting', position: 1 });
+  expect(await ask('ann', other)).toMatchObject({ kind: 'waiting', position: 1, isNew: false });
   await oneMore();
   expect(await passing()).toMatchObject({ kind: 'empty' });
   expect(await ask('ben')).toMatchObject({ kind: 'waiting', position: 2 });

@@ -21,6 +21,8 @@ const OUTCOMES = [
   'taken',
   'again',
   'replaced',
+  'placed',
+  'kept',
   'empty',
   'limited',
   'paused',
@@ -109,10 +111,12 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     begin: (template: string) => perTemplate.forEach((begin) => begin(template)),
     /** Those of one that is offered no more, whatever their other labels, are gone. */
     end: (template: string) => own.forEach((metric) => removeSeriesOf(metric, template)),
-    claims: counter('try_it_now_takes_total', 'Requests for an instance, by what became of them.', {
-      template: templates,
-      outcome: OUTCOMES,
-    }),
+    claims: counter(
+      'try_it_now_takes_total',
+      'Requests for an instance, by what became of them: placed is a new place in the line, kept one that asked ' +
+        'again while waiting, empty one that got nothing, not even a place.',
+      { template: templates, outcome: OUTCOMES },
+    ),
     takeDuration: histogram(
       'try_it_now_take_duration_seconds',
       'How long the hand-over of an instance took in the store, in seconds.',

@@ -124,10 +124,10 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     };
   }
 
-  claimed(template: string, outcome: Outcome, durationMs: number): void {
+  claimed(template: string, outcome: Outcome, durationMs: number | undefined): void {
     const series = this.#seriesOf(template);
     series.outcomes[outcome].inc();
-    series.duration.observe(durationMs / 1000);
+    if (durationMs !== undefined) series.duration.observe(durationMs / 1000);
   }
 
   deliveryChecked(template: string, durationMs: number): void {
@@ -334,6 +334,8 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
         taken: of('taken'),
         again: of('again'),
         replaced: of('replaced'),
+        placed: of('placed'),
+        kept: of('kept'),
         empty: of('empty'),
         limited: of('limited'),
         paused: of('paused'),

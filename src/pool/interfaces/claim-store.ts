@@ -79,8 +79,8 @@ type Answer =
       readonly waitedMs?: number;
     }
   | { readonly kind: 'empty'; readonly refill: Refill }
-  /** The caller has a place; 1 is the first. */
-  | { readonly kind: 'waiting'; readonly position: number; readonly refill: Refill }
+  /** The caller has a place; 1 is the first. `isNew`: from now on. */
+  | { readonly kind: 'waiting'; readonly position: number; readonly isNew: boolean; readonly refill: Refill }
   | { readonly kind: 'paused'; readonly retryAfterMs: number; readonly reason: string | undefined }
   /** `harm`: several of their visits were ended for harm, and nothing is handed out to them for a while. */
   | { readonly kind: 'limited'; readonly window: 'hourly' | 'daily' | 'harm'; readonly retryAfterMs: number }

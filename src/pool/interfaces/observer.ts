@@ -48,11 +48,14 @@ export type ImageOutcome = (typeof IMAGE_OUTCOMES)[number];
 export interface Observer {
   /** A visitor's download of their work has ended. `stopped`: whoever asked for it went away. */
   exported(template: string, outcome: 'done' | 'failed' | 'too_large' | 'late' | 'stopped'): void;
-  /** `replaced`: taken, or had again, and found dead. */
+  /**
+   * `replaced`: taken, or had again, and found dead. `placed`: got a place in the line; `kept`: asked again while they
+   * have one. Without a duration it is told of no claim but of what a click came to.
+   */
   claimed(
     template: string,
-    outcome: Exclude<ClaimOutcome['kind'], 'waiting'> | 'replaced' | 'error',
-    durationMs: number,
+    outcome: Exclude<ClaimOutcome['kind'], 'waiting'> | 'placed' | 'kept' | 'replaced' | 'error',
+    durationMs: number | undefined,
   ): void;
   /** Whether what was taken is alive, checked before it is handed out. */
   deliveryChecked(template: string, durationMs: number): void;

@@ -36,7 +36,7 @@
 --         embedding site, node} taken | the same again, with count 0
 --         {-1, now, warming, all there are, target that an operator or the pool itself has set, or '',
 --         failures in a row, ms until a refill may be tried,
---         the caller's position or 0, {sites of places that lapsed}} none for this caller
+--         the caller's position or 0, {sites of places that lapsed}, 1 when the place is new} none for this caller
 --         {-2, ms to wait} hourly limit   {-3, ms to wait} daily limit
 --         {-4} key used for another template
 --         {-5} fewer claims than the caller has seen: the store went back in time, nothing was changed
@@ -269,13 +269,15 @@ local function pop_ready()
   return taken
 end
 
--- The caller's position, after a place was taken or kept; 0 where no more may wait, or where it would be in vain.
+-- The caller's position, and whether the place is new, after it was taken or kept; 0 where no more may wait, or where
+-- it would be in vain.
 local function wait_for_one(claim, target)
   local place = claim.place
-  if not claim.waits or place == '' then return 0 end
+  if not claim.waits or place == '' then return 0, 0 end
   local since = redis.call('ZSCORE', KEYS[13], place)
+  local is_new = since and 0 or 1
   if not since then
-    if target == '0' or redis.call('ZCARD', KEYS[13]) >= tonumber(ARGV[8]) then return 0 end
+    if target == '0' or redis.call('ZCARD', KEYS[13]) >= tonumber(ARGV[8]) then return 0, 0 end
     local end_of_line = claim.counted and 0 or -1
     local neighbour = redis.call('ZRANGE', KEYS[13], end_of_line, end_of_line, 'WITHSCORES')[2]
     if claim.counted then since = neighbour and math.min(tonumber(neighbour) - 1, now) or now
@@ -287,7 +289,7 @@ local function wait_for_one(claim, target)
     is_line = true
   end
   keep_place(KEYS[13], KEYS[14], KEYS[15], place, now + tonumber(ARGV[7]), now)
-  return redis.call('ZRANK', KEYS[13], place) + 1
+  return redis.call('ZRANK', KEYS[13], place) + 1, is_new
 end
 
 local function none_ready(claim)
@@ -296,9 +298,10 @@ local function none_ready(claim)
   local breaker = redis.call('HMGET', KEYS[9], 'failures', 'until_ms')
   local targets = redis.call('HMGET', KEYS[6], 'target', 'auto_target')
   local wait = math.max(pause_until(breaker[2], now) - now, 0)
-  local position = wait_for_one(claim, targets[1])
+  local position, is_new = wait_for_one(claim, targets[1])
   if position == 0 and not claim.counted then missed = missed + 1 end
-  return {-1, now, warming, all, targets[1] or targets[2] or '', stored_number(breaker[1], 0), wait, position, claim.lapsed}
+  return {-1, now, warming, all, targets[1] or targets[2] or '', stored_number(breaker[1], 0), wait, position, claim.lapsed,
+    is_new}
 end
 
 -- Whoever waited gives up their place for what they take. They came from where they clicked, whichever page asks now.
