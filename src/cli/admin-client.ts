@@ -3,7 +3,8 @@ import Type, { type Static, type TSchema } from 'typebox';
 import Value from 'typebox/value';
 import { readEnvironment, readTextFile, type Environment } from '../config/environment.ts';
 import { ERROR_CATALOGUE, TryItNowError, describeError, type ErrorCode } from '../domain/errors.ts';
-import { PREVIEWS_ROLE } from '../domain/operator-role.ts';
+import { keysOfPersons } from '../domain/operator-role.ts';
+import { keyFingerprint } from '../http/api-keys.ts';
 
 /** Most answers take milliseconds; a retry of all dead tasks, or a purge, may take longer. */
 const TIMEOUT_MS = 60_000;
@@ -37,6 +38,10 @@ interface Answer {
 export class AdminClient {
   readonly url: string;
   readonly #key: string;
+  /** Where the key comes from, for who may too little with it. */
+  readonly #whence: string;
+  /** What is said before something changes under a key that nobody named; said once. */
+  #notice: string | undefined;
 
   /** Throws invalid_config for settings that are wrong, key_missing without a key. */
   constructor(env: Environment) {
@@ -45,7 +50,8 @@ export class AdminClient {
     if (ours.length > 0) throw new TryItNowError('invalid_config', ours.join('\n'));
     const { host, port } = values.ADMIN_ADDR;
     this.url = values.ADMIN_URL ?? `http://${reachable(host)}:${port}`;
-    const key = values.OPERATOR_KEY ?? values.OPERATOR_KEYS?.find(({ role }) => role !== PREVIEWS_ROLE)?.key;
+    const known = keysOfPersons(values.OPERATOR_KEYS ?? []);
+    const key = values.OPERATOR_KEY ?? known[0]?.key;
     if (key === undefined) {
       throw new TryItNowError(
         'key_missing',
@@ -54,6 +60,14 @@ export class AdminClient {
       );
     }
     this.#key = key;
+    this.#whence =
+      values.OPERATOR_KEY === undefined
+        ? 'No key of OPERATOR_KEYS here may more; set OPERATOR_KEY_FILE to one that may'
+        : 'OPERATOR_KEY or OPERATOR_KEY_FILE has this key; set it to one that may';
+    if (values.OPERATOR_KEY === undefined && known[0] !== undefined && known.length > 1)
+      this.#notice =
+        `As ${keyFingerprint(key)}, ${known[0].role}: of the ${known.length} OPERATOR_KEYS here, the first that may ` +
+        'most. Set OPERATOR_KEY_FILE to a key of your own to act as yourself.\n';
   }
 
   async ask<T extends TSchema>(schema: T, method: Method, path: string, body?: object): Promise<Static<T>> {
@@ -72,6 +86,10 @@ export class AdminClient {
   }
 
   async #send(method: Method, path: string, body: object | undefined): Promise<Answer> {
+    if (method !== 'GET' && this.#notice !== undefined) {
+      process.stderr.write(this.#notice);
+      this.#notice = undefined;
+    }
     const answer = await send(`${this.url}/admin/v1${path}`, {
       method,
       headers: { 'x-api-key': this.#key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -122,7 +140,7 @@ export class AdminClient {
         `The server at ${this.url} does not accept this operator key; use one of its OPERATOR_KEYS in ` +
           'OPERATOR_KEY_FILE (or OPERATOR_KEY). A key of visitors (API_KEY) will not do',
       );
-    return new TryItNowError(code, problem.detail);
+    return new TryItNowError(code, code === 'role_too_low' ? `${problem.detail}. ${this.#whence}` : problem.detail);
   }
 }
 

@@ -85,7 +85,7 @@ export const OPERATOR_VARIABLES = {
   ),
   OPERATOR_KEY: operators.secret(
     apiKey,
-    'the first of OPERATOR_KEYS that is not for previews',
-    'For commands: the operator key they send.',
+    'of OPERATOR_KEYS the first with the highest role',
+    'For commands: the operator key they send, and whose name is in the audit log.',
   ),
 };

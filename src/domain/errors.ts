@@ -74,7 +74,9 @@ export const ERROR_CATALOGUE = {
     status: 403,
     retryable: false,
     title: 'The role of this key or login does not allow it',
-    remedy: 'Ask somebody with the role that the detail names, or have yours raised (OPERATOR_KEYS).',
+    remedy:
+      'Use a key with the role that the detail names (for commands OPERATOR_KEY_FILE), ask somebody who has it, or ' +
+      'have yours raised (OPERATOR_KEYS).',
   },
   login_refused: {
     status: 403,

@@ -76,3 +76,8 @@ export interface OperatorKey {
   /** With the role `previews`: the template whose previews alone it is for; undefined: those of any. */
   readonly previewsOf?: string;
 }
+
+/** Those that a person acts with, from the one that may most; alike ones as they stand. */
+export function keysOfPersons(keys: readonly OperatorKey[]): readonly OperatorKey[] {
+  return OPERATOR_ROLES.toReversed().flatMap((role) => keys.filter((key) => key.role === role));
+}

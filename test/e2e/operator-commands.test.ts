@@ -14,6 +14,7 @@ import { Program } from '../support/program.ts';
 import { ServerProcess } from '../support/server-process.ts';
 
 const PATIENT = { timeoutMs: 60_000 };
+const VIEWER_KEY = 'a-viewers-own-key';
 
 let dir: string;
 let engine: LaunchedSimulatedEngine;
@@ -23,6 +24,9 @@ let receiver: WebhookReceiver;
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'tin-operator-'));
   await writeFile(join(dir, 'key'), `${OPERATOR_KEY}\n`, { mode: 0o600 });
+  await writeFile(join(dir, 'keys'), `viewer:${VIEWER_KEY},operator:a-clerks-own-key,${OPERATOR_KEY}\n`, {
+    mode: 0o600,
+  });
   receiver = await WebhookReceiver.start();
   await writeFile(join(dir, 'secret'), `whsec_${Buffer.alloc(32).toString('base64')}`, { mode: 0o600 });
   await writeFile(
@@ -39,7 +43,7 @@ beforeAll(async () => {
     templates: [{ name: 'hello', image: 'localhost/unused', port: 80, pool: { target: 2, max: 6 } }],
     env: {
       ADMIN_ADDR: `127.0.0.1:${adminPort}`,
-      OPERATOR_KEYS_FILE: join(dir, 'key'),
+      OPERATOR_KEYS_FILE: join(dir, 'keys'),
       API_KEY: VISITOR_KEY,
       WEBHOOKS_FILE: join(dir, 'webhooks.yaml'),
       CONTAINER_PORT_COOLDOWN: '10s',
@@ -291,6 +295,29 @@ describe('commands', () => {
     [{ ADMIN_URL: 'x' }, 78, 'ADMIN_URL is "x"'],
   ])('with %j say what is wrong', async (env, code, message) => {
     expect(await run(['pool', 'stats'], env)).toEqual({ code, output: expect.stringContaining(message) as string });
+  });
+
+  it('act with the key of OPERATOR_KEYS that may most, and say as whom', async () => {
+    const onHost = { OPERATOR_KEY_FILE: '', OPERATOR_KEYS_FILE: join(dir, 'keys') };
+    const change = ['pool', 'scale', 'hello', 'configured'];
+    expect(await run(change, onHost)).toEqual({
+      code: 0,
+      output: expect.stringMatching(
+        /^As key:[0-9a-f]{8}, admin: of the 3 OPERATOR_KEYS here, the first that may most\. Set OPERATOR_KEY_FILE /,
+      ) as string,
+    });
+    expect((await run(['pool', 'stats'], onHost)).output).not.toContain('OPERATOR_KEY');
+    expect((await run(change)).output).not.toContain('OPERATOR_KEY');
+  });
+
+  it.each([
+    [{ OPERATOR_KEY: VIEWER_KEY }, 'OPERATOR_KEY or OPERATOR_KEY_FILE has this key; set it to one that may'],
+    [{ OPERATOR_KEYS: `viewer:${VIEWER_KEY}` }, 'No key of OPERATOR_KEYS here may more; set OPERATOR_KEY_FILE to one'],
+  ])('say where a key comes from that may too little: %j', async (env, message) => {
+    expect(await run(['pool', 'pause', 'hello'], { OPERATOR_KEY_FILE: '', ...env })).toEqual({
+      code: 1,
+      output: expect.stringMatching(`with the role viewer, and this needs the role operator.*${message}`) as string,
+    });
   });
 
   it("with the address of the visitors' API say that it is no admin API", async () => {

@@ -18,7 +18,8 @@ import { wholeNumber } from './whole-number.ts';
 const EXIT_CODES = `
 Exit code: 0 when it was done, 1 when it was refused or the server does not
 answer, 78 when a setting is wrong. The server's admin API is asked: ADMIN_URL
-(http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY.
+(http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY, else
+the first of OPERATOR_KEYS with the highest role.
 `;
 const NAMED = 'its id as `list` shows it, its address, or the name of its visit';
 const STATES = ['warming', 'ready', 'assigned', 'releasing', 'quarantined'];

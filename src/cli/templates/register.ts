@@ -78,8 +78,9 @@ function registerReload(templates: Command, env: Environment): void {
 Each process reads the file that it was started with. Visits go on; ready
 instances that would not do any more are replaced, a part at a time. A file with
 a problem changes nothing. The server's admin API is asked: ADMIN_URL (http and
-ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY. SIGHUP to any of
-the processes does the same (\`systemctl reload try-it-now\`).
+ADMIN_ADDR without it), with OPERATOR_KEY_FILE or OPERATOR_KEY, else the first
+of OPERATOR_KEYS with the highest role. SIGHUP to any of the processes does the
+same (\`systemctl reload try-it-now\`).
 
 Exit code: 0 when all go by the same templates, 1 when one did not follow, the
 reload was refused or the server does not answer, 78 when the templates have a

@@ -15,7 +15,8 @@ export function registerTopCommand(cli: Command, env: Environment): void {
       `
 Rates and latencies are of the time between two looks. It asks the server's
 admin API: ADMIN_URL (http and ADMIN_ADDR without it), with OPERATOR_KEY_FILE or
-OPERATOR_KEY; and SERVER_HOST, SERVER_PORT for the metrics.
+OPERATOR_KEY, else the first of OPERATOR_KEYS with the highest role; and
+SERVER_HOST, SERVER_PORT for the metrics.
 
 Exit code: 0 when it was left, 1 when the server refuses, or does not answer to
 --once, 78 when a setting is wrong.
