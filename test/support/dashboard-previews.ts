@@ -78,8 +78,8 @@ export function putsAndRemovesPreviews(
     const entries = await operator.list('/audit?limit=3', 'entries');
     expect(entries.map(({ action, on, outcome }) => [action, on, outcome])).toEqual([
       ['preview.remove', 'tiny-pr-7', 'done'],
-      ['preview.put for_seconds=10800 from=tiny image=localhost/acme/tiny:pr-7', 'tiny-pr-7', 'done'],
-      ['preview.put for_seconds=10800 from=tiny image=docker.io/library/miner:1', 'tiny-pr-7', 'preview_not_allowed'],
+      ['preview.put from=tiny image=localhost/acme/tiny:pr-7 for_seconds=10800', 'tiny-pr-7', 'done'],
+      ['preview.put from=tiny image=docker.io/library/miner:1 for_seconds=10800', 'tiny-pr-7', 'preview_not_allowed'],
     ]);
   });
 }

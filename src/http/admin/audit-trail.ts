@@ -24,21 +24,10 @@ declare module 'fastify' {
 /** Of what an address or a body names; longer is no name of ours. */
 const NAME_LENGTH = 100;
 /**
- * What of a body tells one call of an action from another. Never the reason: visitors see that anyway,
- * and it may be long.
+ * Words for visitors, who see them anyway; they may be long. Whatever else a route takes tells one call of its action
+ * from another, and is kept.
  */
-const PARTICULARS = [
-  'target',
-  'promote',
-  'keep',
-  'for_seconds',
-  'from',
-  'image',
-  'to',
-  'within_seconds',
-  'which',
-  'force',
-] as const;
+const WORDS: ReadonlySet<string> = new Set(['reason', 'title']);
 
 /** What a role may not do is told once in so long of each caller and action. */
 const REFUSALS_TOLD_MS = 60_000;
@@ -124,7 +113,7 @@ export class AuditTrail {
   ): Promise<void> {
     const entry = {
       who,
-      action: [name, ...particulars(request.body)].join(' '),
+      action: [name, ...particulars(request)].join(' '),
       on: targetOf(request.params),
       outcome,
     };
@@ -153,13 +142,22 @@ function targetOf(params: unknown): string {
   return named.length > 0 ? plain(named.join(' ')) : 'all';
 }
 
-function particulars(body: unknown): string[] {
-  if (typeof body !== 'object' || body === null) return [];
-  const given = new Map<string, unknown>(Object.entries(body));
-  return PARTICULARS.flatMap((key) => {
-    const value = given.get(key);
-    return value === undefined ? [] : [`${key}=${plain(JSON.stringify(value)).replaceAll('"', '')}`];
+/** Of what the route declares: anything else is refused, and anybody can make up any amount of it. */
+function particulars({ routeOptions: { schema }, query, body }: FastifyRequest): string[] {
+  return [...given(schema?.querystring, query), ...given(schema?.body, body)];
+}
+
+function given(schema: unknown, values: unknown): string[] {
+  const named = new Map(entriesOf(values));
+  return entriesOf(new Map(entriesOf(schema)).get('properties')).flatMap(([name]) => {
+    const value = named.get(name);
+    if (value === undefined || value === false || WORDS.has(name)) return [];
+    return [`${name}=${plain(JSON.stringify(value)).replaceAll('"', '')}`];
   });
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
 }
 
 /** Anybody can ask for any address: what would steer a terminal is not kept. */
