@@ -1,11 +1,14 @@
 import type { Template } from '../domain/template.ts';
-import type { TrialDeps } from '../pool/try-template.ts';
+import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { EngineInspection } from '../runtime/engine.ts';
 import type { TemplateDraft } from './template-yaml.ts';
+import type { Trials } from './trials.ts';
 
-/** What the trials of an image are made with. */
-export interface TryImageDeps extends TrialDeps {
-  readonly inspection: EngineInspection;
+/** What an image is tried with. */
+export interface TryImageDeps {
+  readonly runtime: Pick<ContainerRuntime, 'prepare'>;
+  readonly inspection: Pick<EngineInspection, 'image'>;
+  readonly trials: Trials;
   /** The template that a file with this draft offers. Throws invalid_config. */
   readonly parse: (draft: TemplateDraft) => Template;
 }

@@ -1,9 +1,10 @@
 import { TryItNowError } from '../domain/errors.ts';
-import { tryTemplate, type FailedTrial, type ReadyTrial, type Trial } from '../pool/try-template.ts';
+import type { FailedTrial, ReadyTrial, Trial } from '../pool/try-template.ts';
 import { changedDraft, describeChange } from './changed-draft.ts';
 import { imageDraft, type Wanted } from './image-draft.ts';
 import { memoryLimitFor } from './memory.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
+import type { Trials } from './trials.ts';
 import { tryListening } from './try-listening.ts';
 import type { TryImageDeps } from './try-image-deps.ts';
 import { AS_ROOT, startsAsRoot, tryUserChange } from './try-user-change.ts';
@@ -18,7 +19,7 @@ export interface TrialProgress {
 export interface TriedImage {
   readonly draft: TemplateDraft;
   readonly notes: readonly Note[];
-  /** The last one; ready, it still runs. */
+  /** The last one; ready, it still runs, and goes with the trials. */
   readonly trial: Trial;
 }
 
@@ -27,15 +28,15 @@ const MOST_TRIALS = 8;
 /**
  * Tries the image as a template that its own description suggests, changes what keeps it from coming up, and tries
  * again; then once more as servers need it that change their user, and once within the memory that it was seen to
- * take. Throws image_missing, and what `tryTemplate` throws.
+ * take. Throws image_missing, and what `tryTemplate` throws; the caller removes what the trials began.
  */
 export async function tryImage(
   deps: TryImageDeps,
   image: string,
   wanted: Wanted,
   { onStep, onFailure }: TrialProgress,
-  signal: AbortSignal,
 ): Promise<TriedImage> {
+  const { trials } = deps;
   onStep(`looking at ${image}`);
   await deps.runtime.prepare([deps.parse({ name: 'trial', image, port: 1 })]);
   const facts = await deps.inspection.image(image);
@@ -48,10 +49,10 @@ export async function tryImage(
   let sure: (Pick<TriedImage, 'draft' | 'notes'> & { readonly reason: string }) | undefined;
   for (let count = 1; ; count += 1) {
     onStep(`starting ${image}`);
-    let trial = await tryTemplate(deps, deps.parse(draft), signal);
+    let trial = await trials.run(draft);
     if (trial.kind === 'failed' && trial.change?.kind === 'listen') {
       const { reason } = trial;
-      const way = await tryListening(deps, facts, draft, trial, onFailure, signal);
+      const way = await tryListening(trials, facts, draft, trial, onFailure);
       if (way !== undefined) {
         ({ draft, trial } = way);
         notes.push({ key: way.key, text: `Without: ${reason}.` });
@@ -59,7 +60,7 @@ export async function tryImage(
     }
     if (trial.kind === 'ready') {
       onStep(`seeing what ${image} needs for good`);
-      return measured(deps, await tryUserChange(deps, facts, { draft, notes, trial }, signal), signal);
+      return measured(trials, await tryUserChange(trials, facts, { draft, notes, trial }));
     }
     const change = trial.change ?? (startsAsRoot(facts) ? AS_ROOT : undefined);
     const next = change === undefined ? undefined : changedDraft(draft, change);
@@ -78,9 +79,8 @@ export async function tryImage(
 
 /** Once more with a limit made from what it took; the roomy one stays where that is too tight after all. */
 async function measured(
-  deps: TryImageDeps,
+  trials: Trials,
   tried: TriedImage & { readonly trial: ReadyTrial },
-  signal: AbortSignal,
 ): Promise<TriedImage> {
   const { draft, notes, trial } = tried;
   const { memoryBytes } = trial;
@@ -88,9 +88,9 @@ async function measured(
   const memory = memoryLimitFor(memoryBytes);
   const tighter = { ...draft, limits: { ...(draft['limits'] as TemplateDraft), memory } };
   const used = `It took ${Math.round(memoryBytes / 2 ** 20)} MiB when it was ready.`;
-  const again = await tryTemplate(deps, deps.parse(tighter), signal);
+  const again = await trials.run(tighter);
   if (again.kind === 'failed')
     return { draft, trial, notes: [...notes, { key: 'limits', text: `${used} With ${memory}: ${again.reason}.` }] };
-  await deps.runtime.remove(trial.container);
+  await trials.remove(trial.container);
   return { draft: tighter, trial: again, notes: [...notes, { key: 'limits', text: used }] };
 }

@@ -1,7 +1,7 @@
-import { tryTemplate, type FailedTrial, type Trial } from '../pool/try-template.ts';
+import type { FailedTrial, Trial } from '../pool/try-template.ts';
 import type { ImageFacts } from '../runtime/engine.ts';
 import type { TemplateDraft } from './template-yaml.ts';
-import type { TryImageDeps } from './try-image-deps.ts';
+import type { Trials } from './trials.ts';
 
 interface Way {
   readonly words: string;
@@ -21,17 +21,16 @@ const VARIABLE = { HOST: '0.0.0.0' };
  * draft that did comes with its trial, which may need something else now.
  */
 export async function tryListening(
-  deps: TryImageDeps,
+  trials: Trials,
   facts: ImageFacts,
   draft: TemplateDraft,
   failed: FailedTrial,
   told: (trial: FailedTrial, next: string) => void,
-  signal: AbortSignal,
 ): Promise<(Way & { readonly trial: Trial }) | undefined> {
   let last = failed;
   for (const way of waysToListen(facts, draft)) {
     told(last, way.words);
-    const trial = await tryTemplate(deps, deps.parse(way.draft), signal);
+    const trial = await trials.run(way.draft);
     if (trial.kind === 'ready' || trial.change?.kind === 'ready_status') return { ...way, trial };
     last = trial;
   }

@@ -1,9 +1,9 @@
 import { hintIn } from '../domain/failure-hints.ts';
-import { tryTemplate, type ReadyTrial } from '../pool/try-template.ts';
+import type { ReadyTrial } from '../pool/try-template.ts';
 import type { ImageFacts } from '../runtime/engine.ts';
 import { changedDraft } from './changed-draft.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
-import type { TryImageDeps } from './try-image-deps.ts';
+import type { Trials } from './trials.ts';
 
 /**
  * What servers do that start as root: take their folders over and change to a user of their own. Where one says
@@ -26,18 +26,13 @@ interface Tried {
  * container, and fails at the first file that is its own user's. So it is tried with what such servers need, and that
  * is kept where it changes its user then, or complains no more. One of both trials is left running.
  */
-export async function tryUserChange(
-  deps: TryImageDeps,
-  facts: ImageFacts,
-  tried: Tried,
-  signal: AbortSignal,
-): Promise<Tried> {
+export async function tryUserChange(trials: Trials, facts: ImageFacts, tried: Tried): Promise<Tried> {
   const draft = startsAsRoot(facts) ? changedDraft(tried.draft, AS_ROOT) : undefined;
   if (draft === undefined) return tried;
-  const again = await tryTemplate(deps, deps.parse(draft), signal);
+  const again = await trials.run(draft);
   if (again.kind === 'failed') return tried;
   const why = whyKept(tried.trial, again);
-  await deps.runtime.remove((why === undefined ? again : tried.trial).container);
+  await trials.remove((why === undefined ? again : tried.trial).container);
   if (why === undefined) return tried;
   return { draft, notes: [...tried.notes, { key: 'capabilities', text: why }], trial: again };
 }

@@ -4,10 +4,17 @@ import type { Log } from '../domain/log.ts';
 /**
  * Resolves with the first SIGINT or SIGTERM. From then on a second one ends the process at once. The listeners stay: a
  * library that restores the terminal would otherwise take itself for the only listener, and end the process midway.
+ * `orHungUp`: SIGHUP counts as well, for what is nothing without its terminal; it is sent more than once, so a second
+ * one ends nothing.
  */
-export function untilStopped(log: Log): Promise<NodeJS.Signals> {
+export function untilStopped(log: Log, { orHungUp = false } = {}): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let told = false;
+    if (orHungUp)
+      process.on('SIGHUP', () => {
+        told = true;
+        resolve('SIGHUP');
+      });
     for (const name of ['SIGINT', 'SIGTERM'] as const) {
       process.on(name, () => {
         if (!told) {

@@ -49,16 +49,26 @@ export type Trial = ReadyTrial | FailedTrial;
 const KEEP_MS = 4 * 60 * 60_000;
 const SEED_BYTES = 32;
 
+/** A name for a container that no record knows. */
+export function newTrialContainer(): string {
+  return `demo-trial-${randomBytes(6).toString('hex')}`;
+}
+
 /**
  * Starts the template's app once and looks at it as a visitor would: readiness, activation, landing page. It is opened
  * at its published port, under a name of its own below `localhost`. Throws what is no fault of the app, such as
- * engine_unavailable and image_missing; nothing is left then, nor of a trial that failed.
+ * engine_unavailable and image_missing. Nothing is left then, nor of a trial that failed, unless the engine cannot
+ * remove it: so the caller knows the container's name beforehand.
  */
-export async function tryTemplate(deps: TrialDeps, template: Template, signal: AbortSignal): Promise<Trial> {
+export async function tryTemplate(
+  deps: TrialDeps,
+  template: Template,
+  container: string,
+  signal: AbortSignal,
+): Promise<Trial> {
   const { runtime, node, clock = systemClock } = deps;
   const hostPort = await deps.freePort();
-  const { reach, identity } = newcomer(node.address, hostPort);
-  const { container } = reach;
+  const { reach, identity } = newcomer(container, node.address, hostPort);
   const values = instanceValues(identity);
   const keepUntilMs = clock.now() + KEEP_MS;
   const startedAt = performance.now();
@@ -89,13 +99,17 @@ export async function tryTemplate(deps: TrialDeps, template: Template, signal: A
   }
 }
 
-/** A container that no record knows, under a name that browsers on this host find. */
-function newcomer(nodeAddress: string, port: number): { readonly reach: Reach; readonly identity: Identity } {
+/** Under a name that browsers on this host find. */
+function newcomer(
+  container: string,
+  nodeAddress: string,
+  port: number,
+): { readonly reach: Reach; readonly identity: Identity } {
   const address: PublicAddress = { scheme: 'http', baseDomain: 'localhost', port };
   const label = newHostLabel();
   return {
     reach: {
-      container: `demo-trial-${randomBytes(6).toString('hex')}`,
+      container,
       origin: `http://${nodeAddress}:${port}`,
       upstream: { address: nodeAddress, port },
       visitor: publicOrigin(address, label),

@@ -1,14 +1,11 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { Program } from '../support/program.ts';
 import { environmentOf } from '../support/stack-environment.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { template } from '../support/templates.ts';
+import { Terminal } from '../support/terminal.ts';
 
-const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 const PATIENT = { timeoutMs: 60_000 };
 const ENTERED = '\u001b[?1049h';
 const LEFT = '\u001b[?1049l';
@@ -24,49 +21,13 @@ beforeAll(async () => {
 });
 afterAll(() => stack[Symbol.asyncDispose]());
 
-/** In a terminal of its own, of which it sees every byte. */
-class Terminal implements AsyncDisposable {
-  readonly #script: ChildProcess;
-  seen = '';
-
-  constructor(size: { readonly columns: number; readonly rows: number }) {
-    // Its own process id is told first, so that it can be sent signals.
-    const command = `stty cols ${size.columns} rows ${size.rows}; echo pid=$$; exec node ${MAIN} top --interval 200ms`;
-    this.#script = spawn('script', ['-qefc', command, '/dev/null'], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-      env: { ...env, PATH: process.env['PATH'] ?? '', TERM: 'xterm' },
-    });
-    this.#script.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      this.seen += text;
-    });
-  }
-
-  type(keys: string): void {
-    this.#script.stdin?.write(keys);
-  }
-
-  signal(name: NodeJS.Signals): void {
-    process.kill(Number(/pid=(\d+)/.exec(this.seen)?.[1]), name);
-  }
-
-  /** The lines of the last whole frame. */
-  frame(): string[] {
-    const frames = this.seen
-      .split('\u001b[H')
-      .slice(1)
-      .filter((frame) => frame.includes('\u001b[J'));
-    return (frames.at(-1) ?? '').split('\u001b[J')[0]?.replaceAll('\u001b[K', '').split(/\r*\n/) ?? [];
-  }
-
-  async exitCode(): Promise<number | null> {
-    if (this.#script.exitCode === null) await once(this.#script, 'close');
-    return this.#script.exitCode;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#script.kill('SIGKILL');
-    await this.exitCode();
-  }
+/** The lines of the last whole frame. */
+function frameOf({ seen }: Terminal): string[] {
+  const frames = seen
+    .split('\u001b[H')
+    .slice(1)
+    .filter((frame) => frame.includes('\u001b[J'));
+  return (frames.at(-1) ?? '').split('\u001b[J')[0]?.replaceAll('\u001b[K', '').split(/\r*\n/) ?? [];
 }
 
 it.each([
@@ -75,19 +36,19 @@ it.each([
 ])(
   'fits into $columns by $rows, says when the server is unavailable, goes on when it is back, and leaves with q',
   async (size) => {
-    await using terminal = new Terminal(size);
+    await using terminal = new Terminal('top --interval 200ms', { env, ...size });
     await eventually(
-      () => expect(terminal.frame().join('\n')).toMatch(/tiny +open +2\/2[\s\S]*provision-workers/),
+      () => expect(frameOf(terminal).join('\n')).toMatch(/tiny +open +2\/2[\s\S]*provision-workers/),
       PATIENT,
     );
     await fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
-    await eventually(() => expect(terminal.frame().join('\n')).toMatch(/tiny +open +[12]\/2 +1 /), PATIENT);
-    expect(Math.max(...terminal.frame().map((line) => line.length))).toBeLessThanOrEqual(size.columns);
-    expect(terminal.frame().join('\n').includes('STARTS/MIN')).toBe(size.columns === 200);
+    await eventually(() => expect(frameOf(terminal).join('\n')).toMatch(/tiny +open +[12]\/2 +1 /), PATIENT);
+    expect(Math.max(...frameOf(terminal).map((line) => line.length))).toBeLessThanOrEqual(size.columns);
+    expect(frameOf(terminal).join('\n').includes('STARTS/MIN')).toBe(size.columns === 200);
     await stack.restart(async () => {
-      await eventually(() => expect(terminal.frame()[1]).toContain('The server does not answer since'), PATIENT);
+      await eventually(() => expect(frameOf(terminal)[1]).toContain('The server does not answer since'), PATIENT);
     });
-    await eventually(() => expect(terminal.frame()[1]).toBe(''), PATIENT);
+    await eventually(() => expect(frameOf(terminal)[1]).toBe(''), PATIENT);
     expect(terminal.seen).toContain(ENTERED);
     expect(terminal.seen).not.toContain(LEFT);
     terminal.type('q');
@@ -97,8 +58,8 @@ it.each([
 );
 
 it('puts the terminal back when it is told to end', async () => {
-  await using terminal = new Terminal({ columns: 80, rows: 24 });
-  await eventually(() => expect(terminal.frame().join('\n')).toContain('tiny'), PATIENT);
+  await using terminal = new Terminal('top --interval 200ms', { env, columns: 80, rows: 24 });
+  await eventually(() => expect(frameOf(terminal).join('\n')).toContain('tiny'), PATIENT);
   terminal.signal('SIGTERM');
   await terminal.exitCode();
   expect(terminal.seen).toMatch(/\[\?25h.\[\?1049l$/);

@@ -1,16 +1,25 @@
+import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTrialContext, type TrialContext } from '../../src/composition/trial-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { templateFile, type TemplateDraft } from '../../src/importers/template-yaml.ts';
+import { Trials } from '../../src/importers/trials.ts';
 import { tryImage } from '../../src/importers/try-image.ts';
 import { launchEngine, titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
 import { Cleanups } from '../support/deployment.ts';
+import { eventually } from '../support/eventually.ts';
+import { Program } from '../support/program.ts';
 import { silent } from '../support/store.ts';
+import { Terminal } from '../support/terminal.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 
 const never = new AbortController().signal;
+/** Each trial takes a second. */
+const SLOW = ['/bin/sh', '-c', 'sleep 1; httpd -f -p 80 -h /www'];
+const CTRL_C = '\u0003';
+const CTRL_D = '\u0004';
 
 describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on ${titleFor('podman')}`, () => {
   const cleanups = new Cleanups('the trial of images');
@@ -40,22 +49,21 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
     timeoutMs = patienceMs;
     await using image = await loadTinyImage(socketPath, command);
     const failures: string[] = [];
+    const trials = new Trials({ deps: context, parse, signal: never });
     const result = await tryImage(
-      { ...context, parse },
+      { ...context, parse, trials },
       image.name,
       {},
       {
         onStep: () => undefined,
         onFailure: ({ reason }, next) => failures.push(`${reason} -> ${next ?? 'nothing'}`),
       },
-      never,
     );
-    if (result.trial.kind === 'ready') {
-      const answer = await fetch(result.trial.url.replace(/\/\/[^:/]+/, '//127.0.0.1'));
-      await context.runtime.remove(result.trial.container);
-      return { ...result, failures, status: answer.status };
-    }
-    return { ...result, failures, status: undefined };
+    const { trial } = result;
+    const status =
+      trial.kind === 'ready' ? (await fetch(trial.url.replace(/\/\/[^:/]+/, '//127.0.0.1'))).status : undefined;
+    await trials.removeAll();
+    return { ...result, failures, status };
   }
 
   it('is found on the port it listens on, and left open with a limit near what it takes', async () => {
@@ -111,6 +119,46 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
       output: expect.stringContaining('FATAL: no licence key') as string,
     });
     expect(failures.at(-1)).toMatch(/-> nothing$/);
+    expect(await context.runtime.list()).toEqual([]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
+    'is not left running by %s while one runs that is compared with it',
+    async (signal) => {
+      await using image = await loadTinyImage(socketPath, SLOW);
+      await using program = new Program(['templates', 'from-image', image.name], env);
+      await eventually(() => expect(program.output).toContain('seeing what'));
+      program.signal(signal);
+      expect([await program.exitCode, program.output]).toEqual([
+        1,
+        expect.stringContaining('what was started is removed'),
+      ]);
+      expect(await context.runtime.list()).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['Ctrl-C', CTRL_C],
+    ['Ctrl-D', CTRL_D],
+  ])('is removed before its template is offered, to which %s is a no', async (_, key) => {
+    await using image = await loadTinyImage(socketPath);
+    await using terminal = new Terminal(`try ${image.name}`, { env });
+    await eventually(() => expect(terminal.seen).toContain('Ctrl-C ends it'));
+    terminal.type(CTRL_C);
+    await eventually(() => expect(terminal.seen).toContain('Save it to'));
+    expect(await context.runtime.list()).toEqual([]);
+    terminal.type(key);
+    expect(await terminal.exitCode()).toBe(0);
+    expect(terminal.seen).not.toContain('Written to');
+  });
+
+  it('ends with its terminal', async () => {
+    await using image = await loadTinyImage(socketPath);
+    await using terminal = new Terminal(`try ${image.name}`, { env });
+    await eventually(() => expect(terminal.seen).toContain('Ctrl-C ends it'));
+    const { pid } = terminal;
+    await terminal.hangUp();
+    await eventually(() => expect(existsSync(`/proc/${pid}`)).toBe(false));
     expect(await context.runtime.list()).toEqual([]);
   });
 });

@@ -7,14 +7,19 @@ import { TryItNowError } from '../../domain/errors.ts';
 import type { Template } from '../../domain/template.ts';
 import type { Wanted } from '../../importers/image-draft.ts';
 import { templateFile, type TemplateDraft } from '../../importers/template-yaml.ts';
+import { Trials } from '../../importers/trials.ts';
+import type { TryImageDeps } from '../../importers/try-image-deps.ts';
 import { tryImage, type TriedImage } from '../../importers/try-image.ts';
-import type { FailedTrial } from '../../pool/try-template.ts';
+import type { FailedTrial, ReadyTrial } from '../../pool/try-template.ts';
 import { Releasers } from '../../lifecycle/releasers.ts';
+import { untilStopped } from '../../lifecycle/signals.ts';
 import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
 import { engineToTry } from './engine-to-try.ts';
 import { requireNewFile, writeTemplateFile } from './output-file.ts';
+
+const STAY_MS = 60 * 60_000;
 
 export interface TryOptions extends Wanted {
   readonly output?: string;
@@ -26,48 +31,64 @@ export interface TryOptions extends Wanted {
  */
 export async function fromImage(env: Environment, image: string, options: TryOptions): Promise<void> {
   requireNewFile(options.output);
-  await withTried(env, image, options, ({ draft, notes }) => {
-    writeTemplateFile(templateFile(draft, notes), options.output);
-    return Promise.resolve();
-  });
+  const text = await withTried(env, image, options, ({ draft, notes }) => Promise.resolve(templateFile(draft, notes)));
+  writeTemplateFile(text, options.output);
 }
 
 /** Leaves the app open until Ctrl-C, and offers to save its template. Throws as `fromImage`. */
 export async function tryOut(env: Environment, image: string, options: TryOptions): Promise<void> {
   requireNewFile(options.output);
-  await withTried(env, image, options, async ({ draft, notes, trial }, stopped) => {
-    if (trial.kind !== 'ready') return;
-    const text = templateFile(draft, notes);
-    console.log(
-      [
-        '',
-        `Open it:  ${trial.url}`,
-        '',
-        `It was ready after ${(trial.readyMs / 1000).toFixed(1)} s. What its template needs:`,
-        '',
-        text.replace(/^/gm, '  '),
-        'Ctrl-C ends it.',
-      ]
-        .map((line) => (line === '' ? line : `  ${line}`))
-        .join('\n'),
-    );
-    await untilAborted(stopped);
-    const file = options.output ?? `${String(draft['name'])}.yaml`;
-    const saves = options.output !== undefined || (process.stdin.isTTY && (await confirmed(`\nSave it to ${file}?`)));
-    if (saves) writeTemplateFile(text, file);
+  const { text, name, signal } = await withTried(env, image, options, async ({ draft, notes, trial }, stopped) => {
+    const made = templateFile(draft, notes);
+    tellWhereToOpen(trial, made);
+    return { text: made, name: String(draft['name']), signal: await staying(stopped) };
   });
+  // By now nothing runs any more, whatever becomes of the question. Who ends it from elsewhere is not here to answer.
+  const file = options.output ?? `${name}.yaml`;
+  const mayAsk = signal === 'SIGINT' && process.stdin.isTTY;
+  if (options.output !== undefined || (mayAsk && (await confirmed(`\nSave it to ${file}?`))))
+    writeTemplateFile(text, file);
 }
 
-async function withTried(
+function tellWhereToOpen({ url, readyMs }: ReadyTrial, text: string): void {
+  console.log(
+    [
+      '',
+      `Open it:  ${url}`,
+      '',
+      `It was ready after ${(readyMs / 1000).toFixed(1)} s. What its template needs:`,
+      '',
+      text.replace(/^/gm, '  '),
+      'Ctrl-C ends it.',
+    ]
+      .map((line) => (line === '' ? line : `  ${line}`))
+      .join('\n'),
+  );
+}
+
+/** Waits for what keeps no process alive by itself, as no signal does. */
+async function staying<T>(awaited: Promise<T>): Promise<T> {
+  const hold = setInterval(() => undefined, STAY_MS);
+  try {
+    return await awaited;
+  } finally {
+    clearInterval(hold);
+  }
+}
+
+type Ready = TriedImage & { readonly trial: ReadyTrial };
+
+/** Nothing that was started is left when it ends, however it ends. */
+async function withTried<T>(
   env: Environment,
   image: string,
   wanted: TryOptions,
-  work: (tried: TriedImage, stopped: AbortSignal) => Promise<void>,
-): Promise<void> {
+  work: (tried: Ready, stopped: Promise<NodeJS.Signals>) => Promise<T>,
+): Promise<T> {
   const log = createLogger('warn', process.stderr);
-  const stopped = new AbortController();
-  const stop = (): void => stopped.abort(new TryItNowError('shutting_down', 'Stopped; what was started is removed.'));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop);
+  const stopping = new AbortController();
+  const stopped = untilStopped(log, { orHungUp: true });
+  void stopped.then(() => stopping.abort(new TryItNowError('shutting_down', 'Stopped; what was started is removed.')));
   const releasers = new Releasers();
   try {
     const folder = await temporaryFolder('try-it-now-try-');
@@ -75,40 +96,33 @@ async function withTried(
     const settings = { ...env, ...(await engineToTry(env, folder, log, releasers)) };
     const context = await openTrialContext(loadConfig(withoutTemplates(settings)).config, log);
     releasers.push('engine', context.close);
-    const tried = await tryingOnScreen(context, settings, image, wanted, stopped.signal);
-    if (tried.trial.kind === 'failed') throw new TryItNowError('container_failed', notUp(image, tried, tried.trial));
-    const { container } = tried.trial;
-    releasers.push('container', () => context.runtime.remove(container));
-    await work(tried, stopped.signal);
+    const parse = (draft: TemplateDraft): Template => parsed(settings, draft);
+    const trials = new Trials({ deps: context, parse, signal: stopping.signal });
+    releasers.push('containers', () => trials.removeAll());
+    const tried = await tryingOnScreen(context, { ...context, parse, trials }, image, wanted);
+    const { trial } = tried;
+    if (trial.kind === 'failed') throw new TryItNowError('container_failed', notUp(image, tried, trial));
+    return await work({ ...tried, trial }, stopped);
   } finally {
     await releasers.releaseAll(log);
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, stop);
   }
 }
 
 /** On standard error: standard output is for the template. */
 async function tryingOnScreen(
-  context: TrialContext,
-  env: Environment,
+  { engine }: Pick<TrialContext, 'engine'>,
+  deps: TryImageDeps,
   image: string,
   wanted: Wanted,
-  signal: AbortSignal,
 ): Promise<TriedImage> {
   const screen = ora({ stream: process.stderr, discardStdin: false });
-  const parse = (draft: TemplateDraft): Template => parsed(env, draft);
   try {
-    const tried = await tryImage(
-      { ...context, parse },
-      image,
-      wanted,
-      {
-        onStep: (step) => void screen.start(`${context.engine}: ${step}`),
-        onFailure: ({ reason }, next) => {
-          if (next !== undefined) screen.fail(`${reason}. Trying again with ${next}`);
-        },
+    const tried = await tryImage(deps, image, wanted, {
+      onStep: (step) => void screen.start(`${engine}: ${step}`),
+      onFailure: ({ reason }, next) => {
+        if (next !== undefined) screen.fail(`${reason}. Trying again with ${next}`);
       },
-      signal,
-    );
+    });
     if (tried.trial.kind === 'ready')
       screen.succeed(`${image} comes up, and answers its visitor on port ${String(tried.draft['port'])}`);
     return tried;
@@ -145,11 +159,4 @@ function notUp(image: string, { draft, notes }: TriedImage, { reason, remedy, ou
 
 function quoted(output: string): string {
   return output.trim() === '' ? '' : `The end of what it wrote:\n${output.trim().replace(/^/gm, '  ')}`;
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
