@@ -6,9 +6,10 @@ import type { Trials } from './trials.ts';
 
 /** What an image is tried with. */
 export interface TryImageDeps {
-  readonly runtime: Pick<ContainerRuntime, 'prepare'>;
+  readonly runtime: Pick<ContainerRuntime, 'prepare' | 'fetchImage'>;
   readonly inspection: Pick<EngineInspection, 'image'>;
   readonly trials: Trials;
+  readonly signal: AbortSignal;
   /** The template that a file with this draft offers. Throws invalid_config. */
   readonly parse: (draft: TemplateDraft) => Template;
 }

@@ -1,5 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
+import { registryOf } from '../domain/image-name.ts';
 import type { FailedTrial, ReadyTrial, Trial } from '../pool/try-template.ts';
+import type { ImageFacts } from '../runtime/engine.ts';
 import { changedDraft, describeChange } from './changed-draft.ts';
 import { imageDraft, type Wanted } from './image-draft.ts';
 import { memoryLimitFor } from './memory.ts';
@@ -37,11 +39,7 @@ export async function tryImage(
   { onStep, onFailure }: TrialProgress,
 ): Promise<TriedImage> {
   const { trials } = deps;
-  onStep(`looking at ${image}`);
-  await deps.runtime.prepare([deps.parse({ name: 'trial', image, port: 1 })]);
-  const facts = await deps.inspection.image(image);
-  if (facts === undefined)
-    throw new TryItNowError('image_missing', `There is no image ${image} here; build or pull it`);
+  const facts = await factsOf(deps, image, onStep);
   const proposed = imageDraft(image, facts, wanted);
   const notes = [...proposed.notes];
   let { draft } = proposed;
@@ -77,11 +75,26 @@ export async function tryImage(
   }
 }
 
+/** Of the image, which is fetched where it is not here and its name says from where. Throws image_missing. */
+async function factsOf(
+  { runtime, inspection, parse, signal }: TryImageDeps,
+  image: string,
+  onStep: TrialProgress['onStep'],
+): Promise<ImageFacts> {
+  onStep(`looking at ${image}`);
+  if ((await inspection.image(image)) === undefined && registryOf(image) !== undefined) {
+    onStep(`fetching ${image}`);
+    await runtime.fetchImage?.(image, (soFar) => onStep(`fetching ${image}: ${soFar}`), signal);
+  }
+  await runtime.prepare([parse({ name: 'trial', image, port: 1, pull: 'never' })]);
+  const facts = await inspection.image(image);
+  if (facts === undefined)
+    throw new TryItNowError('image_missing', `There is no image ${image} here; build or pull it`);
+  return facts;
+}
+
 /** Once more with a limit made from what it took; the roomy one stays where that is too tight after all. */
-async function measured(
-  trials: Trials,
-  tried: TriedImage & { readonly trial: ReadyTrial },
-): Promise<TriedImage> {
+async function measured(trials: Trials, tried: TriedImage & { readonly trial: ReadyTrial }): Promise<TriedImage> {
   const { draft, notes, trial } = tried;
   const { memoryBytes } = trial;
   if (memoryBytes === undefined) return tried;

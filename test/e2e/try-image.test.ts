@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTrialContext, type TrialContext } from '../../src/composition/trial-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -10,6 +12,7 @@ import { tryImage } from '../../src/importers/try-image.ts';
 import { launchEngine, titleFor, uniqueDeployment, whyWithout } from '../support/container-engine.ts';
 import { Cleanups } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
+import { imageRegistry } from '../support/image-registry.ts';
 import { Program } from '../support/program.ts';
 import { silent } from '../support/store.ts';
 import { Terminal } from '../support/terminal.ts';
@@ -51,7 +54,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
     const failures: string[] = [];
     const trials = new Trials({ deps: context, parse, signal: never });
     const result = await tryImage(
-      { ...context, parse, trials },
+      { ...context, parse, trials, signal: never },
       image.name,
       {},
       {
@@ -72,6 +75,19 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
     expect(draft).toMatchObject({ port: 8000, limits: { memory: '128MiB' } });
     expect(status).toBe(200);
     expect(await context.runtime.list()).toEqual([]);
+  });
+
+  it('is fetched where it is not here and its name says from where', async () => {
+    await using registry = await imageRegistry();
+    const remote = `${registry.address}/tiny:1`;
+    await using image = await loadTinyImage(socketPath);
+    const push = ['push', '--quiet', '--authfile', registry.credentialsFile, image.name, `docker://${remote}`];
+    await promisify(execFile)('podman', push);
+    cleanups.push(() => promisify(execFile)('podman', ['rmi', '--force', remote]));
+    const settings = { ...env, REGISTRY_AUTH_FILE: registry.credentialsFile };
+    await using program = new Program(['templates', 'from-image', remote], settings);
+    expect([await program.exitCode, program.output]).toEqual([0, expect.stringContaining(`image: ${remote}`)]);
+    expect(program.output).toContain(`fetching ${remote}`);
   });
 
   it('is told to listen for others, too, well before its time is up', async () => {

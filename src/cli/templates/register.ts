@@ -54,7 +54,7 @@ Examples:
   templates
     .command('from-image')
     .description('try an image until it comes up, and print the template that it was seen to need')
-    .argument('<image>', 'an image that is on this host')
+    .argument('<image>', IMAGE_HELP)
     .argument('[args...]', ARGS_HELP)
     .option('--port <port>', PORT_HELP, portNumber)
     .option('-e, --env <KEY=VALUE>', ENV_HELP, variable, {})
@@ -95,6 +95,7 @@ Examples:
     );
 }
 
+const IMAGE_HELP = 'an image; one that is not on this host is fetched from the registry in its name';
 const PORT_HELP = 'the port the app listens on; without it one that the image exposes';
 const ARGS_HELP = 'words for the end of its command, after --';
 const ENV_HELP = 'a variable of the container; may be given more than once';
@@ -126,7 +127,7 @@ export function registerTryCommand(cli: Command, env: Environment): void {
     .description(
       'start an image as a visitor would get it, say what its template needs, and leave it open until Ctrl-C',
     )
-    .argument('<image>', 'an image that is on this host')
+    .argument('<image>', IMAGE_HELP)
     .argument('[args...]', ARGS_HELP)
     .option('--port <port>', PORT_HELP, portNumber)
     .option('-e, --env <KEY=VALUE>', ENV_HELP, variable, {})

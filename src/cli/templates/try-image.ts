@@ -97,9 +97,10 @@ async function withTried<T>(
     const context = await openTrialContext(loadConfig(withoutTemplates(settings)).config, log);
     releasers.push('engine', context.close);
     const parse = (draft: TemplateDraft): Template => parsed(settings, draft);
-    const trials = new Trials({ deps: context, parse, signal: stopping.signal });
+    const { signal } = stopping;
+    const trials = new Trials({ deps: context, parse, signal });
     releasers.push('containers', () => trials.removeAll());
-    const tried = await tryingOnScreen(context, { ...context, parse, trials }, image, wanted);
+    const tried = await tryingOnScreen(context, { ...context, parse, trials, signal }, image, wanted);
     const { trial } = tried;
     if (trial.kind === 'failed') throw new TryItNowError('container_failed', notUp(image, tried, trial));
     return await work({ ...tried, trial }, stopped);

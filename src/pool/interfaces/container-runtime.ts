@@ -58,9 +58,9 @@ export interface ContainerRuntime {
   foundImages?(names: readonly string[]): Promise<readonly FoundImage[]>;
   /**
    * Fetches what the name leads to in its registry now. What is started goes on to be what all nodes agreed on. Throws
-   * image_missing with what kept it from being had. Undefined: no images.
+   * image_missing with what kept it from being had, and the signal's reason. Undefined: no images.
    */
-  fetchImage?(name: string, onProgress: (soFar: string) => void): Promise<void>;
+  fetchImage?(name: string, onProgress: (soFar: string) => void, signal?: AbortSignal): Promise<void>;
   /** How far the template's images are on their way here; undefined where nothing is being fetched. */
   fetching?(template: Template): string | undefined;
   /** Starts the container; anything that has its name already is replaced. Throws container_failed, image_missing. */

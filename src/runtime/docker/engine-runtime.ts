@@ -194,8 +194,8 @@ export class EngineRuntime implements ContainerRuntime {
     return found;
   }
 
-  async fetchImage(name: string, onProgress: (soFar: string) => void): Promise<void> {
-    await this.#images.fetchAnew(name, onProgress);
+  async fetchImage(name: string, onProgress: (soFar: string) => void, signal?: AbortSignal): Promise<void> {
+    await this.#images.fetchAnew(name, onProgress, signal);
   }
 
   fetching(template: Template): string | undefined {

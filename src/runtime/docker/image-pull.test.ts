@@ -117,6 +117,23 @@ describe('a fetch', () => {
     await eventually(() => expect(open()).toBe(0));
   });
 
+  it.each<[string, (response: ServerResponse) => void]>([
+    ['before it is accepted', nothing],
+    ['in the midst of it', (response) => response.writeHead(200).write(line('layer'))],
+  ])('is over, too, when whoever asked for it has enough %s', async (_, answers) => {
+    const { docker, open } = await engine(answers);
+    const enough = new AbortController();
+    const pulling = pullImage(docker, 'registry.example.org/app:1', {
+      ...pull,
+      silenceMs: 60_000,
+      signal: enough.signal,
+    });
+    await eventually(() => expect(open()).toBe(1));
+    enough.abort();
+    await expect(pulling).rejects.toThrow();
+    await eventually(() => expect(open()).toBe(0));
+  });
+
   it('goes on for as long as something is said', async () => {
     const { docker } = await engine((response) => {
       let left = 6;

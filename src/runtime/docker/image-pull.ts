@@ -33,7 +33,10 @@ export async function presentImages(docker: Dockerode, silenceMs = SILENCE_MS): 
   return images.map(({ Id }) => Id);
 }
 
-/** Until the image is there; `onProgress` now and then. Throws what the engine says of a failure. */
+/**
+ * Until the image is there; `onProgress` now and then.
+ * Throws what the engine says of a failure, or the signal's reason.
+ */
 export async function pullImage(
   docker: Dockerode,
   reference: string,
@@ -41,13 +44,17 @@ export async function pullImage(
     authconfig,
     onProgress,
     silenceMs = SILENCE_MS,
+    signal: given,
   }: {
     readonly authconfig: Dockerode.AuthConfigObject | undefined;
     readonly onProgress: (soFar: { readonly layers: number; readonly bytes: number }) => void;
     readonly silenceMs?: number;
+    readonly signal?: AbortSignal | undefined;
   },
 ): Promise<void> {
-  await unlessSilent('the registry', silenceMs, async (signal, heard) => {
+  await unlessSilent('the registry', silenceMs, async (silent, heard) => {
+    const signal = given === undefined ? silent : AbortSignal.any([silent, given]);
+    signal.throwIfAborted();
     const login = authconfig === undefined ? {} : { authconfig };
     const stream = await docker.pull(reference, { ...login, abortSignal: signal });
     // Once there is an answer, the client leaves it open.

@@ -34,6 +34,12 @@ export interface ImagesOptions {
   readonly log: Log;
 }
 
+/** What whoever asks for a fetch wants of it. */
+interface Asked {
+  readonly onProgress: (soFar: string) => void;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Of the host's kernel, as images name it; of a rarer one the engine knows the name. */
 const HOST_ARCHITECTURE = { x86_64: 'amd64', aarch64: 'arm64' }[machine()];
 const PULLED_AGAIN_MS = 60_000;
@@ -99,14 +105,15 @@ export class EngineImages {
     return version?.slice(0, 12);
   }
 
-  /** What the name leads to in its registry now, whatever it stands for. Throws image_missing. */
-  async fetchAnew(image: string, onProgress: (soFar: string) => void): Promise<void> {
+  /** What the name leads to in its registry now, whatever it stands for. Throws image_missing, the signal's reason. */
+  async fetchAnew(image: string, onProgress: (soFar: string) => void, signal?: AbortSignal): Promise<void> {
     const { title } = this.#options.engine;
     if (registryOf(image) === undefined)
       throw new TryItNowError('image_missing', `${image} names no registry that ${title} could fetch it from`);
     try {
-      await this.#pull(image, image, onProgress);
+      await this.#pull(image, image, { onProgress, signal });
     } catch (error) {
+      signal?.throwIfAborted();
       throw new TryItNowError('image_missing', `${title} could not fetch ${image}: ${describeError(error)}`, {
         cause: error,
       });
@@ -198,7 +205,7 @@ export class EngineImages {
   }
 
   /** One at a time for each image. */
-  #pull(image: string, reference: string, asked?: (soFar: string) => void): Promise<void> {
+  #pull(image: string, reference: string, asked?: Asked): Promise<void> {
     const running = this.#pulls.get(image);
     if (running !== undefined) return running;
     const pull = this.#fetch(image, reference, asked).finally(() => {
@@ -210,7 +217,7 @@ export class EngineImages {
   }
 
   /** `asked`: whoever asks is told how it goes, and says what becomes of it. */
-  async #fetch(image: string, reference: string, asked?: (soFar: string) => void): Promise<void> {
+  async #fetch(image: string, reference: string, asked?: Asked): Promise<void> {
     const { log, docker, credentialsFile, inspect, pulls, onFetched } = this.#options;
     const begun = performance.now();
     if (asked === undefined) log.info({ image: reference }, 'Fetching an image');
@@ -228,11 +235,11 @@ export class EngineImages {
       const onProgress = ({ layers, bytes }: { readonly layers: number; readonly bytes: number }): void => {
         const soFar = `${layers} layers, ${Math.round(bytes / 1e6)} MB so far`;
         this.#progress.set(image, soFar);
-        asked?.(soFar);
+        asked?.onProgress(soFar);
         log.info({ image: reference, layers, bytes }, 'Still fetching an image');
       };
       const authconfig = login.kind === 'login' ? login.authconfig : undefined;
-      await pullImage(docker, reference, { authconfig, onProgress });
+      await pullImage(docker, reference, { authconfig, onProgress, signal: asked?.signal });
       const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
       if (id !== undefined) await pulls?.end(reference, id);
       this.#failures.delete(image);
