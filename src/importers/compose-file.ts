@@ -33,6 +33,8 @@ const ServiceKeys = Type.Object({
   secrets: Type.Optional(Type.Array(Type.Union([Scalar, Anything]))),
   tmpfs: Type.Optional(Type.Union([Scalar, Type.Array(Scalar)])),
   cap_add: Type.Optional(Type.Array(Scalar)),
+  cap_drop: Type.Optional(Type.Array(Scalar)),
+  pull_policy: Type.Optional(Scalar),
   sysctls: Type.Optional(ListOrMap),
   read_only: Type.Optional(Type.Boolean()),
   init: Type.Optional(Type.Boolean()),
@@ -51,9 +53,13 @@ const ServiceKeys = Type.Object({
 });
 const ComposeKeys = Type.Object({
   services: Type.Record(Type.String(), ServiceKeys),
+  include: Type.Optional(Type.Unknown()),
   configs: Type.Optional(Type.Record(Type.String(), Anything)),
   secrets: Type.Optional(Type.Record(Type.String(), Anything)),
 });
+
+const NO_COMPOSE_FILE = 'it has no `services`; it must be a Compose file';
+export const NOT_INCLUDED = '`include` is not followed: give the file that `docker compose config` prints instead';
 
 export type ComposeService = Static<typeof ServiceKeys>;
 export type ComposeFile = Static<typeof ComposeKeys>;
@@ -86,8 +92,11 @@ export function readComposeFile(
     if (problem instanceof RangeError) throw refusal(file, 'an alias in it refers to itself');
     throw problem;
   }
-  if (typeof raw !== 'object' || raw === null || !('services' in raw))
-    throw refusal(file, 'it has no `services`; it must be a Compose file');
+  if (typeof raw !== 'object' || raw === null || !('services' in raw)) {
+    const includes = typeof raw === 'object' && raw !== null && 'include' in raw;
+    const why = includes ? `it has no \`services\` of its own, and ${NOT_INCLUDED}` : NO_COMPOSE_FILE;
+    throw refusal(file, why);
+  }
   const services = raw.services;
   const wanted = { ...raw, services: typeof services === 'object' && services !== null ? services : {} };
   if (!Value.Check(ComposeKeys, wanted)) {
@@ -99,10 +108,14 @@ export function readComposeFile(
   return { compose: wanted, unset: [...unset] };
 }
 
-/** A list of `NAME=value` or a mapping, as a mapping; a name alone takes its value from `variables`. */
+/**
+ * A list of `NAME=value` or a mapping, as a mapping. A name alone takes its value from `variables`, and is left out
+ * where they have none.
+ */
 export function mapping(
   value: Static<typeof ListOrMap> | undefined,
   variables: Readonly<Record<string, string | undefined>> = {},
+  onLeftOut: (name: string) => void = () => undefined,
 ): Record<string, string> {
   const entries: readonly (readonly [string, Static<typeof Scalar> | null])[] = Array.isArray(value)
     ? value.map((item) => {
@@ -111,7 +124,11 @@ export function mapping(
       })
     : Object.entries(value ?? {});
   return Object.fromEntries(
-    entries.map(([name, given]) => [name, typeof given === 'object' ? (variables[name] ?? '') : String(given)]),
+    entries.flatMap(([name, given]) => {
+      const found = given === null ? variables[name] : String(given);
+      if (found === undefined) onLeftOut(name);
+      return found === undefined ? [] : [[name, found]];
+    }),
   );
 }
 

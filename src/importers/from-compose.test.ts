@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { parsed } from '../../test/support/catalogue.ts';
 import { TryItNowError } from '../domain/errors.ts';
+import { AS_ROOT } from './as-root.ts';
 import { environmentOf, readComposeFile } from './compose-file.ts';
 import type { ReadFile } from './compose-mounts.ts';
 import { fromCompose } from './from-compose.ts';
@@ -69,7 +70,7 @@ describe('a Compose file', () => {
     });
     expect(draft).toEqual({
       name: 'wiki',
-      image: 'example/wiki:2',
+      image: 'docker.io/example/wiki:2',
       port: 3000,
       command: ['serve', '--title', 'Our wiki'],
       user: '1000:1000',
@@ -82,12 +83,19 @@ describe('a Compose file', () => {
       services: [
         {
           name: 'db',
-          image: 'postgres:16',
+          image: 'docker.io/library/postgres:16',
+          capabilities: AS_ROOT.add,
           env: { POSTGRES_PASSWORD: 'secret', POSTGRES_DB: 'wiki' },
           readiness: { exec: ['sh', '-c', 'pg_isready -U postgres'] },
           limits: { memory: '256MiB' },
         },
-        { name: 'cache', image: 'valkey/valkey:8', readiness: { tcp: 6379 }, limits: { memory: '256MiB' } },
+        {
+          name: 'cache',
+          image: 'docker.io/valkey/valkey:8',
+          capabilities: AS_ROOT.add,
+          readiness: { tcp: 6379 },
+          limits: { memory: '256MiB' },
+        },
       ],
     });
     expect(told).toContain('the folder ./uploads of the host is not mounted at /srv/uploads');
@@ -97,6 +105,8 @@ describe('a Compose file', () => {
     expect(told).toContain('db: What is kept in /var/lib/postgresql/data begins as the image has it');
     expect(told).toContain('Left out, as templates have nothing of the kind: restart.');
     expect(told).toContain('They reach the app as app, not as wiki.');
+    expect(told).toContain('db, cache: Compose has containers start with more');
+    expect(told).toContain('db, cache: The memory is a guess');
   });
 
   it('is printed with what there is to know as comments', () => {
@@ -134,7 +144,7 @@ describe('a Compose file', () => {
       '    ports: [80]',
     ].join('\n');
     const { draft, unset } = imported(text, { variables: { EMPTY: '', SET: 'x', BARE: 'b' } });
-    expect(draft).toMatchObject({ image: 'app:1', command: ['1--yes-b-$HOME-2'] });
+    expect(draft).toMatchObject({ image: 'docker.io/library/app:1', command: ['1--yes-b-$HOME-2'] });
     expect(unset).toEqual([]);
     expect(imported('services: { a: { image: "x$TAG", ports: [80] } }').unset).toEqual(['TAG']);
   });
@@ -143,7 +153,7 @@ describe('a Compose file', () => {
     const { draft } = imported(
       'x-app: &app { image: x, environment: { A: "1" } }\nservices: { a: { <<: *app, ports: [80] } }',
     );
-    expect(draft).toMatchObject({ image: 'x', env: { A: '1' } });
+    expect(draft).toMatchObject({ image: 'docker.io/library/x', env: { A: '1' } });
   });
 
   it('has the variables of its env files, those of `environment` before them', () => {
@@ -160,6 +170,21 @@ describe('a Compose file', () => {
     expect(draft['env']).toEqual({ A: '1', B: 'here', C: 'outside' });
   });
 
+  it('has no variable of which nothing says the value, which is told', () => {
+    const { draft, told } = imported(
+      'services: { a: { image: x, ports: [80], environment: [A, B=1] }, b: { image: y, environment: { C: , D: "" } } }',
+    );
+    expect(draft).toMatchObject({ env: { B: '1' }, services: [{ env: { D: '' } }] });
+    expect([draft['env'], (draft['services'] as TemplateDraft[])[0]?.['env']]).toEqual([{ B: '1' }, { D: '' }]);
+    expect(told).toMatch(/^A: left out, as nothing here says its value/m);
+    expect(told).toMatch(/^b: C: left out/m);
+  });
+
+  it('tells of what is included', () => {
+    const { told } = imported('include: [a.yaml]\nservices: { a: { image: x, ports: [80] } }');
+    expect(told).toContain('`include` is not followed');
+  });
+
   it('has its services in the order in which they need each other, also in a circle', () => {
     const { draft } = imported(
       'services: { web: { image: x, ports: [80] }, a: { image: a, depends_on: { b: { condition: x } } }, ' +
@@ -171,6 +196,7 @@ describe('a Compose file', () => {
   it.each([
     ['services: [', /this is not YAML as it should be/],
     ['version: "3"', /no `services`/],
+    ['include: [a.yaml]', /no `services` of its own, and `include` is not followed/],
     ['services: {}', /no entry/],
     ['services: { a: { image: [x] } }', /services\.a\.image/],
     ['services: { a: { image: x } }', /publishes and exposes no TCP port/],
@@ -202,7 +228,7 @@ describe('a service beside the app', () => {
       'app: { image: acme/php-fpm, expose: [9000] }, app-2: { image: x }, localhost: { image: y }',
     );
     expect(services).toMatchObject([
-      { name: 'app-3', image: 'acme/php-fpm', readiness: { tcp: 9000 } },
+      { name: 'app-3', image: 'docker.io/acme/php-fpm', readiness: { tcp: 9000 } },
       { name: 'app-2' },
       { name: 'localhost-2' },
     ]);
@@ -329,7 +355,11 @@ describe('what no template has', () => {
   });
 
   it.each([
-    ['cap_add: [NET_ADMIN, CHOWN]', { capabilities: ['CHOWN'] }, /NET_ADMIN" \(refused because it rewrites/],
+    [
+      'cap_add: [NET_ADMIN, CHOWN], user: "1000"',
+      { capabilities: ['CHOWN'] },
+      /NET_ADMIN" \(refused because it rewrites/,
+    ],
     ['user: ":"', { user: undefined }, /user is ":"/],
     ['tmpfs: [/dev/shm, /run]', { tmpfs: { '/run': '16MiB' } }, /its size is limits\.shm/],
     ['environment: { "a b": x, c: y }', { env: { c: 'y' } }, /"a b" is not a name/],

@@ -1,6 +1,8 @@
 import { TryItNowError } from '../domain/errors.ts';
 import { acceptedDraft, type JudgeDraft } from './accepted-draft.ts';
-import { mapping, type ComposeFile, type ComposeService } from './compose-file.ts';
+import { capabilitiesOf, givenAnyway } from './compose-capabilities.ts';
+import { NOT_INCLUDED, mapping, type ComposeFile, type ComposeService } from './compose-file.ts';
+import { imageName } from './compose-image.ts';
 import { leftOut } from './compose-left-out.ts';
 import { mountedFiles, type ReadFile } from './compose-mounts.ts';
 import { renaming, serviceNames } from './compose-names.ts';
@@ -38,6 +40,8 @@ const KNOWN_PORTS: readonly (readonly [RegExp, number])[] = [
   [/elastic|opensearch/, 9200],
   [/meili/, 7700],
 ];
+/** What an app and a service beside it get where the file bounds nothing. */
+const MEMORY = { app: '512MiB', beside: '256MiB' };
 const SECRET = /(?:secret|password|passwd|token|salt|(?:^|_)key)(?:$|_)/i;
 
 /** The template of a Compose file: what its app service is to visitors, its other services beside it. */
@@ -46,21 +50,22 @@ export function fromCompose(source: ComposeSource): Imported {
   const name = appService(compose, source.service);
   const app = compose.services[name];
   if (app === undefined) throw new Error(`${name} was just found`);
-  const notes: Note[] = [];
+  const notes: Note[] = compose.include === undefined ? [] : [{ text: `${NOT_INCLUDED}.` }];
   const port = visitedPort(name, app, notes);
   const tell: Tell = (text, key) => notes.push({ text, ...(key === undefined ? {} : { key }) });
   const services = sidecars(source, name, notes);
   const env = environment(source, app, tell);
   tellOfSecrets(env, tell);
+  tellOfGuesses(compose, name, notes);
   const wanted: TemplateDraft = {
     name: templateName(name),
-    ...imageOf(name, app, tell),
+    ...imageOf(name, app, compose, tell),
     port: port.target,
     ...container(source, app, tell),
     ...(Object.keys(sysctlsOf(app)).length > 0 ? { sysctls: sysctlsOf(app) } : {}),
     ...(Object.keys(env).length > 0 ? { env: withOwnUrl(env, port, notes) } : {}),
     ...appReadiness(app, port.target),
-    limits: limits(app, '512MiB', tell),
+    limits: limits(app, MEMORY.app, tell),
     ...(services.length > 0 ? { services } : {}),
   };
   const { draft, problems } = acceptedDraft(wanted, source.judge, (text, key, service) =>
@@ -82,7 +87,7 @@ function sidecars(source: ComposeSource, app: string, notes: Note[]): TemplateDr
     if (renamed !== undefined) tell(renamed);
     return {
       name: called.get(name),
-      ...imageOf(name, service, (text) => tell(`${name}: ${text}`)),
+      ...imageOf(name, service, source.compose, (text) => tell(`${name}: ${text}`)),
       ...sidecar(source, service, (text) => tell(`${name}: ${text}`)),
     };
   });
@@ -145,8 +150,9 @@ export function templateName(text: string): string {
   return name === '' ? 'app' : name;
 }
 
-function imageOf(name: string, service: ComposeService, tell: Tell): TemplateDraft {
-  const image = service.image === undefined ? `localhost/${templateName(name)}:latest` : String(service.image);
+function imageOf(name: string, service: ComposeService, compose: ComposeFile, tell: Tell): TemplateDraft {
+  const named = service.image === undefined ? undefined : imageName(compose, String(service.image));
+  const image = named ?? `localhost/${templateName(name)}:latest`;
   if (service.build !== undefined) tell(`Built from source: build it first, as ${image}.`, 'image');
   else if (service.image === undefined) tell('No image is named; put one here.', 'image');
   return { image };
@@ -156,7 +162,7 @@ function imageOf(name: string, service: ComposeService, tell: Tell): TemplateDra
 function container({ compose, readFile }: ComposeSource, service: ComposeService, tell: Tell): TemplateDraft {
   for (const text of leftOut(service)) tell(text);
   const { files, tmpfs } = mountedFiles(compose, service, readFile, tell);
-  const capabilities = (service.cap_add ?? []).map((name) => String(name).replace(/^CAP_/i, '').toUpperCase());
+  const capabilities = capabilitiesOf(service);
   return {
     ...firstProcess(service, tell),
     ...(service.user === undefined ? {} : { user: String(service.user) }),
@@ -203,7 +209,13 @@ function environment(
     if (found === undefined) tell(`env_file ${path} could not be read.`);
     Object.assign(env, found);
   }
-  return Object.assign(env, mapping(service.environment, variables));
+  const unset: string[] = [];
+  Object.assign(
+    env,
+    mapping(service.environment, variables, (name) => unset.push(name)),
+  );
+  if (unset.length > 0) tell(`${unset.join(', ')}: left out, as nothing here says its value.`, 'env');
+  return env;
 }
 
 function tellOfSecrets(env: Readonly<Record<string, string>>, tell: Tell): void {
@@ -214,6 +226,32 @@ function tellOfSecrets(env: Readonly<Record<string, string>>, tell: Tell): void 
         '${TRY_IT_NOW_SEED}.',
       'env',
     );
+}
+
+/** Of what the file says nothing about, and a template has to. */
+function tellOfGuesses({ services }: ComposeFile, app: string, notes: Note[]): void {
+  const others = Object.entries(services).filter(([name]) => name !== app);
+  const tell = (is: (service: ComposeService) => boolean, key: string, text: (whose: string) => string): void => {
+    if (services[app] !== undefined && is(services[app])) notes.push({ key, text: text('') });
+    const beside = others.filter(([, service]) => is(service)).map(([name]) => name);
+    if (beside.length > 0) notes.push({ key: 'services', text: text(`${beside.join(', ')}: `) });
+  };
+  tell(
+    (service) => givenAnyway(service).length > 0,
+    'capabilities',
+    (whose) =>
+      `${whose}Compose has containers start with more; these are what a server needs that starts as root and ` +
+      'changes to a user of its own. Take them out where the image has one from the start.',
+  );
+  tell(
+    (service) => memoryLimit(service) === undefined,
+    'limits',
+    (whose) => `${whose}The memory is a guess, for the Compose file sets no limit: a start that needs more says so.`,
+  );
+}
+
+function memoryLimit(service: ComposeService): unknown {
+  return service.mem_limit ?? resourceLimits(service)['memory'];
 }
 
 /** An app that is told its own address must be told each instance's. */
@@ -262,18 +300,22 @@ function sidecar(source: ComposeSource, service: ComposeService, tell: Tell): Te
         ? {}
         : { readiness: { tcp: port } }
       : { readiness: { exec: command } }),
-    limits: limits(service, '256MiB', tell),
+    limits: limits(service, MEMORY.beside, tell),
   };
 }
 
-function limits(service: ComposeService, memory: string, tell: Tell): TemplateDraft {
+function resourceLimits(service: ComposeService): Readonly<Record<string, unknown>> {
   const resources = (service.deploy?.['resources'] ?? {}) as Readonly<
     Record<string, Record<string, unknown> | undefined>
   >;
-  const set = resources['limits'] ?? {};
+  return resources['limits'] ?? {};
+}
+
+function limits(service: ComposeService, memory: string, tell: Tell): TemplateDraft {
+  const set = resourceLimits(service);
   const number = (value: unknown): number | undefined => (Number(value) > 0 ? Number(value) : undefined);
   const asked = {
-    memory: service.mem_limit ?? set['memory'],
+    memory: memoryLimit(service),
     cpus: service.cpus ?? set['cpus'],
     pids: service.pids_limit ?? set['pids'],
     shm: service.shm_size,

@@ -2,6 +2,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import { registryOf } from '../domain/image-name.ts';
 import type { FailedTrial, ReadyTrial, Trial } from '../pool/try-template.ts';
 import type { ImageFacts } from '../runtime/engine.ts';
+import { AS_ROOT, isRoot } from './as-root.ts';
 import { changedDraft, describeChange } from './changed-draft.ts';
 import { imageDraft, type Wanted } from './image-draft.ts';
 import { memoryLimitFor } from './memory.ts';
@@ -9,7 +10,7 @@ import type { Note, TemplateDraft } from './template-yaml.ts';
 import type { Trials } from './trials.ts';
 import { tryListening } from './try-listening.ts';
 import type { TryImageDeps } from './try-image-deps.ts';
-import { AS_ROOT, startsAsRoot, tryUserChange } from './try-user-change.ts';
+import { tryUserChange } from './try-user-change.ts';
 
 /** Told as it goes: long waits show progress. */
 export interface TrialProgress {
@@ -60,7 +61,7 @@ export async function tryImage(
       onStep(`seeing what ${image} needs for good`);
       return measured(trials, await tryUserChange(trials, facts, { draft, notes, trial }));
     }
-    const change = trial.change ?? (startsAsRoot(facts) ? AS_ROOT : undefined);
+    const change = trial.change ?? (isRoot(facts.user) ? AS_ROOT : undefined);
     const next = change === undefined ? undefined : changedDraft(draft, change);
     if (change === undefined || next === undefined || count === MOST_TRIALS) {
       onFailure(trial, undefined);

@@ -1,19 +1,10 @@
 import { hintIn } from '../domain/failure-hints.ts';
 import type { ReadyTrial } from '../pool/try-template.ts';
 import type { ImageFacts } from '../runtime/engine.ts';
+import { AS_ROOT, isRoot } from './as-root.ts';
 import { changedDraft } from './changed-draft.ts';
 import type { Note, TemplateDraft } from './template-yaml.ts';
 import type { Trials } from './trials.ts';
-
-/**
- * What servers do that start as root: take their folders over and change to a user of their own. Where one says
- * nothing of it, because it logs to a file, they are tried together.
- */
-export const AS_ROOT = { kind: 'capabilities', add: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'] } as const;
-
-export function startsAsRoot({ user }: ImageFacts): boolean {
-  return /^(?:|root|0)(?::.*)?$/.test(user);
-}
 
 interface Tried {
   readonly draft: TemplateDraft;
@@ -27,7 +18,7 @@ interface Tried {
  * is kept where it changes its user then, or complains no more. One of both trials is left running.
  */
 export async function tryUserChange(trials: Trials, facts: ImageFacts, tried: Tried): Promise<Tried> {
-  const draft = startsAsRoot(facts) ? changedDraft(tried.draft, AS_ROOT) : undefined;
+  const draft = isRoot(facts.user) ? changedDraft(tried.draft, AS_ROOT) : undefined;
   if (draft === undefined) return tried;
   const again = await trials.run(draft);
   if (again.kind === 'failed') return tried;

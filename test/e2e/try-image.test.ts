@@ -1,11 +1,14 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { promisify } from 'node:util';
+import Dockerode from 'dockerode';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openTrialContext, type TrialContext } from '../../src/composition/trial-context.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { readComposeFile } from '../../src/importers/compose-file.ts';
+import { fromCompose } from '../../src/importers/from-compose.ts';
 import { templateFile, type TemplateDraft } from '../../src/importers/template-yaml.ts';
 import { Trials } from '../../src/importers/trials.ts';
 import { tryImage } from '../../src/importers/try-image.ts';
@@ -107,6 +110,32 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an image that is tried on $
     expect(draft).toMatchObject({ capabilities: expect.arrayContaining(['SETGID', 'SETUID']) as string[] });
     expect(notes).toContainEqual({ key: 'capabilities', text: expect.stringMatching(/cannot change/) as string });
     expect(await context.runtime.list()).toEqual([]);
+  });
+
+  it('comes up as its Compose file has it, with servers beside it that change their user', async () => {
+    await using image = await loadTinyImage(socketPath);
+    const docker = new Dockerode({ host: '', socketPath });
+    const [name, tag] = [uniqueDeployment(), 'tiny'];
+    await docker.getImage(image.name).tag({ repo: `docker.io/library/${name}`, tag });
+    cleanups.push(() => docker.getImage(`docker.io/library/${name}:${tag}`).remove({ force: true }));
+    const server = (port: number) => ({
+      image: `${name}:${tag}`,
+      command: ['/bin/sh', '-c', `chown 33:33 /www && exec httpd -f -u 33:33 -p ${port} -h /www`],
+      ports: [port],
+    });
+    const text = JSON.stringify({ services: { web: { ...server(80), depends_on: ['db'] }, db: server(5432) } });
+    const { draft } = fromCompose({
+      compose: readComposeFile(text, 'compose.yaml', {}).compose,
+      service: 'web',
+      variables: {},
+      readFile: { kind: () => 'missing', environment: () => undefined },
+      judge: () => [],
+    });
+    const trials = new Trials({ deps: context, parse, signal: never });
+    await context.runtime.prepare([parse(draft)]);
+    const trial = await trials.run(draft);
+    await trials.removeAll();
+    expect(trial).toMatchObject({ kind: 'ready' });
   });
 
   it('leaves what a killed trial forgot to the next one, and what another is at alone', async () => {

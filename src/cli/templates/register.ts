@@ -38,8 +38,8 @@ Example:
       'after',
       `
 Variables in the file are replaced as Compose does, from the environment and
-from the .env beside it. What has no place in a throw-away container is left
-out, with the reason as a comment.
+from the .env beside it. Images without a registry are Docker Hub's. What has no
+place in a throw-away container is left out, with the reason as a comment.
 
 Exit code: 0 when the template is printed, 1 when the file cannot be made one or
 \`templates check\` would refuse it, 78 when it is not a Compose file.
