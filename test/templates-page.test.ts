@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { loadConfig } from '../src/config/load.ts';
 import { TryItNowError, describeError } from '../src/domain/errors.ts';
 import { explainFailure } from '../src/domain/explain-failure.ts';
@@ -22,6 +23,13 @@ interface Row {
   readonly said: string;
   /** What its first column has in code is in the reason, and all that its last one has in the remedy. */
   readonly fits: (told: Told) => boolean;
+}
+
+interface Beside {
+  readonly name: string;
+  readonly image: string;
+  readonly user?: string;
+  readonly capabilities?: readonly string[];
 }
 
 const [, symptoms = ''] = /\n## When it does not come up\n(.*?)\n## /s.exec(page) ?? [];
@@ -153,6 +161,17 @@ describe(PAGE, () => {
 
   it.each(ofFiles)('promises words that there are for $said', ({ fits }) => {
     expect(TOLD_OF_FILES.filter(fits)).not.toEqual([]);
+  });
+
+  it('has no server of a registry that starts as root and may not change to its own user', () => {
+    const [, example = ''] = /\n## Every key\n\n```yaml\n(.*?)```/s.exec(page) ?? [];
+    const { templates } = parse(example) as { readonly templates: readonly { readonly services?: Beside[] }[] };
+    const all = templates.flatMap(({ services = [] }) => services);
+    const stock = all.filter(({ image }) => image.startsWith('docker.io/'));
+    expect(stock.map(({ name }) => name)).toEqual(['db', 'cache']);
+    const mayChange = ({ capabilities = [] }: Beside): boolean =>
+      capabilities.includes('SETGID') && capabilities.includes('SETUID');
+    expect(stock.filter((service) => service.user === undefined && !mayChange(service))).toEqual([]);
   });
 
   it('has links that lead somewhere', () => {
