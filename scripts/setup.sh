@@ -92,8 +92,11 @@ require_node() {
       return
     fi
   fi
+  # What nvm and its like put into a home is on its owner's PATH alone.
+  local own=''
+  if [ -n "${SUDO_USER:-}" ]; then own=" If $SUDO_USER has another one: sudo env \"PATH=\$PATH\" make up."; fi
   fail "Node $NODE_WANTED or newer is needed, here it $found. See https://nodejs.org/en/download" \
-    '(Debian 13 has it: apt install nodejs npm). Nothing was changed.'
+    "(Debian 13 has it: apt install nodejs npm).$own Nothing was changed."
 }
 
 has_program() {

@@ -8,6 +8,7 @@ import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import type { ContainerEngine, ContainerEngineBehaviour, EngineFacts, EngineInspection } from '../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN } from '../runtime/engines.ts';
 import { canTellSizes } from '../runtime/docker/folder-sizes.ts';
+import { imageRemedy } from '../runtime/image-remedy.ts';
 import { openPorts } from '../runtime/isolation/bridge-ports.ts';
 import { ONE_NAMESPACE, elsewhere, isBridgeHere } from '../runtime/isolation/bridges.ts';
 import { isolationState } from '../runtime/isolation/iptables.ts';
@@ -257,11 +258,13 @@ async function users(inspection: EngineInspection, templates: readonly Template[
 }
 
 async function image(
-  { title, imageTool: { program } }: ContainerEngine,
+  engine: ContainerEngine,
   inspection: EngineInspection,
   { name, image: wanted }: Template,
   pin: ImagePin | undefined,
 ): Promise<Observation> {
+  const { title, imageTool } = engine;
+  const { program } = imageTool;
   const what = `image of ${name}`;
   let id;
   let pinned;
@@ -281,12 +284,7 @@ async function image(
     );
   if (pinned !== undefined) return ok(what, `${wanted} is ${shortId(pinned)}`);
   return id === undefined
-    ? failure(
-        what,
-        `${title} does not have ${wanted}`,
-        `Build it here (\`${program} build -t ${wanted} FOLDER\`), or fetch it (\`${program} pull ${wanted}\`), ` +
-          'then restart the server.',
-      )
+    ? failure(what, `${title} does not have ${wanted}`, `${imageRemedy(engine, wanted)} Then restart the server.`)
     : ok(what, `${wanted} is ${shortId(id)}`);
 }
 

@@ -32,8 +32,13 @@ export interface ContainerEngine extends Traits {
   readonly unit: string;
   /**
    * What people and `up` build images with; the variable tells it the socket where it does not go by its own default.
+   * `perUser`: it keeps each user's images apart, and instances are started from root's.
    */
-  readonly imageTool: { readonly program: string; readonly socketVariable: string | undefined };
+  readonly imageTool: {
+    readonly program: string;
+    readonly socketVariable: string | undefined;
+    readonly perUser: boolean;
+  };
   /** Whether a network's bridge is there from its creation on; otherwise while a container is on it. */
   readonly bridgesStay: boolean;
   /** OCI runtimes that do not do, by name: what the doctor says of each. */

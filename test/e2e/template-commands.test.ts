@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { whyWithout } from '../support/container-engine.ts';
 import { Program } from '../support/program.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 /** No engine is there, and none is started. */
 const NO_ENGINE = { CONTAINER_MODE: 'docker', DOCKER_SOCKET: '/nowhere/docker.sock', PATH: '/nowhere' };
+
+const NOBODY = 65_534;
 
 let dir: string;
 const at = (name: string): string => join(dir, name);
@@ -51,6 +54,15 @@ describe('a template that is to be saved', () => {
     }
     expect(await readFile(at('mine.yaml'), 'utf8')).toBe('mine');
   });
+});
+
+const withoutPodman = whyWithout('podman') !== undefined;
+
+it.skipIf(withoutPodman)('is tried by root alone where Podman has to be started for it', async () => {
+  const settings = { PODMAN_SOCKET: '/nowhere/podman.sock', DOCKER_SOCKET: '/nowhere/docker.sock' };
+  await using program = new Program(['try', 'localhost/app', '--', 'a b'], settings, 'pipe', MAIN, NOBODY);
+  expect(await program.exitCode).toBe(1);
+  expect(program.output).toMatch(/only root may start Podman .*: sudo \S+ \S+main\.js try localhost\/app -- 'a b'\n$/);
 });
 
 describe('a reader that has seen enough', () => {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { environmentFile } from './environment-file.ts';
+import { environmentFile, howToRead } from './environment-file.ts';
 
 const read = (text: string, name: string): string =>
   execFileSync('/bin/sh', ['-c', `eval "$0"; printf %s "$${name}"`, text], { encoding: 'utf8', env: {} });
@@ -36,4 +36,12 @@ it('names our own settings and their files alone, and leaves out what is empty',
   const text = environmentFile({ PATH: '/bin', NODE_NAME: '', API_KEY_FILE: '/run/key', VALKEY_ADDR: '127.0.0.1:1' });
   expect(text).not.toMatch(/PATH=|NODE_NAME/);
   expect([read(text, 'API_KEY_FILE'), read(text, 'VALKEY_ADDR')]).toEqual(['/run/key', '127.0.0.1:1']);
+});
+
+it('is for root to read where sudo made it', () => {
+  expect(['', 'somebody', undefined].map((SUDO_USER) => howToRead('/tmp/a', { SUDO_USER }))).toEqual([
+    'from another terminal: . /tmp/a',
+    'as root (sudo -s), from another terminal: . /tmp/a',
+    'from another terminal: . /tmp/a',
+  ]);
 });

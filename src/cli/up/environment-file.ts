@@ -18,6 +18,12 @@ export function environmentFile(env: Environment): string {
   return `${[...settings, ...aliases.map(([name, value]) => `alias ${name}=${quoted(value)}`)].join('\n')}\n`;
 }
 
+/** For people. The file holds keys: only who started everything may read it, which by way of sudo is root. */
+export function howToRead(file: string, env: Environment): string {
+  const { SUDO_USER: user = '' } = env;
+  return `${user === '' ? '' : 'as root (sudo -s), '}from another terminal: . ${file}`;
+}
+
 function tools(env: Environment): (readonly [string, string])[] {
   const { VALKEY_ADDR: valkey, VALKEY_PASSWORD_FILE: valkeyFile, NATS_PASSWORD_FILE: natsFile } = env;
   const from = (file: string): string => `"$(cat ${quoted(file)})"`;
@@ -30,6 +36,6 @@ function tools(env: Environment): (readonly [string, string])[] {
 }
 
 /** As POSIX shells read it back, whatever is in it. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -16,6 +16,7 @@ import { supervise, type SupervisorEvents } from '../../launcher/supervise.ts';
 import { accountOrNobody, keptPassword } from '../../launcher/server-account.ts';
 import { launchValkey } from '../../launcher/valkey.ts';
 import { CONTAINER_ENGINES } from '../../runtime/engines.ts';
+import { mayRunContainers } from './may-run-containers.ts';
 
 export interface ServersOptions {
   readonly config: Config;
@@ -32,11 +33,6 @@ export interface ServersOptions {
 
 /** For people: what has containers by an engine that `up` starts itself. */
 export const AS_ROOT = 'sudo make up';
-
-/** The rules that keep instances apart are the kernel's, whoever may talk to an engine. */
-export function mayRunContainers(): boolean {
-  return process.getuid?.() === 0;
-}
 
 const MAIN = fileURLToPath(new URL('../../main.js', import.meta.url));
 

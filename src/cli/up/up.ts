@@ -24,19 +24,13 @@ import { NO_ENGINE, noEngine } from '../../runtime/no-engine.ts';
 import { packageVersion } from '../package-version.ts';
 import { besideOthers } from './beside-others.ts';
 import { checkpointTemplates } from './checkpoint-templates.ts';
-import { environmentFile } from './environment-file.ts';
+import { environmentFile, howToRead } from './environment-file.ts';
 import { FailedStarts } from './failed-starts.ts';
+import { mayRunContainers } from './may-run-containers.ts';
 import { drawOperatorKey, withAdminPort } from './operator-access.ts';
 import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
 import { openScreen, type Screen } from './screen.ts';
-import {
-  AS_ROOT,
-  mayRunContainers,
-  requirePlace,
-  requireRights,
-  startDiscoveryProcess,
-  startServers,
-} from './servers.ts';
+import { AS_ROOT, requirePlace, requireRights, startDiscoveryProcess, startServers } from './servers.ts';
 
 /**
  * Stand for the database servers that are started below: a template with a database is no mistake. Never opened.
@@ -206,7 +200,7 @@ async function startEverything({
   const { config } = loadConfig(settings);
   const commands = join(dir, 'environment');
   await writeFile(commands, environmentFile(settings), { mode: 0o600 });
-  screen.tell(`Commands such as \`try-it-now doctor\`, from another terminal, from now on: . ${commands}`);
+  screen.tell(`Commands such as \`try-it-now doctor\`, from now on, ${howToRead(commands, env)}`);
   stopped.throwIfAborted();
 
   const engine = await chooseEngine(config, log);
@@ -248,7 +242,7 @@ function tellWhereToClick(commands: string, config: Config, settings: Environmen
       `Click here:  ${publicUrl}/`,
       '',
       `The API: ${publicUrl}/api/v1/templates, its description: ${publicUrl}/api/openapi.json`,
-      `Commands such as ${examples}, from another terminal: . ${commands}`,
+      `Commands such as ${examples}, ${howToRead(commands, settings)}`,
       `The dashboard for operators: http://${host}:${port}/ (API below /admin/v1), its key: ${keyFile}`,
       `The log: ${logFile}`,
       'Ctrl-C takes everything down.',

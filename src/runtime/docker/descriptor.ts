@@ -9,6 +9,6 @@ export const DOCKER = {
   bridgesStay: true,
   socket: { variable: 'DOCKER_SOCKET', default: '/var/run/docker.sock', about: 'The socket of the Docker daemon.' },
   unit: 'docker',
-  imageTool: { program: 'docker', socketVariable: 'DOCKER_HOST' },
+  imageTool: { program: 'docker', socketVariable: 'DOCKER_HOST', perUser: false },
   poorRuntimes: {},
 } as const satisfies ContainerEngine;

@@ -7,6 +7,7 @@ import { byDigest, type ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import type { ContainerEngine } from '../engine.ts';
+import { imageRemedy } from '../image-remedy.ts';
 import type { EngineOptions } from './engine-options.ts';
 import { presentImages, pullImage, registryLogin, type RegistryLogin } from './image-pull.ts';
 
@@ -193,8 +194,7 @@ export class EngineImages {
     const gone = pin === undefined ? '' : ` ${pin.id}, from which instances were started, is not here any more.`;
     return new TryItNowError(
       'image_missing',
-      `${title} does not have ${list}.${gone}${why} Build it here (${imageTool.program} build -t ${image} FOLDER) or ` +
-        `fetch it (${imageTool.program} pull ${image}).`,
+      `${title} does not have ${list}.${gone}${why} ${imageRemedy(this.#options.engine, image)}`,
       { details: { templates: [...new Set(templates.map(({ name }) => name))] } },
     );
   }

@@ -14,7 +14,7 @@ export const PODMAN = {
     about: 'The socket of the Podman service.',
   },
   unit: 'try-it-now-podman',
-  imageTool: { program: 'podman', socketVariable: undefined },
+  imageTool: { program: 'podman', socketVariable: undefined, perUser: true },
   poorRuntimes: {
     crun: {
       seen: "crun: Debian's cannot restore checkpoints",

@@ -10,6 +10,7 @@ import type { Template } from '../../../domain/template.ts';
 import { engineFailure, statusOf } from '../../docker/engine-errors.ts';
 import type { EngineOptions } from '../../docker/engine-options.ts';
 import type { EnginePatience } from '../../engine-patience.ts';
+import { imageRemedy } from '../../image-remedy.ts';
 import { PODMAN } from '../descriptor.ts';
 import { libpod } from '../libpod-api.ts';
 
@@ -52,8 +53,7 @@ export class HostFacts {
       if (statusOf(error) === 404)
         throw new TryItNowError(
           'image_missing',
-          `Podman does not have ${image} (template ${name}). Build it here (podman build -t ${image} FOLDER) or ` +
-            `fetch it (podman pull ${image}).`,
+          `Podman does not have ${image} (template ${name}). ${imageRemedy(PODMAN, image)}`,
         );
       throw engineFailure(error, { title: 'Podman', socketPath: this.#socketPath }, `look for the image ${image}`);
     }
