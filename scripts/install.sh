@@ -149,10 +149,12 @@ say_what_next() {
   elif [ "$role" = server ]; then
     say "Next: say in $CONFIG_DIR/try-it-now.env where Valkey and NATS are, see to Caddy ($PREFIX/docs/deployment.md), then"
     say '  systemctl daemon-reload'
+    say '  systemctl enable caddy && systemctl restart caddy'
     say "  systemctl enable --now ${units[*]}"
   else
     say "Next: edit $CONFIG_DIR/try-it-now.env, see to Caddy ($PREFIX/docs/deployment.md), then"
     say '  systemctl daemon-reload'
+    say '  systemctl enable caddy && systemctl restart caddy    # and mariadb or postgresql, for templates with a database'
     say '  systemctl enable --now try-it-now-valkey try-it-now-nats try-it-now-podman try-it-now-discovery try-it-now'
   fi
 }

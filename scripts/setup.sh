@@ -231,7 +231,7 @@ main() {
   fi
   become_able
 
-  work=$(mktemp -d)
+  work=$(mktemp -d) left_off=()
   trap 'leave' EXIT
   chmod 755 "$work" # apt downloads as its own user
   if [ ${#missing_packages[@]} -gt 0 ]; then install_packages "${missing_packages[@]}"; fi
@@ -247,6 +247,7 @@ main() {
     exit 1
   fi
   say 'Set-up: done.'
+  tell_what_is_off
 }
 
 leave() {

@@ -122,7 +122,8 @@ allow_services() {
   fi
 }
 
-# The units of freshly installed packages are not to start at the next boot either. Anyone who wants one enables it.
+# The units of freshly installed packages are not to start at the next boot either. Anyone who wants one enables it:
+# those that the packages had enabled are in left_off, for tell_what_is_off.
 disable_services() {
   local package path units=()
   for package in "$@"; do
@@ -136,11 +137,21 @@ disable_services() {
   done
   for path in ${units[@]+"${units[@]}"}; do
     if command -v systemctl >/dev/null; then
+      if [ "$(systemctl is-enabled "$path" 2>/dev/null)" = enabled ]; then left_off+=("$path"); fi
       as_root systemctl disable --now --quiet "$path" >/dev/null 2>&1 || true
     elif [ -e "/etc/init.d/$path" ] && command -v update-rc.d >/dev/null; then
+      left_off+=("$path")
       as_root update-rc.d "$path" disable >/dev/null 2>&1 || true
     fi
   done
+}
+
+# An installation that uses one of them would be without it after the next boot.
+tell_what_is_off() {
+  if [ ${#left_off[@]} -eq 0 ]; then return; fi
+  say "Set-up: off, now and at the next boot: ${left_off[*]%.service}." \
+    'make up starts what it needs by itself. An installation needs those that it uses: systemctl enable --now NAME' \
+    '(docs/deployment.md).'
 }
 
 install_packages() {

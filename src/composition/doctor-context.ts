@@ -18,7 +18,7 @@ import { systemClock } from '../domain/clock.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS } from '../domain/database.ts';
 import type { Log } from '../domain/log.ts';
 import { FIRST_NODE, NO_NODE } from '../domain/node.ts';
-import { hasEnded, type Template } from '../domain/template.ts';
+import { hasEnded } from '../domain/template.ts';
 import { apiChecks, ownMetrics } from '../doctor/api.ts';
 import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
@@ -41,6 +41,7 @@ import { poolChecks } from '../doctor/pools.ts';
 import { previewChecks } from '../doctor/previews.ts';
 import { serversCheck } from '../doctor/servers.ts';
 import { shareCheck } from '../doctor/shares.ts';
+import { startAtBootCheck } from '../doctor/start-at-boot.ts';
 import { portChecks } from '../doctor/tcp-ports.ts';
 import { readNames, readPorts } from '../doctor/stored-state.ts';
 import { stockInSwapChecks } from '../doctor/stock-in-swap.ts';
@@ -132,7 +133,7 @@ export async function openDoctorContext(own: Config, log: Log): Promise<DoctorCo
             state: new Shared(async () => readPorts(await valkey.need(), node.name), VALKEY_DOWN),
           })),
       ...diskChecks(folders(config, engine, answer, async () => valkeyFolder(config, await valkey.need()))),
-      ...hostPart(engine, metrics, templates),
+      ...hostPart(engine, metrics, config, hasProxy),
       ...serverPart(config, metrics, store),
       ...poolPart(store, queue, metrics, config),
       ...driftChecks(drift, node.name === NO_NODE ? 'pool' : 'all', async () => (await metrics.get()) !== undefined),
@@ -160,9 +161,20 @@ function running(store: Shared<Store>): Shared<Store['processes']> {
   return new Shared(async () => (await store.need()).processes, VALKEY_DOWN);
 }
 
-function hostPart(engine: Engine, metrics: Shared<string | undefined>, templates: readonly Template[]): Check[] {
+function hostPart(
+  engine: Engine,
+  metrics: Shared<string | undefined>,
+  { templates, databases }: Config,
+  hasProxy: boolean,
+): Check[] {
   return [
     fileLimitCheck(() => metrics.get()),
+    startAtBootCheck([
+      ...(hasProxy ? ['caddy'] : []),
+      ...(engine.runsContainers ? [engine.unit] : []),
+      // Those that hosts share are elsewhere.
+      ...DATABASE_ENGINES.filter((each) => databases[each] !== undefined && databases[each].shared === undefined),
+    ]),
     ...(engine.runsContainers
       ? [
           sharedLimitsCheck(),

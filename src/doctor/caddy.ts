@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const PART = 'Caddy';
 const TIMEOUT_MS = 4_000;
 const LOOPBACK = /^(127\.|localhost$|\[?::1)/;
-const START = 'Start it (`systemctl start caddy`), or correct CADDY_ADMIN_URL.';
+const START = 'Start it (`systemctl enable --now caddy`), or correct CADDY_ADMIN_URL.';
 
 type Site = Awaited<ReturnType<Proxy['check']>>;
 
@@ -103,8 +103,8 @@ async function listens({ internalUrls, listen, address }: CaddyAddresses): Promi
       );
     const found = `nothing answers visitors at ${url} (${answer})`;
     const remedy =
-      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl start caddy try-it-now\`), or ` +
-      `correct ${internalUrls.length === 1 ? 'PROXY_LISTEN' : 'PROXY_INTERNAL_URL'}.`;
+      `Start Caddy and the server, which has it listen on ${listen} (\`systemctl enable --now caddy try-it-now\`), ` +
+      `or correct ${internalUrls.length === 1 ? 'PROXY_LISTEN' : 'PROXY_INTERNAL_URL'}.`;
     return anyServes ? warning(what, found, remedy) : failure(what, found, remedy);
   });
 }

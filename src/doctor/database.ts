@@ -19,11 +19,11 @@ export function databaseChecks(
       what: 'usable',
       remedy:
         shared === undefined
-          ? `Start it (\`systemctl start ${engine}\`), make it safe as said here, or correct ${socket}, ` +
+          ? `Start it (\`systemctl enable --now ${engine}\`), make it safe as said here, or correct ${socket}, ` +
             `${user} and ${password}.`
-          : `Start it at ${shared.host}:${shared.port}, or the relay on this host (\`systemctl start ` +
-            `try-it-now-database-relay\`), make it safe as said here, or correct ${url}, ${socket}, ${user} and ` +
-            `${password}.`,
+          : `Start it at ${shared.host}:${shared.port}, or the relay on this host (\`systemctl enable ` +
+            `--now try-it-now-database-relay\`), make it safe as said here, or correct ${url}, ${socket}, ${user} ` +
+            `and ${password}.`,
       run: async () => {
         await databases.prepare([]);
         const count = (await databases.list()).length;

@@ -36,7 +36,7 @@ export function engineChecks(
   { deployment, templates, publishing, pins }: EngineTargets,
   failures: () => Promise<readonly FailureReport[]>,
 ): Check[] {
-  const remedy = `Start its service (\`systemctl start ${engine.unit}\`), or correct ${engine.socket.variable}.`;
+  const remedy = `Start its service (\`systemctl enable --now ${engine.unit}\`), or correct ${engine.socket.variable}.`;
   const has = async (template: Template): Promise<Observation> => {
     await answer.need();
     return image(engine, engine.inspect(socketPath), template, (await pins()).get(template.image));
@@ -148,8 +148,8 @@ export function hiddenEngineChecks(auto: boolean): Check[] {
                 'answers',
                 `neither ${CONTAINER_ENGINES.map(({ title }) => title).join(' nor ')} answers, so instances would ` +
                   'only be simulated',
-                `Start one (\`systemctl start ${CONTAINER_ENGINES[0]?.unit ?? ''}\`), or say that it is meant so ` +
-                  `with CONTAINER_MODE=${STAND_IN.name}.`,
+                `Start one (\`systemctl enable --now ${CONTAINER_ENGINES[0]?.unit ?? ''}\`), or say that it is meant ` +
+                  `so with CONTAINER_MODE=${STAND_IN.name}.`,
               )
             : ok('answers', 'instances are simulated inside the server, as CONTAINER_MODE says'),
         ]),

@@ -90,7 +90,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
 
   it('no engine: the socket is missing, or what answered on it hangs', async () => {
     const cold = { ...env, CRIU_ENABLED: 'false' };
-    const remedy = containing('systemctl start try-it-now-podman');
+    const remedy = containing('systemctl enable --now try-it-now-podman');
     expect(
       about(await diagnose({ ...cold, PODMAN_SOCKET: join(folder, 'none.sock') }), 'Engine', 'socket'),
     ).toMatchObject({ verdict: 'failure', seen: containing('ENOENT'), remedy });

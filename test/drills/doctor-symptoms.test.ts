@@ -265,7 +265,7 @@ describe('on a running deployment', () => {
     expect(about(await troubles(with_), 'MariaDB', 'usable')).toMatchObject({
       verdict: 'failure',
       seen: containing(`does not answer at ${socketPath}`),
-      remedy: containing('systemctl start mariadb'),
+      remedy: containing('systemctl enable --now mariadb'),
     });
   });
 
@@ -340,7 +340,7 @@ describe('where parts end one after another', () => {
     found = await troubles(env);
     expect(about(found, 'Caddy', 'admin API')).toMatchObject({
       verdict: 'failure',
-      remedy: containing('systemctl start caddy'),
+      remedy: containing('systemctl enable --now caddy'),
     });
     expect(about(found, 'Valkey', 'reachable')).toMatchObject({
       verdict: 'failure',
