@@ -3,16 +3,30 @@
 // reload` would: a Caddyfile stands for the whole configuration, and "demo" is not in it. Nothing is
 // reloaded when nothing has changed.
 // usage: apply.js [CADDYFILE] [--force]     --force: reload all the same, for certificates renewed in files
-// CADDY_ADMIN_URL is heeded, as by the server. Exit code 1 when Caddy does not answer or refuses; it then
+// CADDY_ADMIN_URL is heeded, as by the server; without it, as in a hook that renews certificates, what the settings of
+// this host say, then where the shipped Caddyfiles have it. Exit code 1 when Caddy does not answer or refuses; it then
 // goes on as it was.
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 
 const USUAL = 'http://127.0.0.1:2019';
-let admin = process.env.CADDY_ADMIN_URL || USUAL;
+const SHIPPED = '/run/try-it-now-caddy/admin.sock';
+const SETTINGS = '/etc/try-it-now/try-it-now.env';
+let admin = process.env.CADDY_ADMIN_URL || addressInSettings() || (existsSync(SHIPPED) ? `unix://${SHIPPED}` : USUAL);
 const force = process.argv.includes('--force');
 const caddyfile = process.argv.slice(2).find((argument) => !argument.startsWith('--')) ?? '/etc/caddy/Caddyfile';
+
+/** Undefined also for who may not read them; the last of several lines counts, as for systemd. */
+function addressInSettings() {
+  try {
+    const given = readFileSync(SETTINGS, 'utf8').matchAll(/^CADDY_ADMIN_URL=(["']?)(.*?)\1\s*$/gm);
+    return [...given].at(-1)?.[2];
+  } catch {
+    return undefined;
+  }
+}
 
 /** Not by fetch: newer versions of Caddy take its headers for a browser's and refuse them. */
 function ask(method, path, body, headers = {}) {
@@ -85,7 +99,7 @@ try {
 } catch (error) {
   console.error(
     ['ECONNREFUSED', 'ENOENT'].includes(error.code)
-      ? `Caddy's admin API does not answer at ${admin}; start Caddy or set CADDY_ADMIN_URL`
+      ? `Caddy's admin API does not answer at ${admin}; start Caddy, run this as root, or set CADDY_ADMIN_URL`
       : error.message,
   );
   process.exitCode = 1;

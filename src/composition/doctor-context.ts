@@ -24,6 +24,7 @@ import { connectionsCheck } from '../doctor/connections.ts';
 import { driftChecks } from '../doctor/drift.ts';
 import { caddyChecks, proxyReachedCheck } from '../doctor/caddy.ts';
 import { NotChecked, Shared, type Check } from '../doctor/check.ts';
+import { certificateChecks } from '../doctor/certificates.ts';
 import { checkpointChecks, type CheckpointTargets } from '../doctor/checkpoints.ts';
 import { databaseChecks } from '../doctor/database.ts';
 import { discoveryChecks } from '../doctor/discovery.ts';
@@ -118,7 +119,9 @@ export async function openDoctorContext(own: Config, log: Log): Promise<DoctorCo
       ...valkeyChecks(valkey, config.valkey),
       ...natsChecks(queue, node.name),
       // The proxy is looked after by the node it runs on, and discovery answers beside it.
-      ...(hasProxy ? caddyChecks(site, addresses) : []),
+      ...(hasProxy
+        ? [...caddyChecks(site, addresses), ...certificateChecks({ ...addresses, publicUrl: config.server.publicUrl })]
+        : []),
       ...(node.name === NO_NODE ? [] : [proxyReachedCheck(addresses)]),
       ...(hasProxy ? discoveryChecks(addresses.discovery, async () => readNames(await valkey.need())) : []),
       ...usageChecks(templates, new Shared(async () => (await store.need()).usageStore, VALKEY_DOWN)),

@@ -218,33 +218,29 @@ describe('Caddy with certificates on demand', () => {
 });
 
 describe('Caddy with a wildcard certificate', () => {
-  async function startWildcardSite(): Promise<{ site: Site; app: Awaited<ReturnType<typeof publishApp>> }> {
+  /** Puts a certificate and its key where the Caddyfile names them, over those before. */
+  async function certify(dir: string, issuer: string): Promise<void> {
+    await run('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1'],
+      ...['-subj', `/CN=${issuer}`, '-addext', 'subjectAltName=DNS:try.example.org,DNS:*.demo.example.org'],
+      ...['-keyout', join(dir, 'privkey.pem'), '-out', join(dir, 'fullchain.pem')],
+    ]);
+  }
+
+  async function startWildcardSite(): Promise<{
+    site: Site;
+    app: Awaited<ReturnType<typeof publishApp>>;
+    renew: () => Promise<void>;
+  }> {
     const names = await startNames();
     const app = await publishApp(names);
     const { dns, ask } = await startDiscoveryProcess(names.port);
     await eventually(async () => expect(await ask(app.host)).toBe(200));
     const dir = await temporaryFolder(releasers);
-    await run('openssl', [
-      'req',
-      '-x509',
-      '-newkey',
-      'ec',
-      '-pkeyopt',
-      'ec_paramgen_curve:P-256',
-      '-nodes',
-      '-days',
-      '1',
-      '-subj',
-      '/CN=test authority',
-      '-addext',
-      'subjectAltName=DNS:try.example.org,DNS:*.demo.example.org',
-      '-keyout',
-      join(dir, 'privkey.pem'),
-      '-out',
-      join(dir, 'fullchain.pem'),
-    ]);
+    await certify(dir, 'the first one');
     return {
       app,
+      renew: () => certify(dir, 'the second one'),
       site: await startSite('Caddyfile.wildcard', { dns }, (text) => text.replaceAll('/etc/try-it-now/tls', dir)),
     };
   }
@@ -282,6 +278,29 @@ describe('Caddy with a wildcard certificate', () => {
     await site.change('reverse_proxy', 'no_such_directive');
     await expect(apply(site)).rejects.toThrow('no_such_directive');
     expect((await getOverTls(site.httpsPort, app.host)).status).toBe(200);
+  });
+
+  it.each([
+    [
+      'the settings of the host',
+      'mount -t tmpfs none /etc && mkdir /etc/try-it-now && ' +
+        'echo "CADDY_ADMIN_URL=unix://$0" >/etc/try-it-now/try-it-now.env',
+    ],
+    ['the place of its socket', 'mkdir /run/try-it-now-caddy && ln -s "$0" /run/try-it-now-caddy/admin.sock'],
+  ])('shows a renewed certificate after a hook that knows Caddy by %s alone', async (_, place) => {
+    const { site, app, renew } = await startWildcardSite();
+    expect((await getOverTls(site.httpsPort, app.host)).issuer).toBe('the first one');
+    await renew();
+    // As on a host of its own: nothing there is this machine's.
+    const hook = `mount -t tmpfs none /run && ${place} && exec "$@"`;
+    const { CADDY_ADMIN_URL: _none, ...env } = process.env;
+    const command = [process.execPath, join(DEPLOY, 'apply.js'), site.caddyfile, '--force'];
+    const socket = site.adminUrl.slice('unix://'.length);
+    const { stdout } = await run('unshare', ['--mount', 'sh', '-ec', hook, socket, ...command], { env });
+    expect(stdout).toContain('has taken up');
+    for (const name of [app.host, 'try.example.org'])
+      expect((await getOverTls(site.httpsPort, name)).issuer).toBe('the second one');
+    expect(await site.proxy.check()).toBe('present');
   });
 
   it('has our server back with a restart, before anybody puts it there', async () => {
