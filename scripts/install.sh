@@ -71,8 +71,8 @@ install_program() {
   mkdir -p "$draft"
   cp -R "$root/dist" "$root/docs" "$root/package.json" "$root/README.md" "$root/CHANGELOG.md" "$root/LICENSE" "$draft/"
   cp -R "$root/deploy" "$draft/deploy"
-  # Keys that somebody drew for compose.yaml are nobody else's to read.
-  rm -rf "$draft/deploy/compose/secrets"
+  # Keys that somebody drew for compose.yaml, and what they set for it, are nobody else's to read.
+  rm -rf "$draft/deploy/compose/secrets" "$draft/deploy/compose/files" "$draft/deploy/compose/.env"
   mkdir -p "$draft/scripts"
   cp -R "$root/scripts/uninstall.sh" "$root/scripts/install" "$draft/scripts/"
   rm -f "$draft/dist/.built"

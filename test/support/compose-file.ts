@@ -6,6 +6,7 @@ import { VARIABLE_NAMES } from '../../src/config/variables.ts';
 
 export interface ComposeService {
   readonly environment?: Readonly<Record<string, string | number>>;
+  readonly env_file?: readonly string[];
   readonly network_mode?: string;
   readonly hostname?: string;
   readonly privileged?: boolean;
@@ -20,17 +21,24 @@ export interface ComposeService {
   readonly user?: string;
 }
 
-/** `${NAME:-default}` as Compose reads it with an empty .env. */
-function withDefaults(text: string): string {
-  return text.replace(/\$\{\w+:-([^}]*)\}/g, '$1');
+type Settings = Readonly<Record<string, string>>;
+
+/** `${NAME:-default}` in all texts of it, as Compose reads it with an .env of these settings. */
+function interpolated(value: unknown, settings: Settings): unknown {
+  if (typeof value === 'string')
+    return value.replace(/\$\{(\w+):-([^}]*)\}/g, (_, name: string, otherwise: string) => settings[name] ?? otherwise);
+  if (Array.isArray(value)) return value.map((each) => interpolated(each, settings));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, interpolated(each, settings)]));
 }
 
-/** By name. Ours says most things once, and names them many times. */
-export async function composeServices(file: string): Promise<Readonly<Record<string, ComposeService>>> {
-  const text = withDefaults(await readFile(file, 'utf8'));
-  return (
-    parse(text, { merge: true, maxAliasCount: -1 }) as { readonly services: Readonly<Record<string, ComposeService>> }
-  ).services;
+/** By name. Ours says most things once, and names them many times. `settings`: those in the .env beside it. */
+export async function composeServices(
+  file: string,
+  settings: Settings = {},
+): Promise<Readonly<Record<string, ComposeService>>> {
+  const all: unknown = parse(await readFile(file, 'utf8'), { merge: true, maxAliasCount: -1 });
+  return (interpolated(all, settings) as { readonly services: Readonly<Record<string, ComposeService>> }).services;
 }
 
 /**
@@ -57,7 +65,9 @@ function isSetting(name: string): boolean {
 
 /** Where it expects its secrets. */
 export function secretFiles({ environment = {} }: ComposeService): string[] {
-  return Object.entries(environment).flatMap(([name, file]) => (isSecretFile(name) ? [String(file)] : []));
+  return Object.entries(environment).flatMap(([name, file]) =>
+    isSecretFile(name) && file !== '' ? [String(file)] : [],
+  );
 }
 
 function isSecretFile(name: string): boolean {
