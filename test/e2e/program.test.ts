@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram';
 import { closeSync, existsSync, openSync } from 'node:fs';
-import { chown, cp, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { chown, cp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { once } from 'node:events';
@@ -205,6 +205,31 @@ describe('try-it-now up', () => {
     expect(await answers(Number(settings['SERVER_PORT']))).toBe(false);
     expect(await isFree(Number(settings['PROXY_LISTEN']?.slice(1)))).toBe(true);
     for (const there of [dirname(log), folder]) expect(existsSync(there)).toBe(false);
+  });
+
+  it('refuses at a reload what it refuses at the start: questions whose answers nobody would get', async () => {
+    await using cleanups = new Cleanups('a reload');
+    const file = join(await ownFolder(cleanups, 'tin-up-reload-'), 'templates.yaml');
+    const write = (more: object): Promise<void> =>
+      writeFile(file, JSON.stringify({ templates: [{ name: 'shop', image: 'localhost/unused', port: 80, ...more }] }));
+    const asks = { ask: 'during', fields: ['email'], text: 'Fine.', privacy_url: 'https://example.org/privacy' };
+    const settings = { ...(await upSettings()), TEMPLATES_FILE: file };
+    await write({ lead: asks });
+    await using refused = new Program(['up'], settings);
+    expect(await refused.exitCode).toBe(78);
+    expect(refused.output).toContain('no webhook takes the event lead_given');
+
+    await write({});
+    await using program = new Program(['up'], settings);
+    await eventually(() => expect(program.output).toContain('Click here:'));
+    const log = /log: (\S+\.log)/.exec(program.output)?.[1] ?? '';
+    await write({ lead: asks });
+    program.signal('SIGHUP');
+    await eventually(async () =>
+      expect(await readFile(log, 'utf8')).toContain('no webhook takes the event lead_given'),
+    );
+    program.signal('SIGINT');
+    expect(await program.exitCode).toBe(0);
   });
 
   it('takes its children with it even when it is killed', async () => {

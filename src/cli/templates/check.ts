@@ -9,7 +9,7 @@ import { TryItNowError } from '../../domain/errors.ts';
  */
 export function checkTemplates(env: Environment, file: string): void {
   try {
-    const { config, warnings } = loadConfig({ ...env, TEMPLATES_FILE: file });
+    const { config, warnings } = loadConfig({ ...env, TEMPLATES_FILE: file }, undefined, { serves: true });
     for (const warning of warnings) console.warn(`Note: ${warning}`);
     const names = config.templates.map(({ name }) => name);
     console.log(`${file}: ${names.length} ${names.length === 1 ? 'template' : 'templates'}: ${names.join(', ')}`);

@@ -225,7 +225,7 @@ async function startServer(parts: Omit<AppOptions, 'role' | 'version'>, settings
     ...parts,
     role: 'server',
     version: packageVersion(),
-    readTemplates: () => rereadTemplates(settings, parts.config, { serves: false }),
+    readTemplates: () => rereadTemplates(settings, parts.config, { serves: true }),
   });
   onHangUp(() => void app.reloadTemplates());
   return app;
