@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DISCOVERY_CREDENTIALS, DISCOVERY_VARIABLES } from '../../src/config/discovery-config.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { RELAY_VARIABLES } from '../../src/config/relay-config.ts';
 import { VARIABLES, VARIABLE_NAMES } from '../../src/config/variables.ts';
 import { findProgram } from '../../src/launcher/child-server.ts';
@@ -364,6 +365,31 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
 });
 
 describe('the configuration of the parts', () => {
+  it('offers the example as it is shipped, of an image and a Caddy that the documents have made', async () => {
+    const settings = Object.fromEntries(
+      (await readFile(join(ROOT, 'deploy/try-it-now.env'), 'utf8'))
+        .split('\n')
+        .filter((line) => /^[A-Z]/.test(line))
+        .map((line) => [line.replace(/=.*/, ''), line.replace(/^[^=]*=/, '')] as const),
+    );
+    const { config } = loadConfig(settings, (file) => Buffer.from(file).toString('hex'));
+    const [, example = ''] = /^localhost\/try-it-now\/(\w+):latest$/.exec(config.templates[0]?.image ?? '') ?? [];
+    const page = await readFile(join(ROOT, 'docs/deployment.md'), 'utf8');
+    const start = page.indexOf('systemctl enable');
+    for (const needed of [`scripts/build-image.sh ${example}\``, 'deploy/caddy/Caddyfile.local'])
+      expect([needed, page.indexOf(needed) > 0, page.indexOf(needed) < start]).toEqual([needed, true, true]);
+
+    const caddyfiles = (await readdir(join(ROOT, 'deploy/caddy'))).filter((name) => name.startsWith('Caddyfile.'));
+    expect(caddyfiles).toContain('Caddyfile.local');
+    for (const name of caddyfiles) {
+      const { stdout } = await run('caddy', [
+        ...['adapt', '--config', join(ROOT, 'deploy/caddy', name), '--adapter', 'caddyfile'],
+      ]);
+      const { admin } = JSON.parse(stdout) as { admin: { listen: string } };
+      expect([name, admin.listen.replace('unix/', 'unix://')]).toEqual([name, config.proxy.adminUrl]);
+    }
+  });
+
   it('gives the hosts of a fleet the rights that the documents name', async () => {
     const read = (path: string): Promise<string> => readFile(join(ROOT, path), 'utf8');
     const subjects = (text: string): string[] => /publish: \[([^\]]*)\]/.exec(text)?.[1]?.match(/"[^"]+"/g) ?? [];
