@@ -37,9 +37,11 @@ else
     'make uninstall PURGE=1 removes them too.'
 fi
 if [ -z "$DESTDIR" ]; then
-  # Podman's own list, for the program that would know more is gone.
-  left=$(podman ps -aq --filter name=^demo- 2>/dev/null | wc -l)
-  if [ "$left" -gt 0 ]; then say "$left containers named demo-… are still there: podman ps -a --filter name=^demo-"; fi
+  # The engines' own lists, for the program that would know more is gone.
+  for engine in podman docker; do
+    left=$("$engine" ps -aq --filter name=^demo- 2>/dev/null | wc -l) || continue
+    if [ "$left" -gt 0 ]; then say "$left containers named demo-… are still there: $engine ps -a --filter name=^demo-"; fi
+  done
 fi
 # Folders that other programs may share are left, unless a package or a test has them for itself and they are empty.
 if [ -n "$DESTDIR" ] && [ -d "$DESTDIR" ]; then find "$DESTDIR" -mindepth 1 -type d -empty -delete; fi

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, copyFile, mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -198,6 +198,23 @@ describe('make uninstall', () => {
     await script('uninstall', { PURGE: '1' });
     expect(await everything()).toEqual([]);
     await script('uninstall', { PURGE: '1' });
+  });
+
+  it.each([
+    ['no engine', '', /make uninstall PURGE=1 removes them too\.\n$/],
+    ['Docker alone', 'echo 0123; echo 4567', /\n2 containers named demo-… are still there: docker ps -a [^\n]*\n$/],
+    ['a Docker that does not answer', 'exit 1', /make uninstall PURGE=1 removes them too\.\n$/],
+  ])('ends well on a host with %s', async (_, docker, said) => {
+    const tools = installed('/tools');
+    await mkdir(tools);
+    for (const tool of ['bash', 'dirname', 'find', 'grep', 'id', 'rm', 'rmdir', 'wc'])
+      await symlink(findProgram(tool) ?? tool, join(tools, tool));
+    if (docker !== '') await writeFile(join(tools, 'docker'), `#!/bin/sh\n${docker}\n`, { mode: 0o755 });
+    // A host of its own: nothing of this machine is there to be removed.
+    const host = 'for folder in /opt /etc /usr/local /var/lib /run; do mount -t tmpfs none "$folder"; done; exec "$@"';
+    const uninstall = ['env', `PATH=${tools}`, 'bash', join(ROOT, 'scripts/uninstall.sh')];
+    const { stdout } = await run('unshare', ['--mount', 'sh', '-ec', host, 'sh', ...uninstall]);
+    expect(stdout).toMatch(said);
   });
 
   it('leaves a command of the same name that is not ours', async () => {
