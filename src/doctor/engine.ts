@@ -69,7 +69,7 @@ export function engineChecks(
         ];
       },
     },
-    { part: PART, what: WATCHED, run: async () => [await watched((await answer.need()).storage)] },
+    watchedCheck(answer, () => engine.inspect(socketPath).showsWritten(deployment)),
     ...templates.map((template): Check => ({
       part: PART,
       what: `image of ${template.name}`,
@@ -86,8 +86,16 @@ export function engineChecks(
   ];
 }
 
-/** Whether this host shows what instances take of it. */
-async function watched(storage: string): Promise<Observation> {
+function watchedCheck(answer: Shared<EngineFacts>, showsWritten: () => Promise<boolean | undefined>): Check {
+  return {
+    part: PART,
+    what: WATCHED,
+    run: async () => [await watched((await answer.need()).storage, showsWritten)],
+  };
+}
+
+/** Whether this host shows what instances take of it; `showsWritten`: of one that runs, if there is one. */
+async function watched(storage: string, showsWritten: () => Promise<boolean | undefined>): Promise<Observation> {
   if (!(await statfs(storage).then(Boolean, () => false)))
     return warning(
       WATCHED,
@@ -99,6 +107,12 @@ async function watched(storage: string): Promise<Observation> {
       WATCHED,
       'this host has no `find` that tells sizes, so nothing bounds what instances write',
       'Install GNU findutils (Debian: the package findutils).',
+    );
+  if ((await showsWritten()) === false)
+    return warning(
+      WATCHED,
+      'it cannot be seen where instances write, so limits.disk and limits.files do not hold',
+      'Have the engine keep containers on overlay (Docker: `overlay2`, or its containerd store; Podman: `overlay`).',
     );
   return ok(WATCHED, 'watched: what instances write, print and compute is bounded');
 }

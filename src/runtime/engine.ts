@@ -134,6 +134,11 @@ export interface EngineInspection {
    * engine_unavailable.
    */
   bridges(deployment: string): Promise<readonly string[]>;
+  /**
+   * Whether it can be seen from here where a running container of this deployment writes; undefined while none runs.
+   * Throws engine_unavailable.
+   */
+  showsWritten(deployment: string): Promise<boolean | undefined>;
   /** Undefined where it does not have the image. Throws engine_unavailable, container_failed. */
   imageId(image: string): Promise<string | undefined>;
   /** The same, with all that is of use for a template. */

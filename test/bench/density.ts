@@ -88,7 +88,7 @@ async function measure(app: string, language: string, socketPath: string, dir: s
   const context = await openCheckpointContext(stack.config, createLogger('silent'));
   try {
     const from = await checkpoint(context, template);
-    const consumption = new HostConsumption({ title: 'Podman' }, { socketPath });
+    const consumption = new HostConsumption({ title: 'Podman' }, { socketPath, log: createLogger('silent') });
     const ready: Ready = { template, context, from, consumption };
     const what = `${language} (${app}), ${from === undefined ? 'started cold' : 'restored'}`;
     const apart = await fill(ready, 'private', what);

@@ -34,6 +34,9 @@ const HELD_BYTES = 8 * MIB;
 export const WHY_NO_SHARING = await whyNotShared();
 if (WHY_NO_SHARING !== undefined) process.stderr.write(`Skipped: the sharing of memory; ${WHY_NO_SHARING}\n`);
 
+const consumptionOf = ({ socketPath }: CheckpointingUnderTest): HostConsumption =>
+  new HostConsumption({ title: 'Podman' }, { socketPath, log: createLogger('silent') });
+
 /** That what a template says of its memory holds for starts and restores, and what comes of it. */
 export function memorySharingContract(underTest: () => CheckpointingUnderTest): void {
   let image: TinyImage;
@@ -107,7 +110,7 @@ export function memorySharingContract(underTest: () => CheckpointingUnderTest): 
   it('is merged while instances are new; then the kernel looks no longer, and what is merged stays so', async () => {
     const from = await checkpoint();
     const clones = [await restored('share', from), await restored('share', from), await restored('share', from)];
-    const consumption = new HostConsumption({ title: 'Podman' }, { socketPath: underTest().socketPath });
+    const consumption = consumptionOf(underTest());
     const alone = (await consumption.memoryOf(clones[0]?.name ?? '')) ?? 0;
     expect(alone).toBeGreaterThan(HELD_BYTES);
 
@@ -151,7 +154,7 @@ export function memorySharingContract(underTest: () => CheckpointingUnderTest): 
     async () => {
       await using swap = await ownSwap(128 * MIB);
       const spec = await started('swap');
-      const consumption = new HostConsumption({ title: 'Podman' }, { socketPath: underTest().socketPath });
+      const consumption = consumptionOf(underTest());
       const before = (await consumption.memoryOf(spec.name)) ?? 0;
       expect(before).toBeGreaterThan(HELD_BYTES);
       const swapped: string[] = [];

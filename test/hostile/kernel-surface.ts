@@ -11,6 +11,7 @@ import type { Consumption } from '../../src/pool/interfaces/consumption.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import type { Demultiplexer } from '../../src/runtime/docker/output-tail.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
 import type { EngineUnderTest } from '../contract/container-engine.ts';
 import { newSpec, untilReady } from '../contract/container-runtime.ts';
@@ -176,6 +177,9 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
   });
 
   it('has all counted that it writes, however it hides it', async () => {
+    const { engine: name, socketPath, deployment } = underTest();
+    const loaded = await loadEngine(name);
+    expect(loaded.runsContainers && (await loaded.inspect(socketPath).showsWritten(deployment))).toBe(true);
     const { consumption, spec } = watched();
     await expectCounted(instance('default'), consumption, spec.name);
     const other = watched('strict').spec;

@@ -1,4 +1,5 @@
 import { readFile, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type Dockerode from 'dockerode';
 import type { Consumption, DiskSeen, DiskUse, StorageRoom } from '../../pool/interfaces/consumption.ts';
 import type { ContainerEngine } from '../engine.ts';
@@ -26,6 +27,7 @@ import { connectEngine } from './engine-runtime.ts';
 import { hostMemory, hostSwap } from './host-memory.ts';
 import { outputReader, processCpu } from './output-reader.ts';
 import { unixConnections } from './unix-connections.ts';
+import { upperFolder } from './upper-folder.ts';
 
 /** Where a running container's processes are counted, and where what it writes lies. */
 interface Place {
@@ -57,10 +59,18 @@ export class HostConsumption implements Consumption {
   readonly #docker: Dockerode;
   readonly #title: { readonly title: string; readonly socketPath: string };
   readonly #places = new Map<string, Place>();
+  readonly #log: EngineOptions['log'];
   #storage: string | undefined;
+  /** Where what containers write was last found to lie, all of them together. */
+  #layers: string | undefined;
+  #saidUnseen = false;
 
-  constructor({ title }: Pick<ContainerEngine, 'title'>, { socketPath }: Pick<EngineOptions, 'socketPath'>) {
+  constructor(
+    { title }: Pick<ContainerEngine, 'title'>,
+    { socketPath, log }: Pick<EngineOptions, 'socketPath' | 'log'>,
+  ) {
     this.#docker = connectEngine(socketPath);
+    this.#log = log;
     this.#title = { title, socketPath };
   }
 
@@ -73,7 +83,7 @@ export class HostConsumption implements Consumption {
       return info.DockerRootDir;
     });
     if (this.#storage === undefined) return undefined;
-    const path = this.#storage;
+    const path = (await ifElsewhere(this.#layers, this.#storage)) ?? this.#storage;
     const found = await statfs(path).catch(() => undefined);
     if (found === undefined) return undefined;
     const { bsize, blocks, bavail, files, ffree } = found;
@@ -203,7 +213,7 @@ export class HostConsumption implements Consumption {
     // A server that was killed while it looked has left it so.
     if (!found.State.Paused) await thaw(ofContainer(freezer, found.Id));
     const volumes = found.Mounts.filter(({ Type }) => (Type as string) === 'volume').map(({ Source }) => Source);
-    const upper = upperFolder(found);
+    const upper = await this.#upperOf(container, found);
     const seen = [`/proc/${found.State.Pid}/root`, ...volumes];
     const stats = await Promise.all(seen.map((path) => stat(path).catch(() => undefined)));
     return {
@@ -222,6 +232,18 @@ export class HostConsumption implements Consumption {
     };
   }
 
+  /** Said once: nothing bounds what those write, whatever their templates say. */
+  async #upperOf(container: string, found: Dockerode.ContainerInspectInfo): Promise<string | undefined> {
+    const upper = await upperFolder(found);
+    if (upper !== undefined) this.#layers = dirname(dirname(upper));
+    else if (!this.#saidUnseen) {
+      this.#saidUnseen = true;
+      const what = 'It cannot be seen where containers write, so that limits.disk and limits.files do not hold';
+      this.#log.warn({ container, engine: this.#title.title, driver: found.Driver }, what);
+    }
+    return upper;
+  }
+
   async #ask<T>(what: string, operation: () => Promise<T>): Promise<T> {
     try {
       return await operation();
@@ -231,16 +253,17 @@ export class HostConsumption implements Consumption {
   }
 }
 
+/** Where the first one lies on another file system than the second. */
+async function ifElsewhere(path: string | undefined, than: string): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const [one, other] = await Promise.all([path, than].map((each) => stat(each).catch(() => undefined)));
+  return one !== undefined && one.dev !== other?.dev ? path : undefined;
+}
+
 function publishedPort({ HostConfig }: Dockerode.ContainerInspectInfo): number | undefined {
   const bindings = (HostConfig.PortBindings ?? {}) as Readonly<Record<string, readonly { HostPort: string }[] | null>>;
   const [port] = Object.values(bindings).flatMap((each) => (each ?? []).map(({ HostPort }) => Number(HostPort)));
   return port;
-}
-
-/** The types know of other graph drivers only. */
-function upperFolder({ GraphDriver }: Dockerode.ContainerInspectInfo): string | undefined {
-  const data = GraphDriver.Data as Readonly<Record<string, string>> | null;
-  return data?.['UpperDir'];
 }
 
 /** Undefined where it has ended, or we may not look. */

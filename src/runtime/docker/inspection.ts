@@ -1,9 +1,12 @@
+import { existsSync } from 'node:fs';
+import type Dockerode from 'dockerode';
 import type { ImageInspectInfo } from 'dockerode';
-import type { ContainerEngine, EngineInspection, ImageFacts } from '../engine.ts';
+import type { ContainerEngine, EngineFacts, EngineInspection, ImageFacts } from '../engine.ts';
 import { networkNamed, networkPlan } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine } from './engine-runtime.ts';
+import { upperFolder } from './upper-folder.ts';
 
 /**
  * Whoever asks what is wrong does not wait as long as whoever runs instances, but for longer than Podman may: before it
@@ -26,27 +29,14 @@ export function inspectEngine(
     }
   };
   return {
-    async facts() {
-      try {
-        const [{ Version }, info] = await Promise.all([
-          docker.version(),
-          docker.info() as Promise<{
-            readonly DefaultRuntime?: string;
-            readonly Runtimes?: Readonly<Record<string, { readonly path?: string }>> | null;
-            readonly DockerRootDir?: string;
-            readonly SecurityOptions?: readonly string[] | null;
-          }>,
-        ]);
-        const { DefaultRuntime: runtime = '?', DockerRootDir: storage = '?' } = info;
-        const seccomp = (info.SecurityOptions ?? []).some((each) => each.split(',').includes('name=seccomp'));
-        const runtimes = Object.fromEntries(
-          Object.entries(info.Runtimes ?? {}).map(([name, { path = name }]) => [name, path]),
-        );
-        return { version: Version, runtime, runtimes, storage, seccomp };
-      } catch (error) {
+    facts: () =>
+      engineFacts(docker).catch((error: unknown) => {
         throw engineFailure(error, { title, socketPath }, 'say what it is');
-      }
-    },
+      }),
+    showsWritten: (deployment) =>
+      showsWritten(docker, deployment).catch((error: unknown) => {
+        throw engineFailure(error, { title, socketPath }, 'say where a container writes');
+      }),
     async bridges(deployment) {
       const label = [`${LABEL.deployment}=${deployment}`];
       try {
@@ -72,6 +62,24 @@ export function inspectEngine(
   };
 }
 
+async function engineFacts(docker: Dockerode): Promise<EngineFacts> {
+  const [{ Version }, info] = await Promise.all([
+    docker.version(),
+    docker.info() as Promise<{
+      readonly DefaultRuntime?: string;
+      readonly Runtimes?: Readonly<Record<string, { readonly path?: string }>> | null;
+      readonly DockerRootDir?: string;
+      readonly SecurityOptions?: readonly string[] | null;
+    }>,
+  ]);
+  const { DefaultRuntime: runtime = '?', DockerRootDir: storage = '?' } = info;
+  const seccomp = (info.SecurityOptions ?? []).some((each) => each.split(',').includes('name=seccomp'));
+  const runtimes = Object.fromEntries(
+    Object.entries(info.Runtimes ?? {}).map(([name, { path = name }]) => [name, path]),
+  );
+  return { version: Version, runtime, runtimes, storage, seccomp };
+}
+
 function imageFacts({ Id, Architecture, Config }: ImageInspectInfo): ImageFacts {
   const { ExposedPorts, User, Volumes, Env, Entrypoint, Cmd, Healthcheck } = Config as Partial<typeof Config>;
   return {
@@ -93,4 +101,21 @@ function imageFacts({ Id, Architecture, Config }: ImageInspectInfo): ImageFacts 
     command: Cmd ?? [],
     healthcheck: Healthcheck?.Test,
   };
+}
+
+async function showsWritten(docker: Dockerode, deployment: string): Promise<boolean | undefined> {
+  const filters = { label: [`${LABEL.deployment}=${deployment}`], status: ['running'] };
+  const [one] = await docker.listContainers({ filters });
+  if (one === undefined) return undefined;
+  const found = await docker
+    .getContainer(one.Id)
+    .inspect()
+    .catch((error: unknown) => {
+      if (statusOf(error) === 404) return undefined;
+      throw error;
+    });
+  // It has ended meanwhile.
+  if (found === undefined) return undefined;
+  const upper = await upperFolder(found);
+  return upper !== undefined && existsSync(upper);
 }
