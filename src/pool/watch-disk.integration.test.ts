@@ -37,6 +37,8 @@ let visits: Instance[];
 let written: Map<string, DiskUse>;
 /** Who moves files while they are looked at. */
 let disturbed: Set<string>;
+/** What of it the host cannot read. */
+let fault: string | undefined;
 let cpuMs: Map<string, number>;
 let room: StorageRoom;
 let looked: string[];
@@ -49,6 +51,7 @@ beforeEach(async () => {
   metrics = new Metrics({ templates: [tiny.name], version: 'test' });
   written = new Map();
   disturbed = new Set();
+  fault = undefined;
   cpuMs = new Map();
   room = ROOMY;
   [looked, killed, removed] = [[], [], []];
@@ -66,7 +69,9 @@ beforeEach(async () => {
     },
     diskUse: (container) => {
       looked.push(container);
-      return Promise.resolve({ bytes: 0, files: 1, partial: disturbed.has(container), ...written.get(container) });
+      const partial = disturbed.has(container);
+      const failing = fault === undefined ? {} : { fault };
+      return Promise.resolve({ bytes: 0, files: 1, partial, ...written.get(container), ...failing });
     },
   };
   deps = {
@@ -112,6 +117,13 @@ const at = (index: number): Instance => {
   if (visit === undefined) throw new Error(`there is no visit ${index}`);
   return visit;
 };
+
+it('ends nobody’s visit for what the host cannot read, and says it once', async () => {
+  fault = "find: '/data/x': Input/output error";
+  for (let round = 0; round < 8; round += 1) await watch.round(never);
+  expect(killed).toEqual([]);
+  expect(log.with('A disk cannot be read').map(({ fields }) => fields)).toMatchObject([{ reason: fault }]);
+});
 
 it('ends the visits that wrote more than their template allows, and nobody else’s', async () => {
   written.set(at(3).container, { bytes: 11 * MIB, files: 3 });

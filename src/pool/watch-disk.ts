@@ -54,6 +54,7 @@ export class DiskWatch {
   #looked: Map<string, Looked> = new Map();
   /** The disk as it was when somebody was looked for last. */
   #before: StorageRoom | undefined;
+  #saidFault = false;
 
   constructor(deps: WatchDiskDeps) {
     this.#deps = deps;
@@ -160,9 +161,20 @@ export class DiskWatch {
     const most = this.#deps.catalogue.known(visit.template)?.disk;
     const use = most && (await this.#deps.consumption.diskUse(visit.container, most, signal));
     if (most === undefined || use === undefined) return { whole: true, partial: 0 };
+    if (use.fault !== undefined) this.#tellFault(visit, use.fault);
     const partial = use.partial ? before + 1 : 0;
     if (use.bytes > most.bytes || use.files > most.files || partial >= MOST_PARTIAL) await this.#end(visit, use, most);
     return { whole: !use.partial, partial };
+  }
+
+  /** Nobody's fault who writes there; once, for what it is about does not change. */
+  #tellFault({ container }: Instance, reason: string): void {
+    if (this.#saidFault) return;
+    this.#saidFault = true;
+    this.#deps.log.warn(
+      { container, reason },
+      'A disk cannot be read in part, so that not all is counted that instances write; see what the kernel says of it',
+    );
   }
 
   async #end(visit: Instance, use: DiskSeen, most: DiskUse): Promise<void> {

@@ -8,6 +8,8 @@ export interface DiskUse {
 export interface DiskSeen extends DiskUse {
   /** There may be more: what was looked at was moved or removed meanwhile. */
   readonly partial: boolean;
+  /** What of it the host itself cannot read, as on a failing disk, in the words of the program that looks. */
+  readonly fault?: string;
 }
 
 /** The file system that an engine keeps its containers on. */

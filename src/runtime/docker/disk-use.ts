@@ -40,10 +40,11 @@ async function lookOnce(place: WrittenBy, most: DiskUse, signal: AbortSignal): P
   const own = await sizesOf(place.engineFiles);
   // They lie in memory, and have no more than some lines.
   if (own > ENGINE_FILES_MOST) return { bytes: most.bytes + own, files: 0, partial: false };
-  const { bytes, files, partial } = await folderSizes(place.folders, most, signal);
+  const found = await folderSizes(place.folders, most, signal);
+  const { bytes, files, partial } = found;
   if (bytes > most.bytes || files > most.files) return { bytes, files, partial: false };
   const deleted = await deletedFileBytes(await processesOf(place.processes), place.devices, signal);
-  return { bytes: bytes + deleted, files, partial: partial && bytes + deleted <= most.bytes };
+  return { ...found, bytes: bytes + deleted, partial: partial && bytes + deleted <= most.bytes };
 }
 
 async function sizesOf(files: readonly string[]): Promise<number> {

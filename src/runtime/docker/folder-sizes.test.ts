@@ -69,6 +69,45 @@ it('says so when what it looks through is moved away meanwhile', async () => {
   }
 });
 
+const says = (line: string, code = 1): Promise<void> =>
+  writeFile(join(folder, 'find'), `#!/bin/sh\nprintf "f 1 8 0:1\\n"\necho "${line}" >&2\nexit ${code}\n`, {
+    mode: 0o755,
+  });
+
+it('is not disturbed by what the programs of the host complain of, whatever is looked at', async () => {
+  vi.stubEnv('LD_PRELOAD', '/nowhere/agent.so');
+  expect(await folderSizes([folder], PLENTY, never)).toMatchObject({ files: 1, partial: false });
+});
+
+it.each([
+  ["find: '/data/x': Input/output error", true],
+  ["find: '/data/x': Structure needs cleaning", true],
+  ["find: '/data/x': Permission denied", false],
+])('takes no fault of the host for files that are moved: %s', async (line, told) => {
+  await says(line);
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+  expect(await folderSizes([folder], PLENTY, never)).toEqual({
+    ...{ bytes: 4 * KIB, files: 1, partial: false },
+    ...(told ? { fault: line } : {}),
+  });
+});
+
+it.each([
+  "find: '/data/x': No such file or directory",
+  "find: '/data/x': Not a directory",
+  "find: File system loop detected; '/data/x' is part of the same file system loop as '/data'.",
+])('says that there may be more where files are moved: %s', async (line) => {
+  await says(line);
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+  expect(await folderSizes([folder], PLENTY, never)).toEqual({ bytes: 4 * KIB, files: 1, partial: true });
+});
+
+it('takes what fails altogether for no answer', async () => {
+  await says('env: exec format error', 126);
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+  await expect(folderSizes([folder], PLENTY, never)).rejects.toThrow('find ended with 126: env: exec format error');
+});
+
 it('knows whether this host can tell', async () => {
   expect(await canTellSizes()).toBe(true);
   const { PATH } = process.env;

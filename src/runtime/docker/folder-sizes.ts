@@ -10,6 +10,11 @@ const FIND_PATIENCE_MS = 60_000;
 const BEHIND = 15;
 /** What a server without root's rights cannot see is the same at every look. */
 const NO_RIGHT = ': Permission denied';
+/** Of what is moved, removed or replaced while it looks; names in it are quoted, and have no line breaks. */
+const MOVED =
+  /^find: (?:.*: (?:No such file or directory|Not a directory|Too many levels of symbolic links)$|File system loop)/;
+/** Files that it could not look at are one of its reasons to end with 1. */
+const LOOKED = [0, 1];
 
 /** Whether this host has a `find` that tells sizes: the one of busybox, for instance, does not. */
 export async function canTellSizes(): Promise<boolean> {
@@ -24,7 +29,7 @@ export async function canTellSizes(): Promise<boolean> {
  * What is in these folders (absolute paths), without other file systems; a file with several names counts once. Looks
  * no further once it is more than `most`. By `find`, which copes with paths of any depth and names of any bytes, and
  * takes a third of the time. What is moved or removed meanwhile is left out, and with a folder that is moved away from
- * under it all that would have come after it: that is `partial`.
+ * under it all that would have come after it: that is `partial`. Throws when it cannot be run.
  */
 export async function folderSizes(folders: readonly string[], most: DiskUse, signal: AbortSignal): Promise<DiskSeen> {
   const there = folders.filter((folder) => existsSync(folder));
@@ -38,8 +43,12 @@ export async function folderSizes(folders: readonly string[], most: DiskUse, sig
   // Its failure is thrown below, by whoever waits first.
   ended.catch(() => undefined);
   const use = { bytes: 0, files: 0, partial: false };
+  const said: { fault?: string; last?: string } = {};
   createInterface(found.stderr).on('line', (line) => {
-    use.partial ||= !line.endsWith(NO_RIGHT);
+    said.last = line;
+    if (MOVED.test(line)) use.partial = true;
+    // Loaders and `nice` complain of the host alone, and change nothing of what is found.
+    else if (line.startsWith('find: ') && !line.endsWith(NO_RIGHT)) said.fault ??= line;
   });
   const seen = new Set<string>();
   for await (const line of createInterface(found.stdout)) {
@@ -57,6 +66,8 @@ export async function folderSizes(folders: readonly string[], most: DiskUse, sig
     }
   }
   const [code] = (await ended) as [number | null];
+  if (code !== null && !LOOKED.includes(code)) throw new Error(`find ended with ${code}: ${said.last ?? ''}`);
+  const { fault } = said;
   // Somebody else has ended it.
-  return { ...use, partial: use.partial || code === null };
+  return { ...use, partial: use.partial || code === null, ...(fault === undefined ? {} : { fault }) };
 }
