@@ -278,7 +278,7 @@ function pageRoutes(
   const policy = [
     `default-src 'none'; style-src 'unsafe-inline'; img-src ${startOrigin}; base-uri 'none'; form-action 'none'`,
     `frame-ancestors ${embedders.join(' ')}`,
-    ...(script === undefined ? [] : [`script-src 'sha256-${sha256(script)}'; connect-src 'self'`]),
+    `script-src 'sha256-${sha256(script)}'; connect-src 'self'`,
   ];
   const security: JsonObject = {
     'Content-Security-Policy': [policy.join('; ')],

@@ -17,7 +17,7 @@ export interface ProxyPage {
   readonly pages: readonly [LanguagePage, ...LanguagePage[]];
   readonly problem: string;
   /** The one script in its pages, for their content security policy. */
-  readonly script?: string;
+  readonly script: string;
   /** Its Retry-After. */
   readonly retrySeconds?: number;
 }
@@ -37,6 +37,20 @@ const LOST_RETRY_SECONDS = 5;
 
 /** Stands in a page for the label of the instance that was asked for. */
 export const LABEL_PLACE = 'label-of-the-instance';
+
+/**
+ * Our web component shows the visit in a page of another site, and its sandbox keeps the app from leading that whole
+ * page elsewhere. Two frames up is then not one. Links open in tabs there; another copy is the visit's page to get.
+ */
+const FRAMED_SCRIPT = `if (parent !== top)
+  for (const link of document.links) {
+    link.target = '_blank';
+    link.addEventListener('click', (event) => {
+      if (!link.hasAttribute('data-again')) return;
+      event.preventDefault();
+      parent.postMessage({ tryItNow: 'again' }, '*');
+    });
+  }`;
 
 /**
  * Leaves the page as it is until there is something else to show: one that reloads every few seconds interrupts whoever
@@ -59,6 +73,7 @@ export function endedPage(options: ProxyPageOptions): ProxyPage {
   const { startUrl } = options;
   return {
     status: 404,
+    script: FRAMED_SCRIPT,
     pages: inEachLanguage(options, (t) => ({
       title: t.text('ended.title'),
       body: html`${HOURGLASS}
@@ -79,16 +94,16 @@ export function endedPage(options: ProxyPageOptions): ProxyPage {
 /** The name is known, but nothing takes the connection. 503 and not 502, because that is what Retry-After goes with. */
 export function unreachablePage(options: ProxyPageOptions): ProxyPage {
   return retriedPage(RETRY_SECONDS, {
-    pages: (again) =>
+    pages: ({ head, script }) =>
       inEachLanguage(options, (t) => ({
         title: t.text('unreachable.title'),
-        head: again.head,
+        head,
+        script,
         body: html`${PULSE}
 <h1>${t.text('unreachable.title')}</h1>
 <p>${t.text('unreachable.text')}</p>
 <p role="status">${t.text('unreachable.retry', { time: t.duration(RETRY_SECONDS, 'long') })}</p>
-<a class="button quiet" href="${options.startUrl}" target="_top">${t.text('ended.start')}</a>
-${again.script}`,
+<a class="button quiet" href="${options.startUrl}" target="_top">${t.text('ended.start')}</a>`,
       })),
     problem: problem(
       503,
@@ -102,16 +117,17 @@ ${again.script}`,
 /** The host that holds the instance is gone. The button leads to another instance of its template, in place of it. */
 export function lostPage(options: ProxyPageOptions): ProxyPage {
   return retriedPage(LOST_RETRY_SECONDS, {
-    pages: (again) =>
+    pages: ({ head, script }) =>
       inEachLanguage(options, (t) => ({
         title: t.text('lost.title'),
-        head: again.head,
+        head,
+        script,
         body: html`${PLUG}
 <h1>${t.text('lost.title')}</h1>
 <p>${t.text('lost.text')}</p>
 <p>${t.text('lost.back')}</p>
-<a class="button primary" href="${options.startUrl}again/${LABEL_PLACE}" target="_top">${t.text('lost.again')}</a>
-${again.script}`,
+<a class="button primary" href="${options.startUrl}again/${LABEL_PLACE}" target="_top" \
+data-again>${t.text('lost.again')}</a>`,
       })),
     problem: problem(
       503,
@@ -129,15 +145,15 @@ function retriedPage(
     pages,
     problem: body,
   }: {
-    readonly pages: (again: { readonly head: Html; readonly script: Html }) => ProxyPage['pages'];
+    readonly pages: (again: Required<Pick<Content, 'head' | 'script'>>) => ProxyPage['pages'];
     readonly problem: string;
   },
 ): ProxyPage {
-  const script = retryScript(retrySeconds);
+  const script = `${FRAMED_SCRIPT}\n${retryScript(retrySeconds)}`;
   const head = html`<noscript><meta http-equiv="refresh" content="${retrySeconds}"></noscript>`;
   return {
     status: 503,
-    pages: pages({ head, script: html`<script>${new Html(script)}</script>` }),
+    pages: pages({ head, script }),
     script,
     retrySeconds,
     problem: body,
@@ -152,6 +168,7 @@ export function silentPage(options: ProxyPageOptions, limitMs: number): ProxyPag
   const limitSeconds = Math.ceil(limitMs / 1_000);
   return {
     status: 504,
+    script: FRAMED_SCRIPT,
     pages: inEachLanguage(options, (t) => ({
       title: t.text('silent.title'),
       body: html`${CLOCK}
@@ -174,6 +191,7 @@ interface Content {
   readonly title: string;
   readonly head?: Html;
   readonly body: Html;
+  readonly script?: string;
 }
 
 function inEachLanguage(options: ProxyPageOptions, content: (t: Translator) => Content): ProxyPage['pages'] {
@@ -183,7 +201,8 @@ function inEachLanguage(options: ProxyPageOptions, content: (t: Translator) => C
 }
 
 /** One self-contained page: what it shows must not depend on any server that may be down. */
-function frame({ startUrl, branding }: ProxyPageOptions, t: Translator, { title, head, body }: Content): string {
+function frame({ startUrl, branding }: ProxyPageOptions, t: Translator, content: Content): string {
+  const { title, head, body, script = FRAMED_SCRIPT } = content;
   const { logo, colors } = branding;
   const site = siteTitle(t, branding);
   // From the start page: where that is down, only the picture is missing.
@@ -209,6 +228,7 @@ ${head}
 <main><section>
 ${body}
 </section></main>
+<script>${new Html(script)}</script>
 </body>
 </html>
 `.text;

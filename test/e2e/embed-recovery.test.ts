@@ -1,4 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newHostLabel } from '../../src/domain/ids.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { keys } from '../../src/store/keys.ts';
 import { newPageWithoutForeignCookies, whyWithoutChromium } from '../support/chromium.ts';
 import { EmbeddingSite } from '../support/embedding-site.ts';
 import { eventually } from '../support/eventually.ts';
@@ -7,7 +10,7 @@ const why = whyWithoutChromium('embedded visits');
 
 describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
   const site = new EmbeddingSite();
-  const { instance, bar, inApp, events, click, open } = site;
+  const { start, instance, bar, inApp, events, click, open } = site;
   beforeAll(() => site.begin());
   afterAll(() => site.end());
   beforeEach(() => site.serve());
@@ -94,5 +97,37 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
     await site.page.clock.fastForward(100_000);
     await eventually(async () => expect(await bar().getByRole('button', { name: 'Share' }).count()).toBe(1));
     expect(asked).toEqual([]);
+  });
+
+  it('gets another copy in the same place for one whose host is gone', async () => {
+    const lost = { label: newHostLabel(), port: await freePort() };
+    await site.world.names.addNode('node1');
+    await site.world.names.publish(lost.label, lost.port, 'node1');
+    await site.world.names.valkey.hset(keys.lostNodes, 'node1', '1');
+    await eventually(async () => expect(await site.world.discovery.isLive(lost.label)).toBe('lost'));
+    const { demos } = site.http;
+    demos.newLabel = () => (demos.instances.size === 0 ? lost.label : site.upstream.label);
+    await open();
+    await click();
+    const another = inApp().getByRole('link', { name: 'Get a new copy' });
+    await another.waitFor();
+    const [first = ''] = demos.instances.keys();
+    const acquire = demos.acquireOrWait.bind(demos);
+    // As the pool does once it finds that the one its visitor has is lost.
+    demos.acquireOrWait = async (request) => {
+      await demos.release(first);
+      return acquire(request);
+    };
+    // What else leads to our pages opens in a tab.
+    const [tab] = await Promise.all([
+      site.context.waitForEvent('page'),
+      inApp().getByRole('link', { name: 'Try It Now' }).click(),
+    ]);
+    await tab.waitForURL(`${start()}/`);
+    await tab.close();
+    await another.click();
+    await inApp().getByRole('heading', { name: 'at /' }).waitFor();
+    expect(demos.instances.size).toBe(2);
+    expect(site.context.pages().length).toBe(1);
   });
 });

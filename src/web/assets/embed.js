@@ -131,7 +131,7 @@ class TryItNow extends HTMLElement {
   handleEvent({ origin: sender, source, data }) {
     if (sender !== origin || !this.#frame || source !== this.#frame.contentWindow || !data?.tryItNow) return;
     this.#run.heardAt = Date.now();
-    if (data.tryItNow.again) this.start();
+    if (data.tryItNow.again) this.#again();
     else this.#learn(data.tryItNow);
   }
 
@@ -201,10 +201,13 @@ class TryItNow extends HTMLElement {
       // A page that has not come is asked for again.
       if (this.#frame && !this.#run.heardAt) this.#frame.src += '';
       this.#show();
-    } else {
-      this.#stop();
-      void this.#begin();
-    }
+    } else this.#again();
+  }
+
+  // The server knows whether its visitor has one that runs.
+  #again() {
+    this.#stop();
+    void this.#begin();
   }
 
   async #begin() {

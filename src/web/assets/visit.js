@@ -210,12 +210,17 @@ part('end-now').addEventListener('click', async ({ currentTarget: button }) => {
   }
 });
 
-// The component starts the next one where this one was.
-if (embedded !== undefined && window.parent !== window)
+// The component starts the next one where this one was, or gets another for one whose host is gone: the proxy's page in
+// the frame asks for that, which may lead no further than its frame.
+if (embedded !== undefined && window.parent !== window) {
   part('again').addEventListener('submit', (event) => {
     event.preventDefault();
     tell({ again: true });
   });
+  window.addEventListener('message', ({ source, data: asked }) => {
+    if (source === frame.contentWindow && asked?.tryItNow === 'again') tell({ again: true });
+  });
+}
 
 part('more').addEventListener('click', ({ currentTarget: button }) => {
   const open = button.getAttribute('aria-expanded') !== 'true';
