@@ -118,6 +118,8 @@ function ready(
   const embedder = URL.canParse(origin) ? origin : publicOrigin;
   return {
     state: 'ready',
+    // Theirs before they asked.
+    again: acquired.again,
     title: template.title,
     url: new URL(wayIn(template, visit, url, { open, publicOrigin }), publicOrigin).href,
     // The app is in a frame of ours, and that in a frame of theirs: it has to work in both.

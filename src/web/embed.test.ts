@@ -56,6 +56,7 @@ describe('the web component asks', () => {
     expect([status, readers]).toEqual([200, SITE]);
     expect(body).toEqual({
       state: 'ready',
+      again: false,
       title: 'Shop',
       url: expect.stringMatching(/^http:\/\/localhost:8080\/visit\/[\w-]{42}\?open=%2Fcart$/) as string,
       framed: true,
@@ -68,7 +69,7 @@ describe('the web component asks', () => {
       site: 'docs.example.org',
       landing: 'later',
     });
-    expect((await post('/embed/shop', { visitor: VISITOR, open: '/cart' })).body).toEqual(body);
+    expect((await post('/embed/shop', { visitor: VISITOR, open: '/cart' })).body).toEqual({ ...body, again: true });
     expect(http.demos.instances.size).toBe(1);
   });
 

@@ -100,7 +100,9 @@ export class WaitingRoom {
     if (taken === undefined) return reply;
     if ('url' in taken) {
       const url = this.#wayIn(template, taken, visitor, open);
-      return scripted ? reply.send({ state: 'ready', url }) : this.#handOver(request, reply, template, url);
+      return scripted
+        ? reply.send({ state: 'ready', again: taken.again, url })
+        : this.#handOver(request, reply, template, url);
     }
     const sinceMs = this.#placedSince(this.#since(request, template, field(request.body, 'since')), taken.place);
     if (scripted && this.#waited(sinceMs) > this.#options.limitMs) {

@@ -130,4 +130,44 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
     expect(demos.instances.size).toBe(2);
     expect(site.context.pages().length).toBe(1);
   });
+
+  it('gives back what comes after its visitor has stopped waiting, unless they have it still', async () => {
+    const { demos } = site.http;
+    const acquire = demos.acquireOrWait.bind(demos);
+    const answers: (() => void)[] = [];
+    demos.acquireOrWait = async (request) => {
+      const answer = await acquire(request);
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return answer;
+    };
+    const clicked = async (times: number) => {
+      await click();
+      await eventually(() => expect(answers).toHaveLength(times));
+    };
+    const stopped = async (times: number) => {
+      await clicked(times);
+      await site.page.getByRole('button', { name: 'Stop waiting' }).click();
+      await site.page.getByRole('dialog').waitFor({ state: 'detached' });
+    };
+    await open();
+    await stopped(1);
+    answers[0]?.();
+    await eventually(() => expect(instance()?.state).toBe('releasing'));
+    // Back for it before it has come.
+    await stopped(2);
+    await clicked(3);
+    answers[1]?.();
+    answers[2]?.();
+    await inApp().getByRole('heading').waitFor();
+    // Theirs before they clicked.
+    await site.page.reload();
+    await stopped(4);
+    const late = site.page.waitForResponse(/\/embed\/shop/);
+    answers[3]?.();
+    await (await late).finished();
+    await clicked(5);
+    answers[4]?.();
+    await inApp().getByRole('heading').waitFor();
+    expect([demos.count('release'), demos.instances.size]).toEqual([1, 2]);
+  });
 });

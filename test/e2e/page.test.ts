@@ -185,6 +185,27 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
   });
 
   describe('the page', () => {
+    it('gives back what comes after its visitor has stopped waiting', async () => {
+      const { demos } = http;
+      demos.ready.set('hello', 0);
+      await visit();
+      await tryButton().click();
+      await page.getByText('You are next').waitFor();
+      const acquire = demos.acquireOrWait.bind(demos);
+      let answerIt: (() => void) | undefined;
+      demos.acquireOrWait = async (request) => {
+        const answer = await acquire(request);
+        await new Promise<void>((resolve) => (answerIt = resolve));
+        return answer;
+      };
+      demos.ready.set('hello', 1);
+      await eventually(() => expect(answerIt).toBeDefined());
+      await page.getByRole('button', { name: 'Stop waiting' }).click();
+      answerIt?.();
+      await page.getByText('Ended. Everything in that copy is gone.').waitFor();
+      expect(assigned()).toEqual([]);
+    });
+
     it('gives one instance to a double click of a browser that keeps no cookies', async () => {
       await visit();
       const form = { visitor: await page.locator('form[action="/try/hello"] input[name=visitor]').inputValue() };

@@ -122,7 +122,7 @@ class TryItNow extends HTMLElement {
     if (!this.#run) this.#render();
     else if (name === 'template' && before !== now) {
       // Another app: as if this element had gone and another had come.
-      this.#leave(before);
+      this.#leave();
       this.#forget();
     }
   }
@@ -213,7 +213,10 @@ class TryItNow extends HTMLElement {
   async #begin() {
     const { leave, noConnection, starting } = this.#texts;
     keepVisitor();
-    const run = (this.#run = Object.assign(new AbortController(), { phase: 'waiting' }));
+    const run = (this.#run = Object.assign(new AbortController(), {
+      phase: 'waiting',
+      template: this.#template,
+    }));
     this.#show();
     this.#fill(
       make('div', { class: 'spinner', part: 'spinner' }),
@@ -224,7 +227,7 @@ class TryItNow extends HTMLElement {
     let placed = false;
     while (!run.signal.aborted) {
       const answer = await this.#ask(run.signal);
-      if (run.signal.aborted) return;
+      if (run.signal.aborted) return this.#giveBack(run, answer);
       const { state } = answer;
       if (state === 'ready' || state === 'waiting') this.#title.textContent = answer.title;
       if (state === 'ready') return this.#enter(answer);
@@ -242,13 +245,14 @@ class TryItNow extends HTMLElement {
   async #ask(signal, altcha) {
     const open = this.getAttribute('open');
     try {
-      const response = await this.#post(
-        this.#address('', {}),
-        { visitor, ...(open && { open }), ...(altcha && { altcha }) },
-        { signal },
-      );
+      // Not cut off by who stops waiting: what it gets them would be nobody's.
+      const response = await this.#post(this.#address(''), {
+        visitor,
+        ...(open && { open }),
+        ...(altcha && { altcha }),
+      });
       const answer = await response.json();
-      if (answer.challenge && !altcha)
+      if (answer.challenge && !altcha && !signal.aborted)
         return this.#ask(signal, await (await import(answer.solver)).solve(answer.challenge));
       const refused = response.status < 500 || /^pool_/.test(answer.code);
       return response.ok ? answer : { ...answer, refused };
@@ -399,9 +403,20 @@ class TryItNow extends HTMLElement {
     this.#learn({ seconds_left: 0 });
   }
 
-  #leave(template) {
-    if (this.#run?.phase === 'waiting')
-      this.#post(this.#address('/leave', {}, template), { visitor }, { keepalive: true }).catch(() => {});
+  #leave(run = this.#run) {
+    if (run?.phase === 'waiting') this.#send(this.#address('/leave', {}, run.template));
+  }
+
+  // What came after its visitor had gone: unless they have it in another tab, or have come back for it.
+  #giveBack(run, { state, visit, again }) {
+    if (this.#run?.template === run.template) return;
+    if (state === 'waiting') this.#leave(run);
+    else if (state === 'ready' && !again) this.#send(`${visit}/end`);
+  }
+
+  // Also from a page that is just being left.
+  #send(address) {
+    this.#post(address, { visitor }, { keepalive: true }).catch(() => {});
   }
 
   #stop() {

@@ -75,6 +75,8 @@ const countDown = (element) => {
 document.querySelectorAll('[data-seconds-left]').forEach(countDown);
 
 const LISTEN_MS = 10_000;
+/** Who stops waiting does not wait longer for that. */
+const ANSWER_MS = 5_000;
 
 const waitForInstance = (panel) => {
   const elapsed = panel.querySelector('[data-elapsed]');
@@ -112,8 +114,22 @@ const waitForInstance = (panel) => {
       for (const name of ['turn', 'gone', 'error']) events.addEventListener(name, over);
       window.setTimeout(over, LISTEN_MS);
     });
+  let left = false;
+  let asking;
+  // Stopping a question that is on its way does not stop its answer: what that gives goes back as well.
+  panel.querySelector('form').addEventListener('submit', async (event) => {
+    event.preventDefault();
+    left = true;
+    const form = event.currentTarget;
+    const late = new Promise((over) => window.setTimeout(over, ANSWER_MS, {}));
+    const { state, again: before } = await Promise.race([asking, late]);
+    if (state === 'ready' && !before) form.action = form.dataset.end;
+    form.submit();
+  });
   const poll = async () => {
-    const { state, url, progress: text } = await ask().catch(() => ({ state: 'waiting', progress: noConnection }));
+    asking = ask().catch(() => ({ state: 'waiting', progress: noConnection }));
+    const { state, url, progress: text } = await asking;
+    if (left) return;
     if (state === 'waiting') {
       if (progress.textContent !== text) progress.textContent = text;
       await Promise.all([window.EventSource && listen(), new Promise((later) => window.setTimeout(later, 1000))]);

@@ -31,14 +31,15 @@ export function waitingPage(parts: WaitingParts): string {
   const reason = parts.waitingFor ?? waitingFor(place) ?? 'preparing';
   const query = new URLSearchParams({ visitor: visitorToken, since: String(sinceMs) }).toString();
   const { t } = presentation;
+  const name = encodeURIComponent(template.name);
   return page({
     presentation,
     title: t.text('waiting.title', { app: template.title }),
     head: html`<noscript><meta http-equiv="refresh" content="${REFRESH_SECONDS}"></noscript>`,
     body: html`
 <section class="panel" data-waiting data-waited="${waitedSeconds}" data-visitor="${visitorToken}"
-  data-since="${sinceMs}" data-try-url="${withOpen(`/try/${encodeURIComponent(template.name)}`, parts.open)}"
-  data-events-url="/wait/${encodeURIComponent(template.name)}/events?${query}"
+  data-since="${sinceMs}" data-try-url="${withOpen(`/try/${name}`, parts.open)}"
+  data-events-url="/wait/${name}/events?${query}"
   data-no-answer="${t.text('waiting.no_answer')}" data-no-connection="${t.text('waiting.no_connection')}">
 <div class="pulse" aria-hidden="true"><span></span><span></span><span></span></div>
 <h1>${t.text('waiting.heading', { app: template.title })}</h1>
@@ -47,7 +48,7 @@ export function waitingPage(parts: WaitingParts): string {
 <p class="waited">${t.html('waiting.waited', {
       time: html`<span data-elapsed>${t.duration(waitedSeconds)}</span>`,
     })}</p>
-<form method="post" action="/leave/${encodeURIComponent(template.name)}">
+<form method="post" action="/leave/${name}" data-end="/end/${name}">
 <input type="hidden" name="visitor" value="${visitorToken}">
 <button class="quiet">${t.text('waiting.leave')}</button>
 </form>
