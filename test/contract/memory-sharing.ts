@@ -103,6 +103,7 @@ export function memorySharingContract(underTest: () => CheckpointingUnderTest): 
     const from = await checkpoint();
     expect(await mayBeMerged(await started('share'))).toBe('yes');
     expect(await mayBeMerged(await started('private'))).toBe('no');
+    expect(await mayBeMerged(await started('swap'))).toBe('no');
     expect(await mayBeMerged(await restored('share', from))).toBe('yes');
     expect(await mayBeMerged(await restored('private', from))).toBe('no');
   });

@@ -59,9 +59,9 @@ function podmanDialect(docker: Dockerode, services: RuntimeServices, { socketPat
     createContainer: async (options, runtime) =>
       (runtime === undefined ? docker : await services.of(runtime)).createContainer(options),
     starts: async (template) =>
-      template.memory === 'private'
-        ? docker
-        : connectEngine(await services.startsAt(template), undefined, patience?.callMs),
+      template.memory === 'share'
+        ? connectEngine(await services.startsAt(template), undefined, patience?.callMs)
+        : docker,
     close: () => services.close(),
     async findNetwork(name) {
       try {

@@ -59,7 +59,7 @@ export class RuntimeServices {
 
   /** The socket where this template's containers are started and restored. Throws child_failed. */
   async startsAt({ name, memory }: Pick<Template, 'name' | 'memory'>): Promise<string> {
-    if (memory === 'private') return this.#options.socketPath;
+    if (memory !== 'share') return this.#options.socketPath;
     this.#canShare ??= whyNotShared().then((why) => {
       if (why !== undefined)
         this.#options.log.warn(
