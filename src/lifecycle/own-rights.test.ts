@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { missingIn } from './own-rights.ts';
+import { missingIn, missingToStart } from './own-rights.ts';
 
 it('tells which rights a process lacks', () => {
   expect(missingIn('Name:\tnode\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n')).toEqual([]);
@@ -12,6 +12,11 @@ it('tells which rights a process lacks', () => {
     'CAP_SYS_NICE',
   ]);
   expect(missingIn('CapEff:\t0000000000000000\n')).toHaveLength(8);
+});
+
+it.skipIf(process.getuid?.() !== 0)('tells which of them the units leave no engine of the server itself', () => {
+  expect(missingToStart('CapEff:\t0000000000a83425\n')).toEqual(['CAP_DAC_OVERRIDE', 'CAP_SETUID', 'CAP_MKNOD']);
+  expect(missingToStart('CapEff:\t000001ffffffffff\n')).toEqual([]);
 });
 
 it.each(['try-it-now', 'try-it-now-worker'])('needs nothing that %s.service takes away', (unit) => {

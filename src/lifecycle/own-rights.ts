@@ -11,6 +11,8 @@ const NEEDED: Readonly<Record<string, number>> = {
   CAP_SYS_ADMIN: 21,
   CAP_SYS_NICE: 23,
 };
+/** What no container is started without: a unit that leaves these leaves the others of it, too. */
+const STARTS: Readonly<Record<string, number>> = { CAP_DAC_OVERRIDE: 1, CAP_SETUID: 7, CAP_MKNOD: 27 };
 /** Of the host itself. Who is in another one sees no process of an instance, with any right. */
 const HOSTS_NAMESPACE = 'pid:[4026531836]';
 
@@ -29,8 +31,13 @@ export function missingRights(): readonly string[] {
   }
 }
 
+/** Which rights an engine that this process runs itself, as root, would lack to start containers. */
+export function missingToStart(status = readFileSync('/proc/self/status', 'utf8')): readonly string[] {
+  return process.getuid?.() === 0 ? missingIn(status, STARTS) : [];
+}
+
 /** `status`: the text of /proc/PID/status. */
-export function missingIn(status: string): readonly string[] {
+export function missingIn(status: string, needed = NEEDED): readonly string[] {
   const rights = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
-  return Object.keys(NEEDED).filter((name) => ((rights >> BigInt(NEEDED[name] ?? 0)) & 1n) === 0n);
+  return Object.keys(needed).filter((name) => ((rights >> BigInt(needed[name] ?? 0)) & 1n) === 0n);
 }

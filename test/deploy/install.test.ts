@@ -339,6 +339,13 @@ describe.skipIf(analyzer === undefined && !inCi)('the systemd units', () => {
         join(dir, `try-it-now-${part}.service.d/try-it-now-fleet.conf`),
       );
     }
+    for (const unit of ['try-it-now', 'try-it-now-worker']) {
+      await mkdir(join(dir, `${unit}.service.d`), { recursive: true });
+      await copyFile(
+        installed(`${PREFIX}/deploy/systemd/podman-of-the-server.conf`),
+        join(dir, `${unit}.service.d/podman-of-the-server.conf`),
+      );
+    }
     for (const server of ['mariadb.service', 'postgresql@.service']) {
       await mkdir(join(dir, `${server}.d`));
       await copyFile(

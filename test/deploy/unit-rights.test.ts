@@ -93,6 +93,10 @@ describe.skipIf(why !== '' && process.env['CI'] !== 'true')(
       expect((await stat(hosts)).uid).toBe(2 ** 32 - 2);
     });
 
+    it('does not start containers by a Podman of its own, and says what that takes', async () => {
+      await expect(limited.call('ownPodman', '/nowhere')).rejects.toThrow(/CAP_SETUID.*podman-of-the-server\.conf$/);
+    });
+
     it('says which of other users comes first on a processor', async () => {
       const { pid } = await app('perl', ['-e', '$| = 1; print "ready\\n"; sleep 600']);
       await limited.call('setPriority', pid, 19);
@@ -109,8 +113,9 @@ describe.skipIf(why !== '' && process.env['CI'] !== 'true')(
         console.log('ready');`;
       // In a process namespace of its own, as a container is.
       const user = ['setpriv', `--reuid=${APP}`, '--clear-groups', process.execPath, '-e', draw];
-      const container = await app('unshare', ['--pid', '--fork', '--kill-child', ...user], 0);
+      const container = await app('unshare', ['--pid', '--fork', ...user], 0);
       const pid = Number(await readFile(`/proc/${container.pid}/task/${container.pid}/children`, 'utf8'));
+      cleanups.push(() => process.kill(pid, 'SIGKILL'));
       await limited.call('freshRandom', pid);
       const said = once(container.stdout, 'data');
       process.kill(pid, 'SIGUSR2');
@@ -130,6 +135,9 @@ describe.each(['try-it-now', 'try-it-now-worker'])('%s.service', (unit) => {
       expect.arrayContaining([
         '/proc/sys/net',
         '-/run/containers',
+        '-/run/libpod',
+        '-/var/lib/containers',
+        '-/etc/containers/networks',
         '-/var/lib/docker/containers',
         '-/sys/kernel/mm/ksm',
       ]),

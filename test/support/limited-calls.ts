@@ -4,6 +4,7 @@ import { killAll } from '../../src/runtime/docker/control-groups.ts';
 import { deletedFileBytes } from '../../src/runtime/docker/deleted-files.ts';
 import { closeEngineFiles } from '../../src/runtime/docker/engine-files.ts';
 import { folderSizes } from '../../src/runtime/docker/folder-sizes.ts';
+import { RuntimeServices } from '../../src/runtime/podman/runtime-services.ts';
 import { loadEngine } from '../../src/runtime/engines.ts';
 import { freshRandom } from '../../src/runtime/podman/checkpoint/fresh-random/fresh-random.ts';
 import { createLogger } from '../../src/telemetry/logger.ts';
@@ -40,6 +41,8 @@ const calls = {
   killAll,
   closeEngineFiles,
   freshRandom,
+  ownPodman: (socketPath: string) =>
+    new RuntimeServices({ socketPath, log: createLogger('silent') }).of('runc').then(() => undefined),
   setPriority: (pid: number, priority: number) => Promise.resolve().then(() => setPriority(pid, priority)),
 };
 

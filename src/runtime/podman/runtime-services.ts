@@ -4,9 +4,11 @@ import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
+import { TryItNowError } from '../../domain/errors.ts';
 import type { OciRuntime, Template } from '../../domain/template.ts';
 import { ChildServer } from '../../launcher/child-server.ts';
 import { engineAnswers } from '../../launcher/engine-socket.ts';
+import { missingToStart } from '../../lifecycle/own-rights.ts';
 import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import type { EngineOptions } from '../docker/engine-options.ts';
 import { connectEngine } from '../docker/engine-runtime.ts';
@@ -93,6 +95,13 @@ export class RuntimeServices {
   }
 
   async #start(kind: Kind): Promise<Service> {
+    const lacks = missingToStart();
+    if (lacks.length > 0)
+      throw new TryItNowError(
+        'child_failed',
+        `Podman's service for ${kind} cannot start containers, for this process lacks ${lacks.join(', ')}: take the ` +
+          'drop-in deploy/systemd/podman-of-the-server.conf',
+      );
     const { socketPath: main, patience } = this.#options;
     const { host } = Value.Parse(Info, await libpod(main, 'GET', '/info', undefined, patience));
     const folder = await temporaryFolder(FOLDER);
