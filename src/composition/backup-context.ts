@@ -6,7 +6,7 @@ import type { BackupDeps } from '../pool/backup.ts';
 import { JetStreamSavedEvents } from '../queue/saved-events.ts';
 import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
 import { ValkeySavedState } from '../store/saved-state.ts';
-import { WEBHOOK_POLICY } from '../webhooks/deliver.ts';
+import { WEBHOOK_POLICY } from '../webhooks/policy.ts';
 import { Infrastructure } from './infrastructure.ts';
 
 export interface BackupContext extends BackupDeps {

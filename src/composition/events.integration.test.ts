@@ -14,8 +14,14 @@ it.each(['stops', 'hangs'] as const)('how far events have come is told of Valkey
   if (how === 'stops') await nats.server.stop();
   else nats.server.signal('SIGSTOP');
   try {
-    const depths = await eventDepths(CRM, store.outbox, connection)?.();
-    expect(depths).toEqual({ waiting: 0, dropped: 0, oldestAgeMs: 0, webhooks: new Map() });
+    const depths = await eventDepths(CRM, store, connection)?.();
+    expect(depths).toEqual({
+      waiting: 0,
+      dropped: 0,
+      oldestAgeMs: 0,
+      webhooks: new Map(),
+      lost: new Map([['crm', 0]]),
+    });
   } finally {
     nats.server.signal('SIGCONT');
   }

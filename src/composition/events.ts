@@ -12,7 +12,8 @@ import { JetStreamWebhookFeed } from '../queue/webhook-feed.ts';
 import type { Store } from '../store/store.ts';
 import type { EventDepths } from '../telemetry/event-gauges.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { WEBHOOK_POLICY, WebhookDelivery } from '../webhooks/deliver.ts';
+import { WebhookDelivery } from '../webhooks/deliver.ts';
+import { WEBHOOK_POLICY } from '../webhooks/policy.ts';
 import type { Poster } from '../webhooks/post.ts';
 
 /** Some 30 MiB at Valkey: hours of a busy site without NATS. */
@@ -75,7 +76,7 @@ const PLACE_MS = 1_000;
 /** For the metrics; undefined where nobody is told anything. */
 export function eventDepths(
   webhooks: Config['webhooks'],
-  outbox: Store['outbox'],
+  { outbox, webhookStatuses }: Pick<Store, 'outbox' | 'webhookStatuses'>,
   connection: QueueConnection,
 ): (() => Promise<EventDepths>) | undefined {
   if (webhooks.length === 0) return undefined;
@@ -85,9 +86,13 @@ export function eventDepths(
     // NATS may be away or hang, which the outbox, in Valkey, tells.
     const place = (name: string) => withDeadline(PLACE_MS, admin.place(name), () => undefined).catch(() => undefined);
     const places = await Promise.all(webhooks.map(async ({ name }) => ({ name, place: await place(name) })));
+    const losses = await Promise.all(
+      webhooks.map(async ({ name }) => [name, (await webhookStatuses.read(name)).lost] as const),
+    );
     return {
       waiting,
       dropped,
+      lost: new Map(losses),
       oldestAgeMs: oldestAtMs === undefined ? 0 : Math.max(0, systemClock.now() - oldestAtMs),
       webhooks: new Map(
         places.flatMap(({ name, place }) =>

@@ -71,7 +71,7 @@ function ofTheSystem({ config, store, catalogue, connection }: MetricsDeps): Scr
     stats: () => store.inventory.stats(catalogue.all()),
     statuses: () => poolStatuses({ ...store, clock: systemClock }, namesOf(catalogue)),
     queue: () => depths(connection),
-    events: eventDepths(config.webhooks, store.outbox, connection),
+    events: eventDepths(config.webhooks, store, connection),
     replication: async () => ({
       sentinels: config.valkey.sentinel?.endpoints.length ?? 0,
       lagsMs: (await store.replication()).replicas.flatMap(({ online, lagMs }) => (online ? [lagMs] : [])),

@@ -21,9 +21,10 @@ interface Given {
   readonly outbox?: Partial<OutboxState>;
   readonly place?: Partial<WebhookPlace> | 'none';
   readonly failure?: { readonly failuresInARow: number; readonly failure?: string };
+  readonly loss?: { readonly lost: number; readonly lostAtMs: number };
 }
 
-async function lines({ webhooks = [CRM], outbox = {}, place = {}, failure = { failuresInARow: 0 } }: Given) {
+async function lines({ webhooks = [CRM], outbox = {}, place = {}, failure = { failuresInARow: 0 }, loss }: Given) {
   const none = () => Promise.reject(new Error('not asked for'));
   const checks = webhookChecks({
     webhooks,
@@ -33,8 +34,13 @@ async function lines({ webhooks = [CRM], outbox = {}, place = {}, failure = { fa
           outbox: { state: () => Promise.resolve({ ...EMPTY, ...outbox }) },
           webhookStatuses: {
             read: () =>
-              Promise.resolve({ deliveredAtMs: undefined, failedAtMs: undefined, failure: undefined, ...failure }),
+              Promise.resolve({
+                ...{ deliveredAtMs: undefined, failedAtMs: undefined, failure: undefined, ...failure },
+                ...{ lost: 0, lostAtMs: undefined, lostTo: 0, leadsKeptTo: 0, ...loss },
+              }),
             write: none,
+            noteLost: none,
+            noteLeadsKept: none,
           },
         }),
       'absent',
@@ -64,6 +70,11 @@ it('says how far events have come', async () => {
   ]);
 });
 
+it('forgets what was lost once all that came with it is too old, too', async () => {
+  const lostAtMs = Date.now() - 8 * 24 * 3_600_000;
+  expect(await lines({ loss: { lost: 9, lostAtMs } })).toContain('Webhooks | crm | ok | 0 events wait, 0 are dead | ');
+});
+
 it.each<[string, Given, RegExp]>([
   ['a server without them', { outbox: { limit: 0 } }, /outbox \| failure \| nothing is written down .* WEBHOOKS_FILE/],
   ['changes that NATS does not take', { outbox: { waiting: 1, oldestAtMs: 1 } }, /outbox \| warning \| 1 changes wait/],
@@ -77,6 +88,11 @@ it.each<[string, Given, RegExp]>([
     'a receiver that takes nothing',
     { place: { pending: 9 }, failure: { failuresInARow: 4, failure: 'answered 500' } },
     /crm \| warning \| 9 events wait, 0 are dead; 4 failures in a row: answered 500 .* webhooks test crm/,
+  ],
+  [
+    'events that it never hears of',
+    { place: { dead: 2 }, loss: { lost: 9, lostAtMs: Date.now() } },
+    /crm \| warning .* 2 are dead, 9 were discarded before it had them .* lost to it/,
   ],
   ['dead letters', { place: { dead: 2 } }, /crm \| warning .* 2 are dead .* webhooks replay crm --dead/],
 ])('tells of %s, and what to do', async (_, given, expected) => {

@@ -6,6 +6,8 @@ import { failure, ok, warning, type Check, type Observation, type Shared } from 
 
 const PART = 'Webhooks';
 const OLD_MS = 5 * 60 * 1000;
+/** As long as events are kept: what is lost is told of for so long. */
+const LOST_TOLD_MS = 7 * 24 * 3_600_000;
 
 export interface WebhookCheckDeps {
   readonly webhooks: readonly Webhook[];
@@ -46,7 +48,7 @@ function outbox({ waiting, dropped, limit, oldestAtMs }: Awaited<ReturnType<Even
 function receiver(
   name: string,
   place: Awaited<ReturnType<WebhookAdmin['place']>>,
-  { failuresInARow, failure: reason }: Awaited<ReturnType<WebhookStatuses['read']>>,
+  { failuresInARow, failure: reason, lost, lostAtMs }: Awaited<ReturnType<WebhookStatuses['read']>>,
 ): Observation {
   if (place === undefined)
     return failure(
@@ -54,12 +56,21 @@ function receiver(
       'has no place in the stream',
       'Start the server, which makes it (`systemctl start try-it-now`).',
     );
-  const seen = `${place.pending + place.inHands} events wait, ${place.dead} are dead`;
+  const isLost = lostAtMs !== undefined && Date.now() - lostAtMs < LOST_TOLD_MS;
+  const loss = isLost ? `, ${lost} were discarded before it had them` : '';
+  const seen = `${place.pending + place.inHands} events wait, ${place.dead} are dead${loss}`;
   if (failuresInARow > 0)
     return warning(
       name,
       `${seen}; ${failuresInARow} failures in a row: ${reason ?? '?'}`,
       `Repair its receiver, and try: \`try-it-now webhooks test ${name}\`.`,
+    );
+  if (isLost)
+    return warning(
+      name,
+      seen,
+      'Those are lost to it. Get its figures from the funnel, and what visitors told from ' +
+        '`try-it-now webhooks dead` (docs/webhooks.md).',
     );
   return place.dead > 0
     ? warning(name, seen, `See \`try-it-now webhooks dead\`, then \`try-it-now webhooks replay ${name} --dead\`.`)

@@ -117,6 +117,11 @@ export function leadReplaySubject(webhook: string): string {
   return `visit_events.lead.again.${webhook}`;
 }
 
+/** Of an event that is delivered again, to whichever webhook. */
+export function isReplay(subject: string): boolean {
+  return subject.startsWith(replaySubject('')) || subject.startsWith(leadReplaySubject(''));
+}
+
 /** False for what is to be delivered again, but to another webhook. */
 export function isForWebhook(webhook: string, subject: string): boolean {
   const ofAll = [EVENT_SUBJECT, LEAD_SUBJECT, SUSPECT_SUBJECT, IMAGE_SUBJECT];

@@ -2,19 +2,24 @@ import { AckPolicy, DeliverPolicy, ReplayPolicy } from '@nats-io/jetstream';
 import type { ConsumerConfig, ConsumerInfo, JsMsg } from '@nats-io/jetstream';
 import { headers, nanos } from '@nats-io/transport-node';
 import { TryItNowError, describeError } from '../domain/errors.ts';
-import type { EventFeed, HeldEvent } from '../pool/interfaces/event-feed.ts';
+import type { EventFeed, FeedPosition, HeldEvent } from '../pool/interfaces/event-feed.ts';
 import { isAstray } from './astray-consumers.ts';
 import type { QueueConnection } from './connection.ts';
 import { ATTEMPTS, REASON, headerText } from './dead-letters.ts';
 import { decodeEvent } from './event-payload.ts';
 import { EVENTS_KEPT_MS, ensureEventStreams } from './event-stream.ts';
-import { EVENT_STREAM, deadEventSubject, isForWebhook, webhookConsumer } from './names.ts';
+import { EVENT_STREAM, LEAD_SUBJECTS, deadEventSubject, isForWebhook, isReplay, webhookConsumer } from './names.ts';
 import { isMissing } from './stream-and-consumers.ts';
+import { walkStream } from './walk-stream.ts';
 import { within } from './within.ts';
 
 const PULL_EXPIRES_MS = 2_000;
 const HEARTBEAT_MS = 750;
 const CONFIRM_TIMEOUT_MS = 2_000;
+/** Of the room for events. With less left, the oldest tenth of them may have to go soon. */
+const NEARLY_FULL = 0.9;
+/** The rest of their time is long enough for a look to come, and for somebody to repair the receiver. */
+const OLD_MS = EVENTS_KEPT_MS - 12 * 3_600_000;
 
 export interface WebhookFeedOptions {
   readonly connection: QueueConnection;
@@ -81,19 +86,48 @@ export class JetStreamWebhookFeed implements EventFeed {
     }
   }
 
-  async deadLetter(held: HeldEvent, { reason, attempts }: { reason: string; attempts: number }): Promise<void> {
-    const { message } = held as HeldMessage;
+  position(): Promise<FeedPosition> {
+    return this.#ask('count', async ({ manager }) => {
+      const { delivered, ack_floor: floor } = await manager.consumers.info(
+        EVENT_STREAM,
+        webhookConsumer(this.#options.webhook),
+      );
+      const { config, state } = await manager.streams.info(EVENT_STREAM);
+      const { first_seq: oldest, last_seq: newest, bytes } = state;
+      const isNearlyFull = config.max_bytes > 0 && bytes > NEARLY_FULL * config.max_bytes;
+      return {
+        ...{ handedOut: delivered.stream_seq, settled: floor.stream_seq, oldest, newest },
+        atRisk: isNearlyFull ? Math.round(oldest + (1 - NEARLY_FULL) * (newest - oldest)) : 0,
+      };
+    });
+  }
+
+  keepLeads(from: number, to: number, reason: string): Promise<number | undefined> {
+    const { connection, webhook } = this.#options;
+    return this.#ask('keep', async () => {
+      let last: number | undefined;
+      for await (const { seq, subject, data, time } of walkStream(connection, EVENT_STREAM, LEAD_SUBJECTS, from)) {
+        if (seq > to && Date.now() - time.getTime() < OLD_MS) break;
+        if (!isForWebhook(webhook, subject)) continue;
+        await this.#storeDead(data, `${seq}@${time.getTime()} kept`, { reason, attempts: 0 });
+        last = seq;
+      }
+      return last;
+    });
+  }
+
+  deadLetter(held: HeldEvent, why: { reason: string; attempts: number }): Promise<void> {
+    return this.#ask('keep', () => this.#storeDead((held as HeldMessage).message.data, held.key, why));
+  }
+
+  async #storeDead(data: Uint8Array, key: string, why: { reason: string; attempts: number }): Promise<void> {
+    const { connection, webhook } = this.#options;
     const fields = headers();
-    fields.set(REASON, headerText(reason));
-    fields.set(ATTEMPTS, String(attempts));
-    await this.#ask('keep', ({ jetstream }) =>
-      within(CONFIRM_TIMEOUT_MS, ({ timeout }) =>
-        jetstream.publish(deadEventSubject(this.#options.webhook), message.data, {
-          headers: fields,
-          msgID: `${this.#options.webhook} ${held.key}`,
-          timeout,
-        }),
-      ),
+    fields.set(REASON, headerText(why.reason));
+    fields.set(ATTEMPTS, String(why.attempts));
+    const msgID = `${webhook} ${key}`;
+    await within(CONFIRM_TIMEOUT_MS, ({ timeout }) =>
+      connection.jetstream.publish(deadEventSubject(webhook), data, { headers: fields, msgID, timeout }),
     );
   }
 
@@ -120,6 +154,7 @@ export class JetStreamWebhookFeed implements EventFeed {
       // The time belongs to it: a stream that was deleted and made again counts from 1 again.
       key: `${message.seq}@${message.info.timestampNanos}`,
       event: decodeEvent(message.data),
+      againAtMs: isReplay(message.subject) ? Math.floor(message.info.timestampNanos / 1_000_000) : undefined,
       isForUs: isForWebhook(webhook, message.subject),
       settle: async () => {
         await within(CONFIRM_TIMEOUT_MS, (options) => message.ackAck(options));

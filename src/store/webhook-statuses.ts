@@ -1,5 +1,5 @@
 import type { Redis as Valkey } from 'iovalkey';
-import type { WebhookStatus, WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
+import type { DeliveryStatus, WebhookStatus, WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 
@@ -13,7 +13,7 @@ export class ValkeyWebhookStatuses implements WebhookStatuses {
     this.#client = client;
   }
 
-  async write(webhook: string, { deliveredAtMs, failedAtMs, failure, failuresInARow }: WebhookStatus): Promise<void> {
+  async write(webhook: string, { deliveredAtMs, failedAtMs, failure, failuresInARow }: DeliveryStatus): Promise<void> {
     const fields: Record<string, string | number> = {
       failures: failuresInARow,
       ...(deliveredAtMs === undefined ? {} : { delivered_ms: deliveredAtMs }),
@@ -27,14 +27,35 @@ export class ValkeyWebhookStatuses implements WebhookStatuses {
     }
   }
 
+  async noteLost(webhook: string, count: number, to: number, atMs: number): Promise<void> {
+    const key = keys.webhook(webhook);
+    try {
+      await this.#client.multi().hincrby(key, 'lost', count).hset(key, { lost_to: to, lost_ms: atMs }).exec();
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  async noteLeadsKept(webhook: string, to: number): Promise<void> {
+    try {
+      await this.#client.hset(keys.webhook(webhook), { leads_kept_to: to });
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
   async read(webhook: string): Promise<WebhookStatus> {
     try {
-      const { delivered_ms, failed_ms, failure, failures } = await this.#client.hgetall(keys.webhook(webhook));
+      const found = await this.#client.hgetall(keys.webhook(webhook));
       return {
-        deliveredAtMs: wholeNumber(delivered_ms),
-        failedAtMs: wholeNumber(failed_ms),
-        failure,
-        failuresInARow: wholeNumber(failures) ?? 0,
+        deliveredAtMs: wholeNumber(found['delivered_ms']),
+        failedAtMs: wholeNumber(found['failed_ms']),
+        failure: found['failure'],
+        failuresInARow: wholeNumber(found['failures']) ?? 0,
+        lost: wholeNumber(found['lost']) ?? 0,
+        lostAtMs: wholeNumber(found['lost_ms']),
+        lostTo: wholeNumber(found['lost_to']) ?? 0,
+        leadsKeptTo: wholeNumber(found['leads_kept_to']) ?? 0,
       };
     } catch (error) {
       throw storeError(error);

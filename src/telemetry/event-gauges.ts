@@ -5,6 +5,8 @@ export interface EventDepths {
   readonly waiting: number;
   readonly oldestAgeMs: number;
   readonly dropped: number;
+  /** What each webhook never hears of, ever. */
+  readonly lost: ReadonlyMap<string, number>;
   readonly webhooks: ReadonlyMap<string, { readonly pending: number; readonly dead: number }>;
 }
 
@@ -15,6 +17,7 @@ export class EventGauges {
   readonly #dropped: Gauge;
   readonly #pending: Gauge<'webhook'>;
   readonly #dead: Gauge<'webhook'>;
+  readonly #lost: Gauge<'webhook'>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -44,11 +47,18 @@ export class EventGauges {
       labelNames: ['webhook'],
       registers,
     });
+    this.#lost = new Gauge({
+      name: 'try_it_now_webhook_lost',
+      help: 'Events that were discarded, ever, before a webhook had them: there were too many, or they were too old.',
+      labelNames: ['webhook'],
+      registers,
+    });
   }
 
   set(depths: EventDepths | undefined): void {
     this.#pending.reset();
     this.#dead.reset();
+    this.#lost.reset();
     if (depths === undefined) {
       for (const gauge of [this.#waiting, this.#oldest, this.#dropped]) gauge.remove();
       return;
@@ -56,6 +66,7 @@ export class EventGauges {
     this.#waiting.set(depths.waiting);
     this.#oldest.set(depths.oldestAgeMs / 1000);
     this.#dropped.set(depths.dropped);
+    for (const [webhook, count] of depths.lost) this.#lost.set({ webhook }, count);
     for (const [webhook, { pending, dead }] of depths.webhooks) {
       this.#pending.set({ webhook }, pending);
       this.#dead.set({ webhook }, dead);

@@ -214,6 +214,7 @@ describe('what the pool tells', () => {
       waiting: 3,
       oldestAgeMs: 4_500,
       dropped: 2,
+      lost: new Map([['crm', 5]]),
       webhooks: new Map([['crm', { pending: 7, dead: 1 }]]),
     });
     const told = metrics({ events: () => depths });
@@ -223,9 +224,10 @@ describe('what the pool tells', () => {
       'try_it_now_events_dropped',
       'try_it_now_webhook_pending{webhook="crm"}',
       'try_it_now_webhook_dead{webhook="crm"}',
+      'try_it_now_webhook_lost{webhook="crm"}',
     ];
     const read = (of: Metrics) => Promise.all(SERIES.map((series) => value(of, series)));
-    expect(await read(told)).toEqual([3, 4.5, 2, 7, 1]);
+    expect(await read(told)).toEqual([3, 4.5, 2, 7, 1, 5]);
     depths = Promise.reject(new Error('NATS is away'));
     expect(await read(told)).toEqual(SERIES.map(() => undefined));
     expect(await read(metrics())).toEqual(SERIES.map(() => undefined));

@@ -24,16 +24,15 @@ import { TestNats } from '../../test/support/queue.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { SUSPECT } from '../../test/support/suspect.ts';
 import { WebhookReceiver } from '../../test/support/webhook-receiver.ts';
-import { WebhookDelivery, type WebhookPolicy } from './deliver.ts';
+import { WebhookDelivery } from './deliver.ts';
+import type { WebhookPolicy } from './policy.ts';
 import { createPoster } from './post.ts';
 
 const QUICK: WebhookPolicy = {
-  turnMs: 60_000,
-  ackWaitMs: 60_000,
-  window: 50,
-  concurrency: 4,
+  ...{ turnMs: 60_000, ackWaitMs: 60_000, window: 50, concurrency: 4 },
   eventBackoff: { baseMs: 20, maxMs: 100 },
   receiverBackoff: { baseMs: 20, maxMs: 100 },
+  ...{ giveUpAfterMs: 600_000, lookMs: 50 },
 };
 /** Quick to take over from one that is no more. */
 const SOON_TAKEN_OVER: WebhookPolicy = { ...QUICK, turnMs: 1_500, ackWaitMs: 1_500 };

@@ -3,39 +3,16 @@ import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { StreamEvent } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
-import { backoffMs, type BackoffOptions } from '../lifecycle/backoff.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { EventFeed, HeldEvent } from '../pool/interfaces/event-feed.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
 import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
+import { DiscardedEvents } from './discarded-events.ts';
 import { messageOf } from './message.ts';
+import type { WebhookPolicy } from './policy.ts';
 import type { Post, PostOutcome } from './post.ts';
 import { VisitQueues } from './visit-queues.ts';
-
-/** How deliveries are spread over time, in ms. */
-export interface WebhookPolicy {
-  /** For so long a process that says nothing more is taken for alive. */
-  readonly turnMs: number;
-  /** After so long without a sign an event in its hands is handed out again. */
-  readonly ackWaitMs: number;
-  /** Events in the hands of a process at once. */
-  readonly window: number;
-  /** Requests under way to a receiver at once. */
-  readonly concurrency: number;
-  /** Before an event that its receiver refuses is tried again, while others are taken. */
-  readonly eventBackoff: BackoffOptions;
-  /** Before the next request to a receiver that takes nothing. */
-  readonly receiverBackoff: BackoffOptions;
-}
-
-export const WEBHOOK_POLICY: WebhookPolicy = {
-  turnMs: 6_000,
-  ackWaitMs: 10_000,
-  window: 1_000,
-  concurrency: 8,
-  eventBackoff: { baseMs: 2_000, maxMs: 10 * 60_000 },
-  receiverBackoff: { baseMs: 1_000, maxMs: 30_000 },
-};
 
 export type DeliveryOutcome = 'delivered' | 'failed' | 'dead';
 
@@ -61,6 +38,7 @@ const FAILURES_TO_PAUSE = 3;
 /** A process that took over waits no longer for what its predecessor had in hands. */
 const TAKEOVER_ACK_WAITS = 3;
 const DELIVERED_KEPT = 1_000;
+const NOTHING_GONE = { oldest: 0 };
 const LOOK_AGAIN_MS = 100;
 /** Less than what is left of a turn that was kept, so that nobody else delivers meanwhile. */
 const LAST_ANSWERS_MS = 3_000;
@@ -81,9 +59,11 @@ export class WebhookDelivery {
   readonly #deps: DeliverDeps;
   /** Taken by the receiver, but NATS did not confirm that it need not come again. */
   readonly #unconfirmed = new Set<string>();
+  readonly #discarded: DiscardedEvents;
 
   constructor(deps: DeliverDeps) {
     this.#deps = deps;
+    this.#discarded = new DiscardedEvents(deps);
   }
 
   /** One round: ends with the turn, or the signal. Throws queue_unavailable, store_unavailable. */
@@ -92,7 +72,8 @@ export class WebhookDelivery {
     if (!(await turn.take(policy.turnMs))) return;
     try {
       await feed.open();
-      await new Session(this.#deps, this.#unconfirmed, signal).run();
+      await this.#discarded.begin();
+      await new Session(this.#deps, this.#unconfirmed, this.#discarded, signal).run();
     } finally {
       // A store that does not answer lets the turn end by itself.
       await turn.end().catch(() => undefined);
@@ -104,6 +85,7 @@ export class WebhookDelivery {
 class Session {
   readonly #deps: DeliverDeps;
   readonly #unconfirmed: Set<string>;
+  readonly #discarded: DiscardedEvents;
   /** Nothing new is begun. */
   readonly #ending = new AbortController();
   /** What is under way is cut off. */
@@ -116,17 +98,22 @@ class Session {
   #caughtUp = false;
   #failuresInARow = 0;
   #pausedUntil = 0;
+  /** Of a receiver that is down: since when, and why. */
+  #down: { readonly since: number; reason: string } | undefined;
+  #setsAside = 0;
   #deliveredAtMs: number | undefined;
   #failure: Error | undefined;
 
-  constructor(deps: DeliverDeps, unconfirmed: Set<string>, stopped: AbortSignal) {
+  constructor(deps: DeliverDeps, unconfirmed: Set<string>, discarded: DiscardedEvents, stopped: AbortSignal) {
     this.#deps = deps;
     this.#unconfirmed = unconfirmed;
+    this.#discarded = discarded;
     this.#signal = AbortSignal.any([stopped, this.#ending.signal, this.#ended.signal]);
   }
 
   async run(): Promise<void> {
     const keeper = this.#keepTurn();
+    this.#track(this.#watchDiscarded());
     try {
       await this.#takeOver();
       await this.#pullAll();
@@ -138,11 +125,27 @@ class Session {
       this.#ended.abort();
       await keeper;
       await Promise.allSettled(this.#underWay);
-      // In their order, so that whoever is next gets them so.
-      const left = [...this.#held.values()].sort((a, b) => a.position - b.position);
-      for (const held of left) held.handBack();
+      await this.#handBack();
     }
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** In their order, so that whoever is next gets them so. Those that the stream has discarded are nowhere else. */
+  async #handBack(): Promise<void> {
+    const { feed, turn } = this.#deps;
+    const left = [...this.#held.values()].sort((a, b) => a.position - b.position);
+    if (left.length === 0) return;
+    // A queue that does not answer keeps what it has.
+    const { oldest } = turn.held ? await feed.position().catch(() => NOTHING_GONE) : NOTHING_GONE;
+    const gone = left.filter(({ position, isForUs }) => position < oldest && isForUs);
+    const why = { reason: 'its receiver took nothing, and then its server stopped', attempts: 0 };
+    await Promise.allSettled(
+      gone.map(async (held) => {
+        await feed.deadLetter(held, why);
+        await held.settle();
+      }),
+    );
+    for (const held of left) if (!gone.includes(held)) held.handBack();
   }
 
   /** A receiver that was asked may have the event: cut off, it would be given it twice. */
@@ -205,6 +208,13 @@ class Session {
     this.#deliverDue();
   }
 
+  async #watchDiscarded(): Promise<void> {
+    while (!this.#signal.aborted) {
+      await this.#discarded.look();
+      await sleep(this.#deps.policy.lookMs, this.#signal);
+    }
+  }
+
   async #pullAll(): Promise<void> {
     const { window } = this.#deps.policy;
     while (!this.#signal.aborted) {
@@ -224,6 +234,7 @@ class Session {
     // Handed out twice, after this process stood still: the newer one is what NATS listens to.
     this.#held.set(held.key, held);
     if (known) return;
+    if (!this.#discarded.handedOut(held.position)) this.#track(this.#discarded.look());
     const { event, isForUs } = held;
     if (this.#unconfirmed.has(held.key) || !isForUs || (event !== undefined && !webhook.events.includes(event.type)))
       this.#track(this.#settle(held.key));
@@ -247,6 +258,7 @@ class Session {
     // One that stood still for too long first asks whether it still has the turn.
     while (!this.#signal.aborted && this.#deps.turn.held) {
       const isDown = this.#failuresInARow >= FAILURES_TO_PAUSE;
+      if (isDown) this.#setOldAside();
       if (this.#posts >= (isDown ? 1 : policy.concurrency)) return;
       const waitMs = isDown ? this.#pausedUntil - performance.now() : 0;
       if (waitMs > 0) {
@@ -263,6 +275,33 @@ class Session {
         }),
       );
     }
+  }
+
+  /**
+   * A receiver that is down is asked so rarely that events would be discarded before each has failed once more. Those
+   * that are too old are set aside without.
+   */
+  #setOldAside(): void {
+    const { policy } = this.#deps;
+    while (this.#down !== undefined && !this.#signal.aborted && this.#setsAside < policy.concurrency) {
+      if (performance.now() - this.#down.since < policy.giveUpAfterMs) return;
+      const item = this.#queues.next((oldest) => this.#isTooOld(oldest));
+      if (item === undefined) return;
+      this.#setsAside += 1;
+      this.#deps.observer.webhookDelivery(this.#deps.webhook.name, 'dead', 0);
+      this.#track(
+        this.#deadLetter(item, `its receiver takes nothing: ${this.#down.reason}`).finally(() => {
+          this.#setsAside -= 1;
+          this.#setOldAside();
+        }),
+      );
+    }
+  }
+
+  /** What is delivered again is as old as the wish for that. */
+  #isTooOld({ event, held }: Item): boolean {
+    const { clock, webhook } = this.#deps;
+    return clock.now() - (held.againAtMs ?? event.atMs) > webhook.retryForMs;
   }
 
   #posts = 0;
@@ -297,17 +336,19 @@ class Session {
     if (this.#failuresInARow >= FAILURES_TO_PAUSE)
       log.info({ webhook: webhook.name }, 'The receiver of a webhook takes events again');
     this.#failuresInARow = 0;
+    this.#down = undefined;
     this.#deliveredAtMs = clock.now();
     this.#report(undefined);
   }
 
   async #afterFailure(item: Item, { reason, tookMs }: Extract<PostOutcome, { kind: 'failed' }>): Promise<void> {
-    const { webhook, observer, policy, clock, log } = this.#deps;
+    const { webhook, observer, policy, log } = this.#deps;
     this.#failuresInARow += 1;
     this.#pausedUntil = performance.now() + backoffMs(this.#failuresInARow, policy.receiverBackoff);
+    if (this.#failuresInARow >= FAILURES_TO_PAUSE) this.#down = { since: performance.now(), ...this.#down, reason };
     this.#report(reason);
     const fields = { webhook: webhook.name, event: item.event.id, attempt: item.attempts, reason };
-    if (clock.now() - item.event.atMs > webhook.retryForMs) {
+    if (this.#isTooOld(item)) {
       observer.webhookDelivery(webhook.name, 'dead', tookMs);
       log.error(fields, 'A webhook did not take an event for too long; it is set aside as dead');
       return this.#deadLetter(item, reason);

@@ -28,15 +28,16 @@ export class VisitQueues<T extends Waiting> {
     queue.splice(at, 0, item);
   }
 
-  /** Takes the oldest event of a visit that is due; undefined while none is. */
-  next(): T | undefined {
-    for (const due of [this.#fresh, this.#again]) {
-      const [visit] = due;
-      if (visit === undefined) continue;
-      due.delete(visit);
-      this.#busy.add(visit);
-      return this.#queues.get(visit)?.[0];
-    }
+  /** Takes the oldest event of a visit that is due, and is as asked; undefined while none is. */
+  next(isAsked: (oldest: T) => boolean = () => true): T | undefined {
+    for (const due of [this.#fresh, this.#again])
+      for (const visit of due) {
+        const oldest = this.#queues.get(visit)?.[0];
+        if (oldest === undefined || !isAsked(oldest)) continue;
+        due.delete(visit);
+        this.#busy.add(visit);
+        return oldest;
+      }
     return undefined;
   }
 

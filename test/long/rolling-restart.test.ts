@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { visitName } from '../../src/domain/ids.ts';
 import { sleep } from '../../src/lifecycle/sleep.ts';
-import { WEBHOOK_POLICY } from '../../src/webhooks/deliver.ts';
+import { WEBHOOK_POLICY } from '../../src/webhooks/policy.ts';
 import { startBalancedServers, type BalancedServers } from '../support/balanced-servers.ts';
 import { Cleanups, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';

@@ -28,12 +28,13 @@ export async function list(env: Environment, { json }: JsonOptions): Promise<voi
     console.log('No webhook is configured; docs/webhooks.md says how.');
     return;
   }
-  const table = plainTable(['WEBHOOK', 'WAITING', 'DEAD', 'DELIVERED', 'FAILED', 'IN A ROW']);
+  const table = plainTable(['WEBHOOK', 'WAITING', 'DEAD', 'LOST', 'DELIVERED', 'FAILED', 'IN A ROW']);
   for (const each of webhooks)
     table.push([
       each.name,
       each.pending ?? '-',
       each.dead,
+      each.lost,
       ago(each.delivered_at),
       ago(each.failed_at),
       each.failures_in_a_row,
@@ -41,6 +42,9 @@ export async function list(env: Environment, { json }: JsonOptions): Promise<voi
   console.log(table.toString());
   for (const { name, origin, failures_in_a_row: failures, failure } of webhooks)
     if (failures > 0) console.log(`${name} at ${origin}: ${stripControlCharacters(failure ?? '?')}`);
+  for (const { name, lost, lost_at: lostAt } of webhooks)
+    if (lost > 0)
+      console.log(`${name} never hears of ${lost} events, discarded before it had them; the last ${ago(lostAt)}.`);
   if (outbox.waiting > 0)
     console.log(`${outbox.waiting} changes of visits wait for NATS, the oldest ${ago(outbox.oldest_at)}.`);
   if (outbox.dropped > 0) console.log(`${outbox.dropped} events were dropped: NATS was away for too long.`);

@@ -35,7 +35,7 @@ ${section(
 }
 
 function one(view: View, webhook: WebhooksOverview['webhooks'][number]): Html {
-  const { name, origin, events, place, deliveredAtMs, failedAtMs, failure, failuresInARow } = webhook;
+  const { name, origin, events, place, lost, lostAtMs, deliveredAtMs, failedAtMs, failure, failuresInARow } = webhook;
   return section(
     name,
     html`${facts([
@@ -44,6 +44,10 @@ function one(view: View, webhook: WebhooksOverview['webhooks'][number]): Html {
       ['Told of', events.join(', ')],
       ['Waiting', place === undefined ? 'not known yet' : place.pending + place.inHands],
       ['Dead', place?.dead ?? 0],
+      [
+        'Lost',
+        lost === 0 ? 0 : html`${badge(String(lost), 'bad')} discarded before it had them, the last ${ago(lostAtMs)}`,
+      ],
       ['Delivered', ago(deliveredAtMs)],
       ['Failed', ago(failedAtMs)],
       ['Why then', failure === undefined ? undefined : said(failure)],

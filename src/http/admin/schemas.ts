@@ -232,6 +232,8 @@ export const WebhooksBody = Type.Object(
         events: Type.Array(Type.String(), { description: 'The types it is told of.' }),
         pending: Nullable(Count('Events that it has not had; null before a server has made its place.')),
         dead: Count('Events that it did not take for too long.'),
+        lost: Count('Events that were discarded, ever, before it had them: there were too many, or they were too old.'),
+        lost_at: Nullable(Time('When the last of those were found to be.')),
         delivered_at: Nullable(Time('When it last took one.')),
         failed_at: Nullable(Time('When it last refused one.')),
         failure: Nullable(Type.String({ description: 'Why, then.' })),

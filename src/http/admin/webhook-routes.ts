@@ -92,7 +92,10 @@ function actionRoutes(app: App, operators: WebhookOperators): void {
         description: 'With the ids they had, after what is waiting already.',
         params: WebhookParams,
         body: ReplayBody,
-        response: { 200: ReplayedBody, ...operatorProblems('unknown_webhook', 'queue_unavailable') },
+        response: {
+          200: ReplayedBody,
+          ...operatorProblems('unknown_webhook', 'queue_unavailable'),
+        },
       },
     },
     async (request) => {
@@ -108,13 +111,15 @@ function actionRoutes(app: App, operators: WebhookOperators): void {
 }
 
 function webhookBody(webhook: WebhookSnapshot) {
-  const { name, origin, events, place, deliveredAtMs, failedAtMs, failure, failuresInARow } = webhook;
+  const { name, origin, events, place, lost, lostAtMs, deliveredAtMs, failedAtMs, failure, failuresInARow } = webhook;
   return {
     name,
     origin,
     events: [...events],
     pending: place === undefined ? null : place.pending + place.inHands,
     dead: place?.dead ?? 0,
+    lost,
+    lost_at: isoTime(lostAtMs),
     delivered_at: isoTime(deliveredAtMs),
     failed_at: isoTime(failedAtMs),
     failure: failure ?? null,

@@ -8,6 +8,8 @@ export interface HeldEvent {
   readonly key: string;
   /** Undefined for one of another version, or damaged. */
   readonly event: StreamEvent | undefined;
+  /** When somebody had it delivered again; undefined for what is delivered for the first time. */
+  readonly againAtMs: number | undefined;
   /** False for one that is to be delivered again, but to another webhook. */
   readonly isForUs: boolean;
   /** Done with; throws when that is not confirmed, and then it may be handed out again. */
@@ -18,6 +20,19 @@ export interface HeldEvent {
   handBack(): void;
 }
 
+/** Where a webhook stands beside what is kept. Positions as of `HeldEvent`. */
+export interface FeedPosition {
+  /** Of the last event that was handed out. */
+  readonly handedOut: number;
+  /** Everything up to here is settled. */
+  readonly settled: number;
+  /** Of the oldest event that is kept: those before it were discarded, to make room or by their age. */
+  readonly oldest: number;
+  readonly newest: number;
+  /** Everything up to here may be discarded soon. */
+  readonly atRisk: number;
+}
+
 /** What a webhook has not had yet, kept for it whether it takes anything or not. All throw queue_unavailable. */
 export interface EventFeed {
   /** Before anything else, and again after a failure. */
@@ -26,6 +41,12 @@ export interface EventFeed {
   inHands(): Promise<number>;
   /** The next ones, as they come; ends after a while, after so many, and when aborted. */
   pull(most: number, signal: AbortSignal): AsyncIterable<HeldEvent>;
+  position(): Promise<FeedPosition>;
+  /**
+   * Keeps what visitors told of themselves, of the events from one position to another, as if the webhook had not taken
+   * it, and what is nearly too old. Returns the position of the last; undefined where there was none.
+   */
+  keepLeads(from: number, to: number, reason: string): Promise<number | undefined>;
   /** Keeps an event that the webhook did not take. Repeating it keeps one. */
   deadLetter(held: HeldEvent, why: { readonly reason: string; readonly attempts: number }): Promise<void>;
 }
