@@ -95,7 +95,7 @@ export class AdminClient {
       headers: { 'x-api-key': this.#key, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     }).catch((error: unknown) => {
-      throw this.#unreachable(error);
+      throw this.#unreachable(error, method);
     });
     if (answer.status < 400) return answer;
     throw this.#refusal(this.#parsed(answer));
@@ -109,7 +109,14 @@ export class AdminClient {
     }
   }
 
-  #unreachable(error: unknown): TryItNowError {
+  #unreachable(error: unknown, method: Method): TryItNowError {
+    if (error instanceof TooSlow && method !== 'GET')
+      return new TryItNowError(
+        'admin_unavailable',
+        `The admin API at ${this.url} has not answered within ${TIMEOUT_MS / 1_000} s. What was asked for may still ` +
+          'be going on there, and come to its end: look before you ask again',
+        { cause: error },
+      );
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const why = CONNECTION_FAILURES.includes(code) ? `nothing answers there (${code})` : describeError(error);
     return new TryItNowError(
@@ -144,6 +151,8 @@ export class AdminClient {
   }
 }
 
+class TooSlow extends Error {}
+
 /** A listener on every address is asked over loopback. */
 function reachable(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
@@ -160,7 +169,7 @@ async function send(url: string, { method, headers, body }: Question): Promise<A
     const asked = request(url, { method, headers, agent: false, timeout: TIMEOUT_MS }, (answer) => {
       text(answer).then((read) => resolve({ status: answer.statusCode ?? 0, body: read }), reject);
     });
-    asked.once('timeout', () => asked.destroy(new Error(`it did not answer within ${TIMEOUT_MS / 1_000} s`)));
+    asked.once('timeout', () => asked.destroy(new TooSlow(`it did not answer within ${TIMEOUT_MS / 1_000} s`)));
     asked.once('error', reject);
     asked.end(body);
   });

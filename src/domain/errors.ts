@@ -381,6 +381,12 @@ export const ERROR_CATALOGUE = {
     title: 'No such login',
     remedy: 'It has ended; reload the list.',
   },
+  replay_too_large: {
+    status: 409,
+    retryable: false,
+    title: 'More is to be delivered again than the stream of events has room for',
+    remedy: 'Ask for a shorter time, or repair the receiver that has much waiting first (`try-it-now webhooks list`).',
+  },
   job_running: {
     status: 409,
     retryable: true,

@@ -59,16 +59,17 @@ export async function testWebhook(deps: OperateWebhooksDeps, name: string): Prom
   return deps.sendTest(webhookNamed(deps, name));
 }
 
-/** `sinceMs`: how far back; undefined: the dead ones. Throws unknown_webhook, queue_unavailable. */
+/** `sinceMs`: how far back; undefined: the dead ones. Throws unknown_webhook, replay_too_large, queue_unavailable. */
 export async function replayWebhook(
   deps: OperateWebhooksDeps,
   name: string,
   sinceMs: number | undefined,
 ): Promise<number> {
-  webhookNamed(deps, name);
+  const webhook = webhookNamed(deps, name);
+  const all = deps.webhooks.map((each) => each.name);
   return sinceMs === undefined
-    ? deps.webhookAdmin.replayDead(name)
-    : deps.webhookAdmin.replaySince(name, deps.clock.now() - sinceMs);
+    ? deps.webhookAdmin.replayDead(name, all)
+    : deps.webhookAdmin.replaySince(webhook, deps.clock.now() - sinceMs, all);
 }
 
 /** Throws queue_unavailable. */

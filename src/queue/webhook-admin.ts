@@ -1,5 +1,8 @@
-import { DeliverPolicy, type StoredMsg } from '@nats-io/jetstream';
+import { DeliverPolicy, JetStreamApiError } from '@nats-io/jetstream';
+import type { JsMsg, OrderedConsumerOptions, StoredMsg } from '@nats-io/jetstream';
 import { TryItNowError } from '../domain/errors.ts';
+import type { StreamEventType } from '../domain/visit-event.ts';
+import type { Webhook } from '../domain/webhook.ts';
 import type { DeadEvent, WebhookAdmin, WebhookPlace } from '../pool/interfaces/webhook-admin.ts';
 import type { QueueConnection } from './connection.ts';
 import { ATTEMPTS, REASON } from './dead-letters.ts';
@@ -9,6 +12,7 @@ import {
   DEAD_EVENT_SUBJECTS,
   EVENT_STREAM,
   EVENT_SUBJECT,
+  IMAGE_SUBJECT,
   WEBHOOK_CONSUMER_PREFIX,
   deadEventSubject,
   leadReplaySubject,
@@ -20,6 +24,9 @@ import { walkStream } from './walk-stream.ts';
 import { within } from './within.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
+const PULL_EXPIRES_MS = 2_000;
+/** Under way to NATS at once. */
+const BATCH = 250;
 
 /** The streams of events as an operator looks at them; the processes that deliver are not asked. */
 export class JetStreamWebhookAdmin implements WebhookAdmin {
@@ -73,49 +80,91 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     });
   }
 
-  replayDead(webhook: string): Promise<number> {
-    return this.#ask(`have the dead events of the webhook ${webhook} delivered again`, async (connection) => {
-      const { manager } = connection;
-      // What dies again comes after it, and is left for the next call.
-      const { state } = await manager.streams.info(DEAD_EVENT_STREAM);
+  replayDead(webhook: string, others: readonly string[]): Promise<number> {
+    return this.#ask(`have the dead events of the webhook ${webhook} delivered again`, async ({ manager }) => {
+      const from = { filter_subjects: deadEventSubject(webhook), deliver_policy: DeliverPolicy.All };
+      const room = await this.#room(others);
       let count = 0;
-      for await (const { seq, data } of walkStream(connection, DEAD_EVENT_STREAM, deadEventSubject(webhook))) {
-        if (seq > state.last_seq) break;
-        await this.#again(webhook, data);
-        await manager.streams.deleteMessage(DEAD_EVENT_STREAM, seq, false);
-        count += 1;
+      // What dies again comes after those that are counted here, and is left for the next call.
+      for await (const batch of this.#batches(DEAD_EVENT_STREAM, from, room)) {
+        await Promise.all(
+          batch.map(({ seq, data, info }) => this.#again(webhook, data, `${seq}@${info.timestampNanos}`)),
+        );
+        await Promise.all(
+          batch.map(({ seq }) => manager.streams.deleteMessage(DEAD_EVENT_STREAM, seq, false).catch(ifGone)),
+        );
+        count += batch.length;
       }
       return count;
     });
   }
 
-  replaySince(webhook: string, sinceMs: number): Promise<number> {
-    return this.#ask(`have events delivered to the webhook ${webhook} again`, async ({ jetstream }) => {
-      const events = await jetstream.consumers.get(EVENT_STREAM, {
-        filter_subjects: EVENT_SUBJECT,
-        deliver_policy: DeliverPolicy.StartTime,
-        opt_start_time: new Date(sinceMs).toISOString(),
-      });
+  replaySince(
+    { name: webhook, events: types }: Pick<Webhook, 'name' | 'events'>,
+    sinceMs: number,
+    others: readonly string[],
+  ): Promise<number> {
+    return this.#ask(`have events delivered to the webhook ${webhook} again`, async () => {
+      const room = await this.#room(others);
       let count = 0;
-      try {
-        let left = (await events.info(false)).num_pending;
-        while (left > 0) {
-          const message = await events.next({ expires: PUBLISH_TIMEOUT_MS });
-          if (message === null) break;
-          await this.#again(webhook, message.data);
-          count += 1;
-          left -= 1;
+      for (const subject of subjectsOf(types)) {
+        const from = {
+          filter_subjects: subject,
+          deliver_policy: DeliverPolicy.StartTime,
+          opt_start_time: new Date(sinceMs).toISOString(),
+        };
+        for await (const batch of this.#batches(EVENT_STREAM, from, room)) {
+          const wanted = batch.filter(({ data }) => types.some((type) => type === decodeEvent(data)?.type));
+          await Promise.all(wanted.map(({ data }) => this.#again(webhook, data)));
+          count += wanted.length;
         }
-      } finally {
-        await events.delete();
       }
       return count;
     });
   }
 
-  async #again(webhook: string, data: Uint8Array): Promise<void> {
+  /** How many events fit into the stream before it discards one that a webhook has not had. */
+  async #room(webhooks: readonly string[]): Promise<number> {
+    const { manager } = this.#connection;
+    const { config, state } = await manager.streams.info(EVENT_STREAM);
+    if (state.messages === 0) return Infinity;
+    const settled: number[] = [];
+    for await (const { name, ack_floor: floor } of manager.consumers.list(EVENT_STREAM))
+      if (webhooks.some((webhook) => webhookConsumer(webhook) === name)) settled.push(floor.stream_seq);
+    const had = Math.max(0, Math.min(state.last_seq, ...settled) - state.first_seq + 1);
+    return had + (config.max_bytes - state.bytes) / (state.bytes / state.messages);
+  }
+
+  /** What a stream holds now, in its order. Throws replay_too_large for more than `most`. */
+  async *#batches(
+    stream: string,
+    from: Partial<OrderedConsumerOptions>,
+    most = Infinity,
+  ): AsyncGenerator<readonly JsMsg[]> {
+    const consumer = await this.#connection.jetstream.consumers.get(stream, from);
+    try {
+      let left = (await consumer.info(false)).num_pending;
+      if (left > most) throw tooLarge(left, Math.floor(most));
+      while (left > 0) {
+        const batch: JsMsg[] = [];
+        const asked = { max_messages: Math.min(left, BATCH), expires: PULL_EXPIRES_MS };
+        for await (const message of await consumer.fetch(asked)) batch.push(message);
+        if (batch.length === 0) return;
+        yield batch;
+        left -= batch.length;
+      }
+    } finally {
+      await consumer.delete();
+    }
+  }
+
+  /** `key`: repeated within some minutes, it is delivered once. */
+  async #again(webhook: string, data: Uint8Array, key?: string): Promise<void> {
     const subject = decodeEvent(data)?.type === 'lead_given' ? leadReplaySubject(webhook) : replaySubject(webhook);
-    await within(PUBLISH_TIMEOUT_MS, (options) => this.#connection.jetstream.publish(subject, data, options));
+    const once = key === undefined ? {} : { msgID: `again ${webhook} ${key}` };
+    await within(PUBLISH_TIMEOUT_MS, (options) =>
+      this.#connection.jetstream.publish(subject, data, { ...options, ...once }),
+    );
   }
 
   async #ask<T>(what: string, question: (connection: QueueConnection) => Promise<T>): Promise<T> {
@@ -125,6 +174,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
       if (!connected) throw new Error('it is disconnected; reconnecting goes on in the background');
       return await question(this.#connection);
     } catch (error) {
+      if (error instanceof TryItNowError) throw error;
       throw new TryItNowError('queue_unavailable', `NATS at ${url} could not ${what}`, {
         cause: error,
         retryAfterMs: 2_000,
@@ -145,4 +195,23 @@ function deadEvent({ seq, subject, data, header, time }: StoredMsg): DeadEvent {
     attempts: Number(header.get(ATTEMPTS)),
     diedAtMs: time.getTime(),
   };
+}
+
+/** Of what may be delivered again as it happened: no leads, which are deleted, and nobody who was suspected. */
+function subjectsOf(types: readonly StreamEventType[]): readonly string[] {
+  const isImage = (type: StreamEventType): boolean => type === 'image_adopted' || type === 'image_refused';
+  return [...(types.every(isImage) ? [] : [EVENT_SUBJECT]), ...(types.some(isImage) ? [IMAGE_SUBJECT] : [])];
+}
+
+function tooLarge(wanted: number, room: number): TryItNowError {
+  return new TryItNowError(
+    'replay_too_large',
+    `That are ${wanted} events, and the stream has room for ${room} before it discards what a webhook has not had; ` +
+      'nothing is delivered again',
+  );
+}
+
+/** What somebody else has deleted is deleted. */
+function ifGone(error: unknown): void {
+  if (!(error instanceof JetStreamApiError)) throw error;
 }

@@ -254,7 +254,7 @@ describe('A webhook', () => {
     ]);
     expect(await admin.place(name)).toEqual({ pending: 0, inHands: 0, dead: 1 });
     receiver.answer = () => 200;
-    expect(await admin.replayDead(name)).toBe(1);
+    expect(await admin.replayDead(name, [name])).toBe(1);
     await eventually(async () => expect(await admin.place(name)).toEqual({ pending: 0, inHands: 0, dead: 0 }));
     expect(receiver.received.filter(({ sequence }) => sequence === 2).map(({ id }) => id)).toEqual(
       Array.from({ length: 2 }, () => receiver.received.find(({ sequence }) => sequence === 2)?.id),
@@ -268,13 +268,13 @@ describe('A webhook', () => {
     deliver();
     await expectAllInOrder(visits);
     const admin = new JetStreamWebhookAdmin(connection);
-    expect(await admin.replaySince('another', since)).toBe(8);
-    expect(await admin.replaySince(name, since)).toBe(8);
+    expect(await admin.replaySince({ name: 'another', events: VISIT_EVENT_TYPES }, since, [name])).toBe(8);
+    expect(await admin.replaySince({ name, events: VISIT_EVENT_TYPES }, since, [name])).toBe(8);
     await eventually(() => expect(receiver.received.length).toBeGreaterThanOrEqual(16));
     await expectNothingLeft();
     expect(receiver.received).toHaveLength(16);
     expect(new Set(receiver.received.map(({ id }) => id)).size).toBe(8);
-    expect(await admin.replaySince(name, Date.now() + 60_000)).toBe(0);
+    expect(await admin.replaySince({ name, events: VISIT_EVENT_TYPES }, Date.now() + 60_000, [name])).toBe(0);
     expect(await admin.places()).toContain(name);
     expect(await admin.place('nobody')).toBeUndefined();
   });
@@ -377,7 +377,7 @@ describe('A webhook', () => {
 
     // What was dead is delivered again, and deleted again.
     await stop();
-    expect(await admin.replayDead(name)).toBe(1);
+    expect(await admin.replayDead(name, [name])).toBe(1);
     expect(await forgetDeliveredLeads(connection, [name])).toBe(0);
     expect(await leads()).toEqual([`visit_events.lead.again.${name}`]);
     const [visit = ''] = await publish(1);

@@ -164,7 +164,7 @@ describe('What the stream discards', () => {
     receiver.answer = () => 200;
     await eventually(async () => expect(await place()).toMatchObject({ pending: 0, inHands: 0 }));
     expect(receiver.received.map(({ id }) => id)).not.toContain(lead.id);
-    expect(await admin.replayDead(name)).toBe(1);
+    expect(await admin.replayDead(name, [name])).toBe(1);
     await eventually(() => expect(receiver.received.map(({ id }) => id)).toContain(lead.id));
   });
 });
@@ -181,5 +181,59 @@ describe('A receiver that is down', () => {
       ({ webhook, attempts }) => webhook === name && attempts === 0,
     );
     expect(dead).toMatchObject({ reason: 'its receiver takes nothing: answered 500' });
+  });
+});
+
+describe('A replay', () => {
+  it('of what is dead is tried again as often as anything new', async () => {
+    await feed().open();
+    receiver.answer = () => 500;
+    await publish(20, Date.now() - 60_000);
+    deliver({ retryForMs: 30_000 });
+    await eventually(async () => expect(await place()).toMatchObject({ dead: 20 }));
+    const refused = new Set<string>();
+    receiver.answer = ({ id }) => (refused.has(id) ? 200 : (refused.add(id), 503));
+    expect(await admin.replayDead(name, [name])).toBe(20);
+    await eventually(() => expect(distinct()).toBe(20));
+    await eventually(async () => expect(await place()).toEqual({ pending: 0, inHands: 0, dead: 0 }));
+  });
+
+  it('of what is dead, asked for twice at once, delivers each once', async () => {
+    await feed().open();
+    receiver.answer = () => 500;
+    await publish(400, Date.now() - 60_000);
+    const stop = deliver({ retryForMs: 30_000 }, { giveUpAfterMs: 0 });
+    await eventually(async () => expect(await place()).toMatchObject({ dead: 400 }));
+    await stop();
+    await Promise.all([admin.replayDead(name, [name]), admin.replayDead(name, [name])]);
+    expect(await place()).toMatchObject({ pending: 400, dead: 0 });
+  });
+
+  it('is of what the webhook is told of alone', async () => {
+    const image = { image: 'shop:1', id: 'sha256:1', node: 'node0' };
+    const event = { v: 1, id: `evt_${name}`, atMs: Date.now(), type: 'image_refused', data: image } as const;
+    await new JetStreamEvents({ connection, log: nats.log }).publish(event);
+    await publish(5);
+    const since = Date.now() - 60_000;
+    expect(await admin.replaySince({ name, events: ['image_refused'] }, since, [name])).toBe(1);
+    expect(await admin.replaySince({ name, events: ['image_adopted'] }, since, [name])).toBe(0);
+    expect(await admin.replaySince({ name, events: VISIT_EVENT_TYPES }, since, [name])).toBe(5);
+  });
+
+  it('that would push out what another webhook has not had is refused', async () => {
+    const behind = feed('behind');
+    await behind.open();
+    await connection.manager.streams.update(EVENT_STREAM, { max_bytes: SMALL });
+    await publish(150);
+    const messages = async () => (await connection.manager.streams.info(EVENT_STREAM)).state.messages;
+    const replay = () => admin.replaySince({ name, events: VISIT_EVENT_TYPES }, Date.now() - 60_000, ['behind', name]);
+    await expect(replay()).rejects.toMatchObject({ code: 'replay_too_large' });
+    expect(await messages()).toBe(150);
+    for (let had = 0; had < 150;)
+      for await (const held of behind.pull(POLICY.window, new AbortController().signal)) {
+        await held.settle();
+        had += 1;
+      }
+    expect(await replay()).toBe(150);
   });
 });

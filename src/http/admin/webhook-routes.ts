@@ -94,7 +94,7 @@ function actionRoutes(app: App, operators: WebhookOperators): void {
         body: ReplayBody,
         response: {
           200: ReplayedBody,
-          ...operatorProblems('unknown_webhook', 'queue_unavailable'),
+          ...operatorProblems('unknown_webhook', 'replay_too_large', 'queue_unavailable'),
         },
       },
     },

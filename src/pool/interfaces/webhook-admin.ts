@@ -1,4 +1,5 @@
 import type { StreamEventType } from '../../domain/visit-event.ts';
+import type { Webhook } from '../../domain/webhook.ts';
 
 /** Where a webhook stands in the stream of events. */
 export interface WebhookPlace {
@@ -30,8 +31,11 @@ export interface WebhookAdmin {
   places(): Promise<readonly string[]>;
   /** Oldest first. */
   deadEvents(limit: number): Promise<readonly DeadEvent[]>;
-  /** Has the webhook's dead events delivered again. Returns how many. */
-  replayDead(webhook: string): Promise<number>;
-  /** Has what happened since then delivered to the webhook again. Returns how many events. */
-  replaySince(webhook: string, sinceMs: number): Promise<number>;
+  /**
+   * Has the webhook's dead events delivered again. Returns how many. Throws replay_too_large too, as the next one does:
+   * the stream would have to discard what one of `others` has not had.
+   */
+  replayDead(webhook: string, others: readonly string[]): Promise<number>;
+  /** Has what happened since then, and it is told of, delivered to the webhook again. Returns how many events. */
+  replaySince(webhook: Pick<Webhook, 'name' | 'events'>, sinceMs: number, others: readonly string[]): Promise<number>;
 }
