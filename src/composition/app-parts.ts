@@ -8,7 +8,7 @@ import { templatesWithPreviews } from './stored-previews.ts';
 import { announceAll, createReload } from './template-reload.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
-import { systemClock, type Clock } from '../domain/clock.ts';
+import { steadyClock, systemClock, type Clock } from '../domain/clock.ts';
 import { NO_NODE } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
@@ -279,7 +279,7 @@ function nodeParts(parts: {
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
   const storageReserve = createStorageReserve(config, consumption, observer, log);
-  const failuresHere = new FailuresHere({ catalogue, clock: systemClock });
+  const failuresHere = new FailuresHere({ catalogue, steadyClock });
   const { images } = parts;
   const fitness = new TemplateFitness({ catalogue, runtime, images, databases: restoring.databases, failuresHere });
   const requestReconcile = (): void => triggers.reconcile.fire();

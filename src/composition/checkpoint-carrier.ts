@@ -1,7 +1,7 @@
 import { openTrialRepository } from '../checkpoints/repository.ts';
 import { sharedFolder } from '../checkpoints/shared-folder.ts';
 import type { Config } from '../config/config.ts';
-import { systemClock } from '../domain/clock.ts';
+import { steadyClock, systemClock } from '../domain/clock.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
@@ -63,6 +63,7 @@ export function createCheckpointCarrier(parts: {
     node,
     observer,
     clock: systemClock,
+    steadyClock,
     log,
   });
 }

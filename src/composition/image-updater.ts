@@ -1,5 +1,5 @@
 import type { Config } from '../config/config.ts';
-import { systemClock } from '../domain/clock.ts';
+import { steadyClock, systemClock } from '../domain/clock.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
@@ -53,6 +53,7 @@ export function createImageUpdater(parts: {
       ? { stream: new JetStreamEvents({ connection, log }), observer }
       : undefined,
     clock: systemClock,
+    steadyClock,
     log,
   });
 }

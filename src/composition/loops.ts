@@ -1,6 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { AppParts, LoopTriggers, Role } from './app-parts.ts';
 import type { Leadership } from './leadership.ts';
+import { steadyClock } from '../domain/clock.ts';
 import { HEARTBEAT_INTERVAL_MS, NO_NODE } from '../domain/node.ts';
 import { HISTORY_INTERVAL_MS, noteHistory } from '../pool/note-history.ts';
 import type { Log } from '../domain/log.ts';
@@ -243,8 +244,8 @@ function watchers(
   const { log } = pool;
   const disk = new DiskWatch({ ...pool, consumption });
   const cpuBounds = new CpuBounds(consumption);
-  const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption, cpuBounds });
-  const crowding = new CrowdingWatch({ ...pool, consumption, cpuBounds });
+  const processor = new ProcessorWatch({ ...pool, ...unusedCpu, consumption, cpuBounds, steadyClock });
+  const crowding = new CrowdingWatch({ ...pool, consumption, cpuBounds, steadyClock });
   const stock = new SwapOutStock({ ...pool, consumption });
   const watch = (name: string, intervalMs: number, round: Watcher, otherwise?: () => Promise<unknown>): Loop =>
     new Loop({ name, intervalMs, log }, async (signal) => {

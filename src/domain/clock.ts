@@ -7,3 +7,10 @@ export interface Clock {
 }
 
 export const systemClock: Clock = { now: () => Date.now() };
+
+/** Milliseconds since some moment that only go forward: how long something lasts, however the time of day is set. */
+export interface SteadyClock {
+  passedMs(): number;
+}
+
+export const steadyClock: SteadyClock = { passedMs: () => performance.now() };

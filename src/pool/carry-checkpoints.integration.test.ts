@@ -76,7 +76,7 @@ class Node {
       share,
       turn: turns.of('checkpoint-share'),
       observer: this.#metrics,
-      clock: { now: () => nowMs },
+      ...{ clock: { now: () => nowMs }, steadyClock: { passedMs: () => nowMs } },
     });
   }
 

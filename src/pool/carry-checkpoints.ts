@@ -6,7 +6,7 @@ import {
   type CheckpointOffer,
 } from '../domain/checkpoint.ts';
 import { areOfTheHost, describeDifferences, differences } from '../domain/checkpoint-fit.ts';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock, SteadyClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { isRestorable } from '../domain/restorable.ts';
@@ -44,6 +44,7 @@ export interface CarrierDeps {
   readonly node: { readonly name: string; readonly labels: readonly string[] };
   readonly observer: Pick<Observer, 'checkpointCarried'>;
   readonly clock: Clock;
+  readonly steadyClock: SteadyClock;
   readonly log: Log;
 }
 
@@ -118,7 +119,7 @@ export class CheckpointCarrier {
     try {
       const todo = await this.#look(wanted, offer);
       if (todo === undefined) return;
-      if (failed !== undefined && this.#deps.clock.now() < failed.untilMs) {
+      if (failed !== undefined && this.#deps.steadyClock.passedMs() < failed.untilMs) {
         this.#say(wanted, 'refused', failed.reason);
         return;
       }
@@ -129,7 +130,7 @@ export class CheckpointCarrier {
       const reason = describeError(error);
       this.#say(wanted, 'refused', reason);
       const times = (failed?.times ?? 0) + 1;
-      const untilMs = this.#deps.clock.now() + backoffMs(times, AGAIN);
+      const untilMs = this.#deps.steadyClock.passedMs() + backoffMs(times, AGAIN);
       this.#failed.set(key, { times, untilMs, reason });
       this.#deps.log.warn(
         { template: template.name, checkpoint: id, reason, times },

@@ -3,7 +3,7 @@ import { once, setMaxListeners } from 'node:events';
 import { request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { CleanupTask, ProvisionTask } from '../domain/task.ts';
-import { systemClock } from '../domain/clock.ts';
+import { steadyClock, systemClock } from '../domain/clock.ts';
 import { Catalogue } from '../domain/template.ts';
 import { NO_TRACER } from '../domain/tracer.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
@@ -104,7 +104,7 @@ async function startProcess({ port = world.names.port, leaseMs = LEASE_MS, engin
       consumption: undefined,
       controls: store.controls,
       startTurns: new StartTurns({ slots: 20, templates: () => 1 }),
-      failuresHere: new FailuresHere({ catalogue: new Catalogue(templates), clock: systemClock }),
+      failuresHere: new FailuresHere({ catalogue: new Catalogue(templates), steadyClock }),
       promotions,
       queue,
       runtime: new SimulatedRuntime(engine),

@@ -6,7 +6,7 @@ let version: string;
 let failures: FailuresHere;
 beforeEach(() => {
   [nowMs, version] = [1_000_000, 'v1'];
-  failures = new FailuresHere({ catalogue: { version: () => version }, clock: { now: () => nowMs } });
+  failures = new FailuresHere({ catalogue: { version: () => version }, steadyClock: { passedMs: () => nowMs } });
 });
 
 const fail = (times: number): void => {

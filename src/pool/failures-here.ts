@@ -1,4 +1,4 @@
-import type { Clock } from '../domain/clock.ts';
+import type { SteadyClock } from '../domain/clock.ts';
 import type { Catalogue } from '../domain/template.ts';
 
 /** Of a template: attempts at an instance, or ready instances that stopped answering. */
@@ -22,18 +22,18 @@ interface Failures {
  * node that cannot make it, and so stays the emptiest, would be given one trial after the other, and no other node any.
  */
 export class FailuresHere {
-  readonly #deps: { readonly catalogue: Pick<Catalogue, 'version'>; readonly clock: Clock };
+  readonly #deps: { readonly catalogue: Pick<Catalogue, 'version'>; readonly steadyClock: SteadyClock };
   readonly #known = new Map<string, Failures>();
 
-  constructor(deps: { readonly catalogue: Pick<Catalogue, 'version'>; readonly clock: Clock }) {
+  constructor(deps: { readonly catalogue: Pick<Catalogue, 'version'>; readonly steadyClock: SteadyClock }) {
     this.#deps = deps;
   }
 
   failed(template: string, kind: FailureKind, reason: string): void {
-    const { catalogue, clock } = this.#deps;
+    const { catalogue, steadyClock } = this.#deps;
     const times = (this.#of(template, kind)?.times ?? 0) + 1;
     this.#known.set(key(template, kind), {
-      ...{ version: catalogue.version(template), times, atMs: clock.now(), reason },
+      ...{ version: catalogue.version(template), times, atMs: steadyClock.passedMs(), reason },
     });
   }
 
@@ -50,7 +50,7 @@ export class FailuresHere {
     ] as const) {
       const found = this.#of(template, kind);
       if (found === undefined || found.times < TO_BE_AVOIDED) continue;
-      if (this.#deps.clock.now() - found.atMs < AVOIDED_MS)
+      if (this.#deps.steadyClock.passedMs() - found.atMs < AVOIDED_MS)
         return `${found.times} ${what} failed there in a row: ${found.reason}`;
     }
     return '';

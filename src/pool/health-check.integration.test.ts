@@ -55,7 +55,7 @@ beforeEach(async () => {
   nowMs = Date.now();
   const catalogue = new Catalogue([five, single, brisk, patient]);
   const clock = { now: () => nowMs };
-  failuresHere = new FailuresHere({ catalogue, clock });
+  failuresHere = new FailuresHere({ catalogue, steadyClock: { passedMs: () => nowMs } });
   health = new HealthCheck({
     ...{ catalogue, clock, failuresHere },
     inventory: store.inventory,

@@ -127,6 +127,15 @@ async function handOut(count: number): Promise<void> {
     });
 }
 
+it('notices a lost node also after its own clock was set back', async () => {
+  expect(await watch(10_000)).toEqual([]);
+  now -= 2 * 3_600_000;
+  await fallSilent();
+  // What it heard of meanwhile is not known: as after a gap, it waits until every node has said something.
+  expect(await watch(LOOK_MS)).toEqual([]);
+  expect(await watch(10_000)).toEqual(['node7']);
+});
+
 it('withdraws what a lost node has ready, and has as many made elsewhere although the pool is full', async () => {
   const { here, away } = await stock();
   expect(await watch(10_000)).toEqual([]);

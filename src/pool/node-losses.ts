@@ -7,7 +7,7 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Probe } from './interfaces/probe.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
-/** After a longer gap between two looks it may have been this process that heard nothing. */
+/** After a longer gap between two looks it may have been this process that heard nothing, or stood still. */
 const LOOK_GAP_MS = 4_000;
 /** Since the store is seen: every node has said something by then, also one that was about to when it came back. */
 const GRACE_MS = 2 * HEARTBEAT_INTERVAL_MS;
@@ -71,7 +71,8 @@ export class NodeLosses {
   async #noteLosses(nodes: readonly FleetNode[]): Promise<ReadonlySet<string>> {
     const { clock, node: own, registry, log } = this.#deps;
     const now = clock.now();
-    if (now - this.#lookedAtMs > LOOK_GAP_MS) this.#seenSinceMs = now;
+    // Either way: a clock that was set back would have it see nothing until it is where it was.
+    if (Math.abs(now - this.#lookedAtMs) > LOOK_GAP_MS) this.#seenSinceMs = now;
     this.#lookedAtMs = now;
     const fallen = new Set<string>();
     if (now - this.#seenSinceMs < GRACE_MS) return fallen;

@@ -6,11 +6,14 @@ const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
 export class UntriedImages {
   readonly #known = new Map<string, { readonly times: number; readonly untilMs: number; readonly askedMs?: number }>();
 
-  /** `askedMs`: when somebody asked for it, if they did. Returns how often it came to that in a row. */
-  add(name: string, askedMs: number | undefined, nowMs: number): number {
+  /**
+   * `askedMs`: when somebody asked for it, if they did; `passedMs`: by a clock that only goes forward. Returns how
+   * often it came to that in a row.
+   */
+  add(name: string, askedMs: number | undefined, passedMs: number): number {
     const times = (this.#known.get(name)?.times ?? 0) + 1;
     const asked = askedMs === undefined ? {} : { askedMs };
-    this.#known.set(name, { times, untilMs: nowMs + backoffMs(times, AGAIN), ...asked });
+    this.#known.set(name, { times, untilMs: passedMs + backoffMs(times, AGAIN), ...asked });
     return times;
   }
 
@@ -19,8 +22,8 @@ export class UntriedImages {
   }
 
   /** What is asked for once more waits no longer. */
-  isPutOff(name: string, askedMs: number | undefined, nowMs: number): boolean {
+  isPutOff(name: string, askedMs: number | undefined, passedMs: number): boolean {
     const known = this.#known.get(name);
-    return known !== undefined && known.untilMs > nowMs && known.askedMs === askedMs;
+    return known !== undefined && known.untilMs > passedMs && known.askedMs === askedMs;
   }
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Clock } from '../domain/clock.ts';
+import type { Clock, SteadyClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
 import {
@@ -50,6 +50,7 @@ export interface ImageUpdaterDeps {
   /** Undefined: no webhook asks for it. */
   readonly events?: { readonly stream: EventStream; readonly observer: Pick<EventObserver, 'published'> } | undefined;
   readonly clock: Clock;
+  readonly steadyClock: SteadyClock;
   readonly log: Log;
 }
 
@@ -153,7 +154,7 @@ export class ImageUpdater {
     { pin, seen }: Pick<Work, 'pin' | 'seen'>,
   ): Promise<boolean> {
     const { name } = image;
-    const isPutOff = this.#untried.isPutOff(name, asked?.atMs, this.#deps.clock.now());
+    const isPutOff = this.#untried.isPutOff(name, asked?.atMs, this.#deps.steadyClock.passedMs());
     if ((asked !== undefined && !isPutOff) || this.#isToBeFetched(image, checked)) return true;
     if (performance.now() - (this.#looked.get(name) ?? -Infinity) < LOOK_MS) return false;
     this.#looked.set(name, performance.now());
@@ -289,7 +290,7 @@ export class ImageUpdater {
   }
 
   async #try(work: Trial, found: FoundImage): Promise<void> {
-    const { clock, log, observer } = this.#deps;
+    const { clock, steadyClock, log, observer } = this.#deps;
     const { image, pin, update } = work;
     const { name } = image;
     const { id, digest } = found;
@@ -301,7 +302,7 @@ export class ImageUpdater {
       else await this.#adopt(work, found, verdict.promoted);
     } catch (error) {
       if (work.signal.aborted || isStoreGone(error)) throw error;
-      const times = this.#untried.add(name, update.asked?.atMs, clock.now());
+      const times = this.#untried.add(name, update.asked?.atMs, steadyClock.passedMs());
       const reason = describeError(error).slice(0, REASON_LENGTH);
       observer.imageTried('untried');
       log.warn({ image: name, id, reason, times }, 'A new image could not be tried; the one before stays meanwhile');

@@ -61,7 +61,7 @@ beforeEach(async () => {
     processorTimes: () => ({ busyMs: hostBusyMs, allMs: time * PROCESSORS }),
     cpuBounds: new CpuBounds(limiter),
     node: { name: 'node0' },
-    clock: { now: () => time },
+    steadyClock: { passedMs: () => time },
     inventory: store.inventory,
     cleanupStore: store.cleanupStore,
     observer: new Metrics({ templates: [tiny.name], version: 'test' }),

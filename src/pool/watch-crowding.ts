@@ -1,6 +1,6 @@
 import { availableParallelism, cpus as processorsOfHost } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Clock } from '../domain/clock.ts';
+import type { SteadyClock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
 import { sideBySide } from '../lifecycle/side-by-side.ts';
@@ -18,7 +18,7 @@ export interface WatchCrowdingDeps extends EndAbuseDeps {
     'kill' | 'cpuMs' | 'outputMs' | 'cpuLimit' | 'cpuShare' | 'weighCpu' | 'refusedProcesses'
   >;
   readonly cpuBounds: CpuBounds;
-  readonly clock: Clock;
+  readonly steadyClock: SteadyClock;
   readonly node: { readonly name: string };
   /** The host's. */
   readonly processors?: number;
@@ -134,9 +134,9 @@ export class CrowdingWatch {
   }
 
   async #look({ id, template, container }: Instance): Promise<Watched> {
-    const { consumption, clock } = this.#deps;
+    const { consumption, steadyClock } = this.#deps;
     const last = this.#watched.get(id);
-    const atMs = clock.now();
+    const atMs = steadyClock.passedMs();
     const passedMs = last === undefined ? 0 : atMs - last.atMs;
     const more = (after: number | undefined, before: number | undefined): number =>
       after === undefined || before === undefined ? 0 : after - before;

@@ -49,7 +49,7 @@ beforeEach(async () => {
       isConnected: (container) => Promise.resolve(connected.has(container)),
     },
     cpuBounds: newBounds(),
-    clock: { now: () => time },
+    steadyClock: { passedMs: () => time },
     node: { name: 'node0' },
     throttleAfterMs: 5 * MINUTE,
     endAfterMs: 15 * MINUTE,

@@ -1,5 +1,5 @@
 import { availableParallelism, loadavg } from 'node:os';
-import type { Clock } from '../domain/clock.ts';
+import type { SteadyClock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { CpuBounds } from './cpu-bounds.ts';
@@ -14,7 +14,7 @@ export interface WatchProcessorDeps extends ReleaseDeps {
   readonly usageStore: Pick<UsageStore, 'ask'>;
   readonly consumption: Pick<Consumption, 'cpuMs' | 'cpuLimit' | 'isConnected'>;
   readonly cpuBounds: CpuBounds;
-  readonly clock: Clock;
+  readonly steadyClock: SteadyClock;
   readonly node: { readonly name: string };
   /** Busy and unused for so long, a visit is throttled (ms). */
   readonly throttleAfterMs: number;
@@ -89,9 +89,9 @@ export class ProcessorWatch {
   }
 
   async #see(visit: Instance, template: Template): Promise<Seen> {
-    const { consumption, clock } = this.#deps;
+    const { consumption, steadyClock } = this.#deps;
     const { container } = visit;
-    const [last, atMs] = [this.#watched.get(visit.id), clock.now()];
+    const [last, atMs] = [this.#watched.get(visit.id), steadyClock.passedMs()];
     const cpuMs = await consumption.cpuMs(container);
     const cpus =
       cpuMs === undefined || last?.cpuMs === undefined || atMs <= last.atMs
@@ -104,11 +104,11 @@ export class ProcessorWatch {
 
   /** By the process that was here before this one. */
   async #foundThrottled({ container }: Instance, template: Template): Promise<number | undefined> {
-    const { consumption, cpuBounds, clock } = this.#deps;
+    const { consumption, cpuBounds, steadyClock } = this.#deps;
     const { cpus } = template.limits;
     if (!isThrottled(await consumption.cpuLimit(container), template)) return undefined;
     await cpuBounds.bound(container, cpus, 'unused', cpus * THROTTLED_SHARE);
-    return clock.now();
+    return steadyClock.passedMs();
   }
 
   /** Where all together want more than the host has, none of them gets as much as it may have. */

@@ -134,6 +134,7 @@ export class ImageProcess {
         observer: this.metrics,
       },
       clock: { now: () => world.nowMs },
+      steadyClock: { passedMs: () => world.nowMs },
     });
   }
 
