@@ -39,6 +39,11 @@ export interface Dialect {
   createContainer(options: Dockerode.ContainerCreateOptions, runtime: OciRuntime | undefined): Promise<unknown>;
   /** Whose service starts the containers of a template: what they inherit is its own. */
   starts(template: Template): Promise<Dockerode>;
+  /**
+   * Ends what of its own has hung and keeps the engine from answering: its process is gone, or it would have. Returns
+   * the names of the containers.
+   */
+  endHung(): Promise<readonly string[]>;
   /** Ends what it has started to create containers. */
   close(): Promise<void>;
   findNetwork(name: string): Promise<FoundNetwork | undefined>;

@@ -38,6 +38,7 @@ function dockerDialect(docker: Dockerode): Dialect {
         HostConfig: { ...HostConfig, ...(runtime === undefined ? {} : { Runtime: runtime }) },
       }),
     starts: () => Promise.resolve(docker),
+    endHung: () => Promise.resolve([]),
     close: () => Promise.resolve(),
     async findNetwork(name) {
       try {

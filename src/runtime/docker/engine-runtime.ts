@@ -64,6 +64,8 @@ export function hasIpv6(): boolean {
   return existsSync('/proc/sys/net/ipv6');
 }
 
+class NoAnswer extends Error {}
+
 /** Instances as containers of an engine that speaks Docker's API. */
 export class EngineRuntime implements ContainerRuntime {
   readonly engine: string;
@@ -422,9 +424,18 @@ export class EngineRuntime implements ContainerRuntime {
     }
   }
 
-  /** For what changes nothing. */
+  /** For what changes nothing: asked again where something had hung in the engine and was ended. */
   async #look<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    return this.#call(what, operation, this.#patience.lookMs);
+    const { lookMs } = this.#patience;
+    try {
+      return await this.#call(what, operation, lookMs);
+    } catch (error) {
+      if (!(error instanceof Error && error.cause instanceof NoAnswer)) throw error;
+      const containers = await this.#dialect.endHung();
+      if (containers.length === 0) throw error;
+      this.#options.log.warn({ containers }, 'What had hung and kept the engine from answering was killed');
+      return this.#call(what, operation, lookMs);
+    }
   }
 
   async #call<T>(what: string, operation: () => Promise<T>, timeoutMs = this.#patience.callMs): Promise<T> {
@@ -439,7 +450,7 @@ export class EngineRuntime implements ContainerRuntime {
   /** The client library never settles when an answer is cut off half way. */
   async #timed<T>(operation: Promise<T>, timeoutMs = this.#patience.callMs): Promise<T> {
     return withDeadline(timeoutMs, operation, () => {
-      throw new Error(`no answer within ${timeoutMs} ms`);
+      throw new NoAnswer(`no answer within ${timeoutMs} ms`);
     });
   }
 }

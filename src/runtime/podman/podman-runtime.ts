@@ -6,6 +6,7 @@ import { statusOf } from '../docker/engine-errors.ts';
 import type { EngineOptions } from '../docker/engine-options.ts';
 import { EngineRuntime, connectEngine } from '../docker/engine-runtime.ts';
 import type { InstanceNetwork } from '../isolation/network-plan.ts';
+import { RESTORE_TIMEOUT_MS, killHungRestores } from './checkpoint/stuck-restore.ts';
 import { PODMAN } from './descriptor.ts';
 import { hasInit } from './host-settings.ts';
 import { seccompFile } from './seccomp-file.ts';
@@ -32,6 +33,8 @@ const SUBNET_TRIES = 16;
  * is one) costs one try.
  */
 const SUBNET_STRIDE = 67;
+/** Its own process ends a restore that hangs before that; a look waits for longer. */
+const HUNG_MS = RESTORE_TIMEOUT_MS + 2_000;
 
 export function createPodmanRuntime(options: EngineOptions, services = new RuntimeServices(options)): EngineRuntime {
   const docker = connectEngine(options.socketPath, undefined, options.patience?.callMs);
@@ -62,6 +65,7 @@ function podmanDialect(docker: Dockerode, services: RuntimeServices, { socketPat
       template.memory === 'share'
         ? connectEngine(await services.startsAt(template), undefined, patience?.callMs)
         : docker,
+    endHung: () => killHungRestores(HUNG_MS),
     close: () => services.close(),
     async findNetwork(name) {
       try {

@@ -37,13 +37,11 @@ import { obstacles } from './obstacles.ts';
 import { openConnections } from './open-connections.ts';
 import { restoreArchive } from './restore-archive.ts';
 import { keepKernelFacts } from './kernel-facts.ts';
-import { killRestore } from './stuck-restore.ts';
+import { RESTORE_TIMEOUT_MS, killRestore } from './stuck-restore.ts';
 import { tryCheckpointing } from './trial.ts';
 import { trimMemory } from './trim-memory.ts';
 
 const IDLE_POLL_MS = 50;
-/** Ten times what the largest app tried takes on a busy machine. A CRIU gone wild writes some 60 MB of log a second. */
-const RESTORE_TIMEOUT_MS = 20_000;
 /** Longer, so that what the watchdog ends is answered. */
 const ANSWER_TIMEOUT_MS = 60_000;
 const DUMP_TIMEOUT_MS = 600_000;

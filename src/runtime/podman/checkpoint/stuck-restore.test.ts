@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { afterEach, expect, it } from 'vitest';
-import { killRestore } from './stuck-restore.ts';
+import { killHungRestores, killRestore } from './stuck-restore.ts';
 import { eventually } from '../../../../test/support/eventually.ts';
 
 const started: ChildProcess[] = [];
@@ -50,6 +50,24 @@ it('kills the restore of this container with all that descends from it, and noth
     for (const { parent, childPid } of others)
       expect([parent.exitCode, parent.signalCode, lives(childPid)]).toEqual([null, null, true]);
     expect(await killRestore('demo-absent')).toBe(0);
+  } finally {
+    for (const { childPid } of [stuck, ...others]) if (lives(childPid)) globalThis.process.kill(childPid, 'SIGKILL');
+  }
+});
+
+it('kills every restore of ours that has not ended after its time, whoever began it', async () => {
+  const stuck = await process('/usr/bin/conmon', '-n', 'of-this-test', '--restore', '/folder');
+  const others = [
+    await process('/usr/bin/conmon', '-n', 'somebodys', '--restore', '/folder'),
+    await process('/usr/bin/conmon', '-n', 'of-this-test', '--exit-dir', '/folder'),
+  ];
+  // On this host others may restore theirs at the same time.
+  const isOurs = (name: string): boolean => name === 'of-this-test';
+  try {
+    expect(await killHungRestores(600_000, isOurs)).toEqual([]);
+    await eventually(async () => expect(await killHungRestores(0, isOurs)).toEqual(['of-this-test']));
+    await eventually(() => expect(lives(stuck.childPid)).toBe(false));
+    for (const { childPid } of others) expect(lives(childPid)).toBe(true);
   } finally {
     for (const { childPid } of [stuck, ...others]) if (lives(childPid)) globalThis.process.kill(childPid, 'SIGKILL');
   }
