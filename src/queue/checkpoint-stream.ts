@@ -196,7 +196,10 @@ async function send(
   }
 }
 
-/** Throws checkpoint_damaged once no more is to come. */
+/**
+ * Throws checkpoint_damaged once no more is to come, and what came was all there is. What was under way in a connection
+ * that broke is lost, and is not sent again on the next one: that says nothing of the archive.
+ */
 async function receive(
   consumer: Consumer,
   to: FileHandle,
@@ -204,10 +207,14 @@ async function receive(
   { onBytes, signal }: Transfer,
 ): Promise<void> {
   let received = 0;
+  let pieces = 0;
   while (received < sizeBytes) {
     const before = received;
     for await (const { data, info } of await consumer.fetch({ max_messages: WINDOW, expires: PIECE_TIMEOUT_MS })) {
       signal.throwIfAborted();
+      pieces += 1;
+      if (info.deliverySequence !== pieces)
+        throw new Error(`the connection broke, and pieces ${pieces} to ${info.deliverySequence - 1} were lost with it`);
       for (let at = 0; at < data.length;) at += (await to.write(data, at)).bytesWritten;
       received += data.length;
       onBytes(received);

@@ -7,6 +7,8 @@ import { sharedFolder } from '../../src/checkpoints/shared-folder.ts';
 import type { CheckpointShare, Transfer } from '../../src/pool/interfaces/checkpoint-share.ts';
 import { checkpointStream } from '../../src/queue/checkpoint-stream.ts';
 import { modeOf } from '../support/checkpoint-files.ts';
+import { CuttableWire } from '../support/cuttable-wire.ts';
+import { eventually } from '../support/eventually.ts';
 import { TestNats } from '../support/queue.ts';
 import { silent } from '../support/store.ts';
 
@@ -176,5 +178,29 @@ describe('a stream of NATS that nodes have in common', () => {
       code: 'checkpoint_share_unavailable',
       message: expect.stringContaining('NATS at nats://127.0.0.1:1') as string,
     });
+  });
+});
+
+describe('a stream of NATS', () => {
+  it('calls no archive damaged of which pieces were lost with a connection', async () => {
+    const archive = join(folder, 'large');
+    await writeFile(archive, randomBytes(12_000_000));
+    await checkpointStream({ url: nats.url, log: silent }).put(A, archive, transfer());
+    await using wire = await CuttableWire.to({ host: '127.0.0.1', port: Number(new URL(nats.url).port) });
+    // Eight pieces are 4 MB: in the middle of the second eight.
+    wire.cutAfter(6_000_000);
+    const fetched = checkpointStream({ url: `nats://${wire.address}`, log: silent }).fetch(A, newFile(), transfer());
+    const failed = expect(fetched).rejects.toMatchObject({
+      code: 'checkpoint_share_unavailable',
+      message: expect.stringContaining('the connection broke') as string,
+    });
+    const { manager } = await nats.connect();
+    await eventually(async () => {
+      const [reader] = await manager.consumers.list('CHECKPOINTS').next();
+      expect(reader?.delivered.consumer_seq).toBe(16);
+    });
+    wire.join();
+    await failed;
+    await checkpointStream({ url: nats.url, log: silent }).remove(A);
   });
 });

@@ -12,6 +12,7 @@ export class CuttableWire implements AsyncDisposable {
   #target: Target;
   readonly #sockets = new Set<Socket>();
   #isCut = false;
+  #cutAfterBytes = Infinity;
 
   private constructor(target: Target) {
     this.#target = target;
@@ -42,9 +43,15 @@ export class CuttableWire implements AsyncDisposable {
     this.#isCut = true;
   }
 
+  /** By itself, in the middle of an answer: once so many bytes of them have passed. */
+  cutAfter(bytes: number): void {
+    this.#cutAfterBytes = bytes;
+  }
+
   /** What was sent meanwhile is lost, and so are the connections it was sent on. */
   join(): void {
     this.#isCut = false;
+    this.#cutAfterBytes = Infinity;
     this.#hangUp();
   }
 
@@ -57,6 +64,7 @@ export class CuttableWire implements AsyncDisposable {
       this.#sockets.add(from);
       from.on('error', () => undefined);
       from.on('data', (chunk: Buffer) => {
+        if (from === far && (this.#cutAfterBytes -= chunk.length) < 0) this.#isCut = true;
         if (!this.#isCut) to.write(chunk);
       });
       from.on('close', () => {
