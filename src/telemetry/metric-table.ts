@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, type LabelValues, type Metric, type Registry
 import { LOOKUP_OUTCOMES } from '../domain/egress.ts';
 import { RELEASE_REASONS } from '../domain/instance.ts';
 import { JOB_ACTIONS } from '../domain/operator-job.ts';
+import { OPERATOR_REFUSALS } from '../domain/operator-refusal.ts';
 import { SUSPECT_KINDS, SUSPICIONS } from '../domain/suspect.ts';
 import { EVENT_TYPES, VISIT_STEPS } from '../domain/visit-event.ts';
 import {
@@ -43,13 +44,6 @@ export const LIMIT_WINDOWS = ['hourly', 'daily', 'held', 'harm'] as const;
 export const TASK_KINDS = ['provision', 'cleanup'] as const;
 export const TASK_OUTCOMES = ['done', 'retried', 'interrupted', 'dead', 'unreadable'] as const;
 const DELIVERY_OUTCOMES = ['delivered', 'failed', 'dead'] as const;
-export const OPERATOR_REFUSALS = [
-  'key_missing',
-  'key_wrong',
-  'operator_key_unset',
-  'too_many_refusals',
-  'role_too_low',
-] as const;
 const BREAKER_STATES = ['open', 'closed'] as const;
 
 /** A claim is one round trip to Valkey: most of the buckets are below a millisecond, the rest show trouble. */
@@ -193,7 +187,8 @@ export function registerMetrics(registry: Registry, templates: readonly string[]
     ),
     refusedOperators: counter(
       'try_it_now_admin_refusals_total',
-      'Calls of the admin API that came without a right operator key, or of a role that may not, by the answer.',
+      'Calls of the admin API that came without a right operator key, or of a role that may not, and log-ins that ' +
+        'came to nothing, by the answer.',
       { code: OPERATOR_REFUSALS },
     ),
     exports: counter(

@@ -1,6 +1,7 @@
 import type { Counter, Histogram, Registry } from 'prom-client';
 import type { LookupOutcome } from '../domain/egress.ts';
 import type { JobAction } from '../domain/operator-job.ts';
+import type { OperatorRefusal } from '../domain/operator-refusal.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import type { ReleaseReason } from '../domain/instance.ts';
 import { GATE_REASONS, type GateReason } from '../domain/gate-mode.ts';
@@ -17,7 +18,6 @@ import {
 import {
   registerMetrics,
   type LIMIT_WINDOWS,
-  type OPERATOR_REFUSALS,
   type MetricTable,
   type TASK_KINDS,
   type TASK_OUTCOMES,
@@ -190,7 +190,7 @@ export class Metrics implements Observer, EventObserver, WebhookObserver {
     this.#metrics.waitDuration.observe({ template: known }, durationMs / 1000);
   }
 
-  refusedOperator(code: (typeof OPERATOR_REFUSALS)[number]): void {
+  refusedOperator(code: OperatorRefusal): void {
     this.#metrics.refusedOperators.inc({ code });
   }
 

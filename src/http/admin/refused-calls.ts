@@ -1,24 +1,13 @@
-import { TryItNowError, type ErrorCode } from '../../domain/errors.ts';
+import { TryItNowError } from '../../domain/errors.ts';
 import type { Log } from '../../domain/log.ts';
+import { OPERATOR_REFUSALS, type OperatorRefusal } from '../../domain/operator-refusal.ts';
 
 /** Beyond so many in a minute the refused ones are told to come later. A right key is let in all the same. */
 const MOST_A_MINUTE = 300;
 const MINUTE_MS = 60_000;
 
-/** Why somebody is not let in as an operator. */
-const REFUSALS = [
-  'key_missing',
-  'key_wrong',
-  'operator_key_unset',
-  'login_refused',
-  'login_without_role',
-  'login_provider_unavailable',
-  'too_many_refusals',
-] as const satisfies readonly ErrorCode[];
-
 export interface RefusalObserver {
-  /** `role_too_low`: somebody who was let in, and may not do what they asked for. */
-  refusedOperator(code: (typeof REFUSALS)[number] | 'role_too_low'): void;
+  refusedOperator(code: OperatorRefusal): void;
 }
 
 /**
@@ -45,7 +34,7 @@ export class RefusedCalls {
     if (now - this.#minute.startedAt >= MINUTE_MS) this.#minute = { startedAt: now, refused: 0 };
     this.#minute.refused += 1;
     const answer = this.#minute.refused > MOST_A_MINUTE ? this.#tooMany(now) : error;
-    const code = REFUSALS.find((known) => known === answer.code);
+    const code = OPERATOR_REFUSALS.find((known) => known === answer.code);
     if (code !== undefined) this.#observer?.refusedOperator(code);
     this.#tell(answer, from, now);
     return answer;
