@@ -1,3 +1,4 @@
+import { isOutboxLate } from '../domain/outbox-delay.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { EventOutbox } from '../pool/interfaces/event-outbox.ts';
 import type { WebhookAdmin } from '../pool/interfaces/webhook-admin.ts';
@@ -5,7 +6,6 @@ import type { WebhookStatuses } from '../pool/interfaces/webhook-statuses.ts';
 import { failure, ok, warning, type Check, type Observation, type Shared } from './check.ts';
 
 const PART = 'Webhooks';
-const OLD_MS = 5 * 60 * 1000;
 /** As long as events are kept: what is lost is told of for so long. */
 const LOST_TOLD_MS = 7 * 24 * 3_600_000;
 
@@ -39,8 +39,7 @@ function outbox({ waiting, dropped, limit, oldestAtMs }: Awaited<ReturnType<Even
       'nothing is written down',
       'Start the server with WEBHOOKS_FILE set (`systemctl restart try-it-now`).',
     );
-  const isOld = oldestAtMs !== undefined && Date.now() - oldestAtMs > OLD_MS;
-  return isOld || dropped > 0
+  return isOutboxLate(oldestAtMs, Date.now()) || dropped > 0
     ? warning('outbox', seen, 'See what NATS lacks, above, and that a server with webhooks runs (docs/webhooks.md).')
     : ok('outbox', seen);
 }

@@ -1,6 +1,7 @@
 import { ParseError, duration } from '../../config/parsers.ts';
 import type { Environment } from '../../config/environment.ts';
 import { TryItNowError } from '../../domain/errors.ts';
+import { isOutboxLate } from '../../domain/outbox-delay.ts';
 import { DeadEventsBody, ReplayedBody, WebhookTestBody, WebhooksBody } from '../../http/admin/schemas.ts';
 import { AdminClient } from '../admin-client.ts';
 import { plainTable, printJson } from '../output.ts';
@@ -45,7 +46,7 @@ export async function list(env: Environment, { json }: JsonOptions): Promise<voi
   for (const { name, lost, lost_at: lostAt } of webhooks)
     if (lost > 0)
       console.log(`${name} never hears of ${lost} events, discarded before it had them; the last ${ago(lostAt)}.`);
-  if (outbox.waiting > 0)
+  if (outbox.oldest_at !== null && isOutboxLate(Date.parse(outbox.oldest_at), Date.now()))
     console.log(`${outbox.waiting} changes of visits wait for NATS, the oldest ${ago(outbox.oldest_at)}.`);
   if (outbox.dropped > 0) console.log(`${outbox.dropped} events were dropped: NATS was away for too long.`);
 }

@@ -1,5 +1,6 @@
 import type { WebhooksOverview } from '../../pool/operate-webhooks.ts';
 import type { DeadEvent } from '../../http/admin/operators.ts';
+import { isOutboxLate } from '../../domain/outbox-delay.ts';
 import { html, type Html } from '../../presentation/html.ts';
 import { ago, badge, empty, facts, notice, said, section, shown, table } from '../elements.ts';
 import { actForm, actions, input } from '../forms.ts';
@@ -10,7 +11,7 @@ export function webhooksPage(view: View, overview: Part<WebhooksOverview>, dead:
   return html`${shown(overview, ({ webhooks, outbox }) =>
     webhooks.length === 0
       ? empty(html`No webhook is configured. WEBHOOKS_FILE names those who are to be told what happens in visits.`)
-      : html`${outbox.waiting > 0 && notice('warn', `${outbox.waiting} changes of visits wait for NATS.`)}
+      : html`${late(outbox) && notice('warn', `${outbox.waiting} changes of visits wait for NATS.`)}
 ${outbox.dropped > 0 && notice('bad', `${outbox.dropped} events were dropped: NATS was gone for too long.`)}
 ${webhooks.map((webhook) => one(view, webhook))}`,
   )}
@@ -32,6 +33,10 @@ ${section(
     ),
   ),
 )}`;
+}
+
+function late({ oldestAtMs }: WebhooksOverview['outbox']): boolean {
+  return isOutboxLate(oldestAtMs, Date.now());
 }
 
 function one(view: View, webhook: WebhooksOverview['webhooks'][number]): Html {
