@@ -3,12 +3,20 @@ import type { VisitStep } from '../domain/visit-event.ts';
 import type { LogLosses } from './log-writer.ts';
 import { processRegistry } from './process-metrics.ts';
 
+/**
+ * What nobody has visited for so long is told of no more: discovery knows no catalogue, runs for months, and there may
+ * be a preview for each change of an app.
+ */
+const STEPS_TOLD_MS = 24 * 3_600_000;
+
 export interface DiscoveryMetricsOptions<Outcome extends string> {
   readonly version: string;
   readonly logLosses?: LogLosses;
   /** Every way in which a question can be answered: the values of the label `outcome`. */
   readonly outcomes: readonly Outcome[];
   readonly stats: () => { readonly hostnames: number; readonly inStep: boolean; readonly resyncs: number };
+  /** Milliseconds that only go forward. */
+  readonly now?: () => number;
 }
 
 /** What the discovery process counts; it has a registry of its own, as it is a process of its own. */
@@ -17,8 +25,15 @@ export class DiscoveryMetrics<Outcome extends string> {
   readonly contentType: string;
   readonly #answers: Counter<'outcome'>;
   readonly #steps: Counter<'template' | 'site' | 'step'>;
+  readonly #now: () => number;
+  /** Of each template when it was visited last, and the series that it has. */
+  readonly #visited = new Map<
+    string,
+    { atMs: number; readonly series: Map<string, [site: string, step: VisitStep]> }
+  >();
 
-  constructor({ version, logLosses, outcomes, stats }: DiscoveryMetricsOptions<Outcome>) {
+  constructor({ version, logLosses, outcomes, stats, now }: DiscoveryMetricsOptions<Outcome>) {
+    this.#now = now ?? (() => performance.now());
     this.registry = processRegistry(version, logLosses);
     this.contentType = this.registry.contentType;
     const registers = [this.registry];
@@ -68,9 +83,18 @@ export class DiscoveryMetrics<Outcome extends string> {
 
   visitStep(template: string, site: string, step: VisitStep): void {
     this.#steps.inc({ template, site, step });
+    const visited = this.#visited.get(template) ?? { atMs: 0, series: new Map() };
+    visited.atMs = this.#now();
+    visited.series.set(`${site} ${step}`, [site, step]);
+    this.#visited.set(template, visited);
   }
 
   text(): Promise<string> {
+    for (const [template, { atMs, series }] of this.#visited) {
+      if (this.#now() - atMs <= STEPS_TOLD_MS) continue;
+      for (const [site, step] of series.values()) this.#steps.remove({ template, site, step });
+      this.#visited.delete(template);
+    }
     return this.registry.metrics();
   }
 }
