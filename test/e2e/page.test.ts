@@ -206,6 +206,24 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       expect(assigned()).toEqual([]);
     });
 
+    it('takes another click some time after one that led nowhere', async () => {
+      await visit();
+      await page.clock.install();
+      let asked = 0;
+      // The page stays, as where the browser was stopped.
+      await page.route('**/try/hello', (route) => {
+        asked += 1;
+        return route.fulfill({ status: 204 });
+      });
+      for (const times of [1, 2]) {
+        await tryButton().click();
+        await page.getByText('Starting…').waitFor();
+        await eventually(() => expect(asked).toBe(times));
+        await page.clock.fastForward(10_000);
+        await page.getByText('Starting…').waitFor({ state: 'hidden' });
+      }
+    });
+
     it('gives one instance to a double click of a browser that keeps no cookies', async () => {
       await visit();
       const form = { visitor: await page.locator('form[action="/try/hello"] input[name=visitor]').inputValue() };

@@ -15,24 +15,31 @@ const duration = (seconds) => {
   return new Intl.ListFormat(lang, { type: 'unit', style: 'narrow' }).format([hours, unit(minutes % 60, 'minute')]);
 };
 
-const markBusy = (form, busy) => {
+/** Browsers tell nobody that they gave up on a page, or that they show it in another tab. */
+const BUSY_MS = 10_000;
+
+const markBusy = (form) => {
   const button = form.querySelector('button');
-  button.toggleAttribute('data-busy', busy);
-  if (busy) button.dataset.label = button.textContent;
-  button.textContent = busy ? form.dataset.try : (button.dataset.label ?? button.textContent);
+  const { textContent: label } = button;
+  button.toggleAttribute('data-busy', true);
+  button.textContent = form.dataset.try;
+  window.setTimeout(() => {
+    button.removeAttribute('data-busy');
+    button.textContent = label;
+  }, BUSY_MS);
 };
 
 for (const form of document.querySelectorAll('form[data-try]')) {
   form.addEventListener('submit', (event) => {
     if (form.querySelector('button').hasAttribute('data-busy')) event.preventDefault();
-    else markBusy(form, true);
+    else markBusy(form);
   });
 }
 
 // A click that came from another site.
 const again = document.querySelector('form[data-again]');
 if (again !== null) {
-  markBusy(again, true);
+  markBusy(again);
   again.submit();
 }
 
