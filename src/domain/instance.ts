@@ -108,13 +108,25 @@ export const RELEASE_REASONS = [
 ] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];
 
-/** Those of which the visitor's page says more than that it has ended. */
-export const EXPLAINED_REASONS = [
-  'disk_limit',
-  'output_limit',
-  'cpu_limit',
-  'database_limit',
-  'process_limit',
-  'node_drained',
-  'node_lost',
+/** Those that need no word for a visitor: wished for, as the clock showed, or of an instance that nobody visits. */
+const UNEXPLAINED_REASONS = [
+  'released',
+  'expired',
+  'retired',
+  'outdated',
+  'surplus',
+  'provision_failed',
+  'unhealthy',
+  'slow',
+  'store_rolled_back',
+  'unconfirmed',
+  'abandoned',
+  'shutdown',
 ] as const satisfies readonly ReleaseReason[];
+
+/** Of all others the visitor's page says more than that it has ended; a new one does not compile without a text. */
+export type ExplainedReason = Exclude<ReleaseReason, (typeof UNEXPLAINED_REASONS)[number]>;
+
+export const EXPLAINED_REASONS: readonly ExplainedReason[] = RELEASE_REASONS.filter(
+  (reason): reason is ExplainedReason => !(UNEXPLAINED_REASONS as readonly ReleaseReason[]).includes(reason),
+);

@@ -86,15 +86,21 @@ describe('a visit', () => {
     expect(await state('GET', 'state')).toEqual([404, undefined]);
   });
 
-  it('says what it was ended for when its visitor brought that about, and to nobody else', async () => {
+  it('says what it was ended for before its time, and to nobody else', async () => {
     const ended = async (path: string) => (await visitor.send('GET', path, { headers: asJson })).json();
     const held = instance();
     if (held === undefined) throw new Error('nobody has an instance');
     http.demos.instances.set(held.id, { ...held, state: 'releasing', reason: 'disk_limit' });
     expect(await ended(`${visit}/state`)).toMatchObject({ code: 'unknown_instance', limit: 'disk_limit' });
     expect(await ended(`/visit/${'a'.repeat(42)}/state`)).not.toHaveProperty('limit');
-    http.demos.instances.set(held.id, { ...held, state: 'releasing', reason: 'expired' });
-    expect(await ended(`${visit}/state`)).not.toHaveProperty('limit');
+    for (const reason of ['unused', 'container_lost', 'drained', 'operator']) {
+      http.demos.instances.set(held.id, { ...held, state: 'releasing', reason });
+      expect(await ended(`${visit}/state`)).toMatchObject({ limit: reason });
+    }
+    for (const reason of ['expired', 'released']) {
+      http.demos.instances.set(held.id, { ...held, state: 'releasing', reason });
+      expect(await ended(`${visit}/state`)).not.toHaveProperty('limit');
+    }
   });
 
   it('leads on to the vendor by way of a count, and nowhere but where the template says', async () => {

@@ -5,6 +5,7 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { en } from '../../src/presentation/languages/en.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
+import type { Template } from '../../src/domain/template.ts';
 import { launchPrivateChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeDemos } from '../support/fake-demos.ts';
@@ -72,12 +73,13 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
   });
   afterAll(() => outer.releaseAll(silent));
 
-  beforeEach(async () => {
-    const demos = new FakeDemos([SHOP]);
+  async function serve(shop: Template): Promise<void> {
+    const demos = new FakeDemos([shop]);
     demos.newLabel = () => upstream.label;
     demos.urlOf = (label) => `http://${label}.localhost:${world.proxyPort}/`;
     http = await startHttp({ demos, port: startPort, publicUrl: `http://localhost:${startPort}` });
-  });
+  }
+  beforeEach(() => serve(SHOP));
   afterEach(async () => {
     await context.close();
     await http[Symbol.asyncDispose]();
@@ -216,6 +218,28 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await eventually(async () => expect(await page.evaluate('document.activeElement.tagName')).toBe('H1'));
     await page.reload();
     await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();
+  });
+
+  it('asks in its title whether anybody is still there, and says that it ended because nobody was', async () => {
+    await http[Symbol.asyncDispose]();
+    await serve({ ...SHOP, idle: { endAfterMs: 600_000, warnMs: 60_000 } });
+    await (await click()).getByRole('heading').waitFor();
+    const looks = async (seen: () => Promise<void>) => {
+      await eventually(async () => {
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+        await seen();
+      });
+    };
+    const title = await page.title();
+    http.demos.nowMs += 550_000;
+    await looks(async () => expect(await page.title()).toContain('Are you still there?'));
+    await page.getByRole('button', { name: 'I am still here' }).click();
+    await looks(async () => expect(await page.title()).toBe(title));
+    const held = instance();
+    if (held === undefined) throw new Error('nobody has an instance');
+    http.demos.instances.set(held.id, { ...held, state: 'releasing', reason: 'unused' });
+    await looks(async () => expect(await page.getByText('nobody used it for some time').isVisible()).toBe(true));
+    expect(await page.getByText('It ended early').filter({ visible: true }).count()).toBe(1);
   });
 
   it('shares the plain address and ends when asked to, after a question', async () => {

@@ -4,6 +4,7 @@
 const { visit, secondsLeft, warnSeconds, embedded, storageCheck, ...data } = document.body.dataset;
 const texts = JSON.parse(data.texts);
 const { lang } = document.documentElement;
+const { title } = document;
 const part = (name) => document.querySelector(`[data-${name}]`);
 const bar = part('bar');
 const said = part('said');
@@ -62,6 +63,8 @@ const tell = (message) => {
 };
 
 let endsAt = 0;
+// Until its visitor is asked whether they still use it.
+let askedInMs;
 let over = false;
 let level = '';
 
@@ -82,6 +85,7 @@ const end = (limit) => {
   if (over) return;
   over = true;
   frame.remove();
+  document.title = title;
   clearTimeout(slow);
   offer('');
   for (const open of document.querySelectorAll('dialog[open]')) open.close();
@@ -115,9 +119,12 @@ const learn = (state) => {
   const { seconds_left: left, seconds_until_unused_end: unused } = state;
   tell(state);
   endsAt = performance.now() + left * 1000;
-  const asks = unused !== undefined && unused <= Number(warnSeconds ?? 0);
+  askedInMs = (unused - Number(warnSeconds ?? 0)) * 1000;
+  const asks = askedInMs <= 0;
   if (stay.hidden === asks) {
     stay.hidden = !asks;
+    // Who has another tab in front sees no more of this one.
+    document.title = asks ? texts.unused : title;
     if (asks) say(texts.unused);
   }
   show();
@@ -152,7 +159,9 @@ let timer;
 const poll = async () => {
   clearTimeout(timer);
   await look();
-  if (!over) timer = setTimeout(poll, document.hidden ? POLL_MS.hidden : POLL_MS.seen);
+  if (over) return;
+  const early = askedInMs < POLL_MS.hidden ? askedInMs : POLL_MS.hidden;
+  timer = setTimeout(poll, document.hidden ? Math.max(early, POLL_MS.seen) : POLL_MS.seen);
 };
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void poll();

@@ -1,7 +1,8 @@
-import { EXPLAINED_REASONS } from '../../domain/instance.ts';
+import { EXPLAINED_REASONS, type ExplainedReason } from '../../domain/instance.ts';
 import type { Template } from '../../domain/template.ts';
 import { localText, type Brand } from '../../presentation/branding.ts';
 import { html, type Html } from '../../presentation/html.ts';
+import type { MessageKey } from '../../presentation/languages/messages.ts';
 import type { Translator } from '../../presentation/languages/translator.ts';
 import { STORAGE_CHECK_PATH } from '../../presentation/storage-check.ts';
 import type { Presentation } from '../presentation.ts';
@@ -58,6 +59,21 @@ const SANDBOX = [
 ];
 /** With a click it may do that too, but not to the page of another site. */
 const OWN_SANDBOX = [...SANDBOX, 'allow-top-navigation-by-user-activation'];
+
+/** What is said of an end before its time. */
+const WHY_ENDED = {
+  unused: 'visit.was_unused',
+  disk_limit: 'visit.disk_limit',
+  output_limit: 'visit.output_limit',
+  cpu_limit: 'visit.cpu_limit',
+  database_limit: 'visit.database_limit',
+  process_limit: 'visit.process_limit',
+  container_lost: 'visit.container_lost',
+  drained: 'visit.drained',
+  node_drained: 'visit.node_drained',
+  node_lost: 'visit.node_lost',
+  operator: 'visit.operator',
+} as const satisfies Readonly<Record<ExplainedReason, MessageKey>>;
 
 /** Where the frame may lead: our own way in, which redirects, and the instance. */
 export function frameSources({ token, origin }: Pick<VisitParts, 'token' | 'origin'>, publicOrigin: string): string {
@@ -184,7 +200,7 @@ function endedPanel(parts: VisitParts): Html {
   return html`<section class="panel" data-ended hidden>
 <h1 tabindex="-1">${t.text('visit.ended_heading', { app: template.title })}</h1>
 <p>${t.text('visit.ended_text')}</p>
-${EXPLAINED_REASONS.map((limit) => html`<p class="note" data-limit="${limit}" hidden>${t.text(`visit.${limit}`)}</p>`)}
+${EXPLAINED_REASONS.map((limit) => html`<p class="note" data-limit="${limit}" hidden>${t.text(WHY_ENDED[limit])}</p>`)}
 ${offersExport && html`<p class="note">${t.text('visit.export_missed')}</p>`}
 <form method="post" action="/try/${encodeURIComponent(template.name)}" data-again>
 ${visitorToken !== undefined && html`<input type="hidden" name="visitor" value="${visitorToken}">`}
