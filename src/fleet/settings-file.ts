@@ -1,6 +1,6 @@
 import { TryItNowError } from '../domain/errors.ts';
 
-const LINE = /^([A-Z][A-Z0-9_]*)=(.*)$/;
+const LINE = /^\s*([A-Z][A-Z0-9_]*)\s*=\s*(.*?)\s*$/;
 /** What systemd and a shell read alike without quotes. */
 const PLAIN = /^[^"'`$\\\p{C}]*$/u;
 

@@ -225,44 +225,6 @@ describe('make uninstall', () => {
   });
 });
 
-describe('the command', () => {
-  /** With the settings file given, and a program in place of ours that shows its environment. */
-  async function environmentWith(settings: string, env: Record<string, string>): Promise<string[]> {
-    const shell = await readFile(join(ROOT, 'deploy/try-it-now.sh'), 'utf8');
-    const file = installed('/settings.env');
-    await writeFile(file, settings);
-    await writeFile(
-      installed('/command'),
-      shell.replace('/etc/try-it-now/try-it-now.env', file).replace(/^exec .*$/m, 'exec env'),
-    );
-    return (await run('/bin/sh', [installed('/command')], { env })).stdout.split('\n');
-  }
-
-  it('takes the settings of the services, and those of the caller before them', async () => {
-    const settings = [
-      '# a comment',
-      '',
-      'BASE_DOMAIN=demo.example.org',
-      'PUBLIC_URL="https://try.example.org"',
-      'API_KEY_FILE=/etc/key',
-      'LOG_LEVEL=debug',
-      '  not a setting',
-      'DATABASE_USER=a b $(touch /tmp/never) `id`',
-    ].join('\n');
-    const seen = await environmentWith(settings, { LOG_LEVEL: 'warn', API_KEY: 'my own' });
-    expect(seen).toEqual(
-      expect.arrayContaining([
-        'BASE_DOMAIN=demo.example.org',
-        'PUBLIC_URL=https://try.example.org',
-        'LOG_LEVEL=warn',
-        'API_KEY=my own',
-        'DATABASE_USER=a b $(touch /tmp/never) `id`',
-      ]),
-    );
-    expect(seen.join('\n')).not.toContain('API_KEY_FILE');
-  });
-});
-
 describe('the services', () => {
   const service = (name: string): Promise<string> =>
     readFile(join(ROOT, 'deploy/systemd', `try-it-now${name}.service`), 'utf8');
