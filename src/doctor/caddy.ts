@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { request } from 'undici';
 import { newHostLabel } from '../domain/ids.ts';
@@ -35,7 +36,7 @@ export function caddyChecks(site: Shared<Site>, addresses: CaddyAddresses): Chec
       remedy: START,
       run: async () => {
         await site.get();
-        return [ok('admin API', `answers at ${addresses.adminUrl}`), access(addresses.adminUrl)];
+        return [ok('admin API', `answers at ${addresses.adminUrl}`), await access(addresses.adminUrl)];
       },
     },
     { part: PART, what: 'version', run: () => version(addresses) },
@@ -49,15 +50,32 @@ export function proxyReachedCheck(addresses: CaddyAddresses): Check {
 }
 
 /** Whoever reaches it has Caddy send any file that Caddy may read, and owns every visit. */
-function access(adminUrl: string): Observation {
+async function access(adminUrl: string): Promise<Observation> {
   const what = 'admin access';
-  if (adminSocket(adminUrl) !== undefined) return ok(what, 'by a socket, for those who may open it');
+  const socket = adminSocket(adminUrl);
+  if (socket !== undefined)
+    return (await opensToServer(socket))
+      ? ok(what, 'by a socket, for those who may open it')
+      : warning(
+          what,
+          `root has to pass over the mode of ${socket}, which the server under systemd may not do`,
+          'Run /opt/try-it-now/deploy/caddy/apply.js, which opens it to the group of its folder, and have that as in ' +
+            'deploy/caddy/caddy.service.conf (docs/deployment.md).',
+        );
   return warning(
     what,
     'by a port, so every user and program of the host may change what Caddy does, and read what it may read',
     'Have it on a socket: deploy/caddy/caddy.service.conf and the Caddyfiles beside it are made for that ' +
       '(docs/deployment.md), with CADDY_ADMIN_URL=unix:///run/try-it-now-caddy/admin.sock.',
   );
+}
+
+/** By what its mode says to this user, without root's right to pass over it. */
+async function opensToServer(socket: string): Promise<boolean> {
+  const { mode, uid, gid } = await stat(socket);
+  if (uid === process.getuid?.()) return (mode & 0o200) !== 0;
+  const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
+  return (mode & (groups.includes(gid) ? 0o020 : 0o002)) !== 0;
 }
 
 /** Its admin API does not tell; on this host the program does. */

@@ -42,11 +42,16 @@ export async function askAdmin(
   } catch (error) {
     throw new TryItNowError(
       'proxy_unavailable',
-      `Caddy's admin API does not answer at ${adminUrl} (${describeError(error)}); start Caddy or set ` +
-        'CADDY_ADMIN_URL',
+      `Caddy's admin API does not answer at ${adminUrl} (${describeError(error)}); ${remedy(error)}`,
       { cause: error },
     );
   }
+}
+
+function remedy(error: unknown): string {
+  return error instanceof Error && 'code' in error && error.code === 'EACCES'
+    ? 'this user may not open the socket: deploy/caddy/apply.js, run as root, opens it to the group of its folder'
+    : 'start Caddy or set CADDY_ADMIN_URL';
 }
 
 /** The path of a unix socket, undefined for what is reached by TCP. */

@@ -133,7 +133,7 @@ for letter in a b c; do
   give "$disk/server" "$SERVER" valkey-password sentinel-password nats-password operator-key
   give "$disk/discovery" "$DISCOVERY" valkey-password sentinel-password
   folder "$disk/caddy" "$CADDY"
-  printf '{\n\tadmin unix//host/caddy-admin/admin.sock\n}\n' | write "$disk/caddy/Caddyfile" "$CADDY"
+  printf '{\n\tadmin unix//host/caddy-admin/admin.sock{$ADMIN_SOCKET_MODE}\n}\n' | write "$disk/caddy/Caddyfile" "$CADDY"
   # Caddy makes its socket here; the server beside it may open it, and nobody else may.
   folder "$disk/caddy-admin" "${CADDY%:*}:${SERVER#*:}" 2770
 done

@@ -1,0 +1,38 @@
+import { once } from 'node:events';
+import { chmod, chown, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it, onTestFinished } from 'vitest';
+import { caddyChecks } from './caddy.ts';
+import { Shared } from './check.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+it.skipIf(!isRoot)('tells a socket that only the right to pass over its mode opens (as root)', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'tin-admin-'));
+  onTestFinished(() => rm(dir, { recursive: true }));
+  const socket = join(dir, 'admin.sock');
+  const server = createServer().listen(socket);
+  onTestFinished(() => new Promise((closed) => server.close(() => closed())));
+  await once(server, 'listening');
+  const [admin] = caddyChecks(new Shared(() => Promise.resolve('present' as const), 'absent'), {
+    adminUrl: `unix://${socket}`,
+    internalUrls: [],
+    listen: '127.0.0.1:8000',
+    address: { scheme: 'http', baseDomain: 'demo.example.org', port: undefined },
+  });
+  for (const [uid, gid, mode, verdict] of [
+    [65_532, 0, 0o200, 'warning'],
+    [65_532, 65_532, 0o220, 'warning'],
+    [65_532, 0, 0o220, 'ok'],
+    [65_532, 0, 0o770, 'ok'],
+    [0, 0, 0o200, 'ok'],
+  ] as const) {
+    await chown(socket, uid, gid);
+    await chmod(socket, mode);
+    expect(await admin?.run(), `${uid}:${gid} ${mode.toString(8)}`).toContainEqual(
+      expect.objectContaining({ what: 'admin access', verdict }),
+    );
+  }
+});
