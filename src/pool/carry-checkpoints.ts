@@ -23,6 +23,7 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { Turn } from './interfaces/turn.ts';
+import { inTurn } from './in-turn.ts';
 import { removeUnused } from './remove-unused-checkpoints.ts';
 import { verifyCheckpoint } from './verify-checkpoint.ts';
 
@@ -49,8 +50,7 @@ export interface CarrierDeps {
 }
 
 /** As long as a transfer goes on, it is asked for again. */
-const TURN_MS = 30_000;
-const TURN_AGAIN_MS = 10_000;
+const TURN = { turnMs: 30_000, againMs: 10_000 };
 const AGAIN = { baseMs: 60_000, maxMs: 30 * 60_000 };
 const DETAIL_LENGTH = 300;
 /** What a node left for others that was killed before it said so goes so late. */
@@ -258,7 +258,7 @@ export class CheckpointCarrier {
     offers: ReadonlyMap<string, CheckpointOffer>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { share, registry, node, checkpointRepository, turn, trial } = this.#deps;
+    const { share, registry, node, checkpointRepository, turn, trial, log } = this.#deps;
     if (share === undefined) return;
     const others = (await registry.nodes()).filter(
       ({ name, heartbeat }) => name !== node.name && heartbeat?.engine === trial.runtime.engine,
@@ -273,17 +273,13 @@ export class CheckpointCarrier {
     });
     const looks = performance.now() - this.#shareLookedAt > SHARE_LOOK_MS;
     if (!looks && lacking.length === 0 && (await this.#outdated(offers)).length === 0) return;
-    if (!(await turn.take(TURN_MS))) return;
-    const keepTurn = setInterval(() => void turn.take(TURN_MS).catch(() => undefined), TURN_AGAIN_MS);
-    try {
+    const onLost = (reason: string): void => log.info({ reason }, 'Another node leaves checkpoints for others now');
+    await inTurn(turn, { ...TURN, onLost }, signal, async (whileOurs) => {
       // First: it may be what takes the room that is needed.
       await this.#removeOutdated(share);
       this.#shareLookedAt = performance.now();
-      for (const each of lacking) await this.#leave(share, each, signal);
-    } finally {
-      clearInterval(keepTurn);
-      await turn.end();
-    }
+      for (const each of lacking) await this.#leave(share, each, whileOurs);
+    });
   }
 
   async #leave(

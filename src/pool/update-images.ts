@@ -30,6 +30,7 @@ import type { Observer } from './interfaces/observer.ts';
 import type { Turn } from './interfaces/turn.ts';
 import type { EventObserver } from './publish-events.ts';
 import { markOf, removeLeftovers, removeTrial } from './image-leftovers.ts';
+import { inTurn } from './in-turn.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
 import { tryImage, type ImageVerdict, type TryImageDeps } from './try-image.ts';
 import { UntriedImages } from './untried-images.ts';
@@ -55,8 +56,7 @@ export interface ImageUpdaterDeps {
 }
 
 /** Of a process that is killed: so late another one goes on. */
-const TURN_MS = 15_000;
-const TURN_AGAIN_MS = 4_000;
+const TURN = { turnMs: 15_000, againMs: 4_000 };
 /** A tag that moved on this host, by a pull or a build there, is noticed so late. */
 const LOOK_MS = 10_000;
 /** One failure may be the host's, as of a port that was taken just then. */
@@ -186,31 +186,17 @@ export class ImageUpdater {
   }
 
   async #inTurn(image: WatchedImage, signal: AbortSignal): Promise<void> {
-    const { updates, pins, turnOf } = this.#deps;
+    const { updates, pins, turnOf, log } = this.#deps;
     const { name } = image;
     const turn = turnOf(`image:${name}`);
-    if (!(await turn.take(TURN_MS))) return;
-    const lost = new AbortController();
-    const keepTurn = setInterval(() => {
-      turn.keep(TURN_MS).then(
-        (kept) => (kept ? undefined : lost.abort(new Error(`another process tries ${name} now`))),
-        () => (turn.held ? undefined : lost.abort(new Error(`nobody knows whose turn it is to try ${name}`))),
-      );
-    }, TURN_AGAIN_MS);
-    try {
+    const onLost = (reason: string): void => log.info({ image: name, reason }, 'A trial of an image was left');
+    await inTurn(turn, { ...TURN, onLost }, signal, async (whileOurs) => {
       // What was read before the turn began may be another process's past.
       const [[update], agreed, seen] = await Promise.all([updates.read([name]), pins.of([name]), updates.seen([name])]);
       if (update === undefined || update.held !== undefined) return;
       const known = { update, pin: agreed.get(name), seen: seen.get(name) };
-      const either = AbortSignal.any([signal, lost.signal]);
-      await this.#settleOrLeave({ image, turn, ...known, signal: either, steps: { told: Promise.resolve() } });
-    } catch (error) {
-      if (!lost.signal.aborted) throw error;
-      this.#deps.log.info({ image: name, reason: describeError(lost.signal.reason) }, 'A trial of an image was left');
-    } finally {
-      clearInterval(keepTurn);
-      await turn.end();
-    }
+      await this.#settleOrLeave({ image, turn, ...known, signal: whileOurs, steps: { told: Promise.resolve() } });
+    });
   }
 
   async #settleOrLeave(work: Work): Promise<void> {

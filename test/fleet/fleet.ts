@@ -33,11 +33,10 @@ export const REPLICATED: Layout = [
 /** What runs on each host; one without a worker is no node. */
 type Layout = readonly (readonly Part[])[];
 
-export interface FleetOptions {
-  /** As in a catalogue file; each runs the fleet's image. */
+export interface FleetContent {
+  /** As in a catalogue file; each runs the fleet's image unless it names another. */
   readonly templates: readonly Readonly<Record<string, unknown>>[];
   readonly env?: Readonly<Record<string, string>>;
-  readonly layout?: Layout;
   readonly app?: FleetApp;
 }
 
@@ -54,19 +53,22 @@ export interface Fleet extends AsyncDisposable {
   readonly stranger: TestHost;
 }
 
-/** Hosts of one deployment on a network of their own, all of it up; everything is gone when disposed of. */
-export async function startFleet({
-  templates,
-  env = {},
-  layout = THREE_HOSTS,
-  app = 'echo',
-}: FleetOptions): Promise<Fleet> {
+/**
+ * Hosts of one deployment on a network of their own, all of it up; everything is gone when disposed of. What they run
+ * may depend on the address at which they reach this machine.
+ */
+export async function startFleet(
+  content: FleetContent | ((ownAddress: string) => Promise<FleetContent>),
+  layout: Layout = THREE_HOSTS,
+): Promise<Fleet> {
   const cleanups = new Cleanups('the fleet');
   try {
     const names = layout.map((parts, index) => (parts.includes('worker') ? `node${index}` : `beside${index}`));
     const network = await startHosts([...names, 'stranger']);
     cleanups.push(() => network[Symbol.asyncDispose]());
     const [stranger] = some(network.hosts.slice(-1));
+    const isKnown = typeof content !== 'function';
+    const { templates, env = {}, app = 'echo' } = isKnown ? content : await content(network.ownAddress);
     const deployment = `fleet-${newHostLabel().slice(0, 8)}`;
     const hostsWith = (part: Part): readonly TestHost[] =>
       network.hosts.filter((_, index) => layout[index]?.includes(part));

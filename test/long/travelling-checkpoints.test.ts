@@ -28,15 +28,17 @@ describe.skipIf(whyWithout('podman') !== undefined)(`a checkpoint in a fleet on 
   let checkpoint: string;
 
   beforeAll(async () => {
-    fleet = await startFleet({
-      templates: [KEPT],
-      env: { CRIU_ENABLED: 'auto', OPERATOR_KEYS: 'operator-key-of-the-test-0123456789abcdef' },
-      layout: [
+    fleet = await startFleet(
+      {
+        templates: [KEPT],
+        env: { CRIU_ENABLED: 'auto', OPERATOR_KEYS: 'operator-key-of-the-test-0123456789abcdef' },
+      },
+      [
         ['valkey', 'nats', 'podman', 'caddy', 'discovery', 'server', 'worker'],
         ['podman', 'worker'],
         ['podman', 'worker'],
       ],
-    });
+    );
     const [, , odd] = fleet.hosts;
     await odd?.part('worker').stop();
     await odd?.startPart('worker', OTHER_KERNEL);

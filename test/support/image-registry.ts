@@ -21,16 +21,19 @@ export interface ImageRegistry extends AsyncDisposable {
   readonly signal: (signal: NodeJS.Signals) => void;
 }
 
-/** Debian's registry, with a password and a certificate that Podman is told to trust; Docker trusts loopback anyway. */
-export async function imageRegistry(): Promise<ImageRegistry> {
+/**
+ * Debian's registry at this address of the machine, with a password and a certificate that Podman is told to trust;
+ * Docker trusts loopback anyway.
+ */
+export async function imageRegistry(host = '127.0.0.1'): Promise<ImageRegistry> {
   const folder = await mkdtemp(join(tmpdir(), 'tin-registry-'));
   const port = await freePort();
-  const address = `127.0.0.1:${port}`;
+  const address = `${host}:${port}`;
   const trusted = `/etc/containers/certs.d/${address}`;
   const at = (name: string): string => join(folder, name);
   await run('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-    ...['-subj', '/CN=registry', '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', at('key.pem')],
+    ...['-subj', '/CN=registry', '-addext', `subjectAltName=IP:${host}`, '-keyout', at('key.pem')],
     ...['-out', at('cert.pem')],
   ]);
   await mkdir(trusted, { recursive: true });
@@ -53,7 +56,7 @@ export async function imageRegistry(): Promise<ImageRegistry> {
     name: 'the registry',
     command: 'docker-registry',
     args: ['serve', at('config.json')],
-    isUp: () => answers(port),
+    isUp: () => answers(host, port),
   });
   return {
     address,
@@ -68,8 +71,8 @@ export async function imageRegistry(): Promise<ImageRegistry> {
   };
 }
 
-async function answers(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
+async function answers(host: string, port: number): Promise<boolean> {
+  const socket = connect(port, host);
   try {
     return await new Promise((resolve) =>
       socket.once('connect', () => resolve(true)).once('error', () => resolve(false)),

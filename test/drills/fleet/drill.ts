@@ -33,13 +33,13 @@ export async function drill(options: DrillOptions): Promise<readonly Outcome[]> 
   const { faults, signal, withinMs, verbose, say, onOutcomes } = options;
   const startedMs = performance.now();
   say('Starting three hosts with every part …');
-  await using fleet = await startFleet({
-    layout: REPLICATED,
+  const content = {
     app: 'page',
     // All hosts see the memory of this machine: without it, placement would go by that alone.
     env: { NODE_CAPACITY: String(CAPACITY) },
     templates: [{ name: TEMPLATE, title: 'App', description: 'A page.', pool: { target: TARGET, max: MAX } }],
-  });
+  } as const;
+  await using fleet = await startFleet(content, REPLICATED);
   if (fleet.balancer === undefined) throw new Error('this fleet has a load balancer');
   using state = new RecordedState(fleet.hosts.map(({ machine }) => machine.address));
   await using watch = new Watch(state);
