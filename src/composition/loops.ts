@@ -190,7 +190,8 @@ function ownLoops(
       if (leadership.node.held) await pool.carrier?.round(signal);
     }),
     new Loop({ name: 'images', intervalMs: IMAGES_INTERVAL_MS, log }, async (signal) => {
-      if (leadership.node.held) await pool.imageUpdater.round(signal);
+      // A worker on its host may look after the node, and decides about no image while there is a server.
+      if (leadership.node.held || leadership.pool !== undefined) await pool.imageUpdater.round(signal);
     }),
     new Loop({ name: 'unused images', intervalMs: UNUSED_IMAGES_INTERVAL_MS, log }, async () => {
       if (leadership.node.held) await tidyImages(pool);

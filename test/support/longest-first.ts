@@ -5,6 +5,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
  * order is all it changes.
  */
 const LONG: Readonly<Record<string, number>> = {
+  'test/long/images-of-a-fleet.test.ts': 240,
   'test/contract/container-runtime-docker.test.ts': 210,
   'test/long/operations-page-run.test.ts': 200,
   'test/contract/container-runtime-podman.test.ts': 200,
