@@ -25,6 +25,8 @@ import { within } from './within.ts';
 
 const PUBLISH_TIMEOUT_MS = 2_000;
 const PULL_EXPIRES_MS = 2_000;
+/** Asked for at once: some MiB. NATS makes the consumer again for each, and counts all that waits for it. */
+const PULLED = 10_000;
 /** Under way to NATS at once. */
 const BATCH = 250;
 
@@ -146,12 +148,21 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
       let left = (await consumer.info(false)).num_pending;
       if (left > most) throw tooLarge(left, Math.floor(most));
       while (left > 0) {
-        const batch: JsMsg[] = [];
-        const asked = { max_messages: Math.min(left, BATCH), expires: PULL_EXPIRES_MS };
-        for await (const message of await consumer.fetch(asked)) batch.push(message);
-        if (batch.length === 0) return;
-        yield batch;
-        left -= batch.length;
+        let [pulled, batch]: [number, JsMsg[]] = [0, []];
+        for await (const message of await consumer.fetch({
+          max_messages: Math.min(left, PULLED),
+          expires: PULL_EXPIRES_MS,
+        })) {
+          batch.push(message);
+          pulled += 1;
+          if (batch.length < BATCH && pulled < left) continue;
+          yield batch;
+          batch = [];
+          if (pulled >= left) break;
+        }
+        if (batch.length > 0) yield batch;
+        if (pulled === 0) return;
+        left -= pulled;
       }
     } finally {
       await consumer.delete();
