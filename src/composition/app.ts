@@ -22,6 +22,7 @@ import { afterRollback } from '../pool/after-rollback.ts';
 import { cleanUp } from '../pool/cleanup.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
+import { leaveProxy } from '../pool/end-unused.ts';
 import { provision } from '../pool/provision.ts';
 import { resumeCleanups } from '../pool/reap.ts';
 import type { Scope } from '../pool/detect-drift.ts';
@@ -75,6 +76,8 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   const { pool } = parts;
   const loops = createLoops(parts, { config, role, triggers, reconcileIntervalMs });
   const eventLoops = role === 'server' ? await prepareEvents(parts, config.webhooks) : [];
+  // After the loops: nothing says afterwards that this server still watches.
+  releasers.push('connections through the proxy', () => leaveProxy(pool));
   // A round that waits for a part that hangs is left behind: the next start takes up what it had begun.
   releasers.push('loops', () =>
     withDeadline(

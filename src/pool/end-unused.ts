@@ -2,6 +2,7 @@ import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
+import type { Inventory } from './interfaces/inventory.ts';
 import type { Proxy } from './interfaces/proxy.ts';
 import type { UsageAnswer, UsageStore, Used } from './interfaces/usage-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
@@ -66,12 +67,42 @@ async function noteConnected(
   }
   const unused = connected.size === 0 ? [] : asked.flatMap(({ answer }) => answer.unused.map(({ id }) => id));
   const found = [...(await claimStore.findMany(unused)).values()].map(({ instance }) => instance);
-  const inUse = found.filter(({ node, port }) => connected.has(`${node.toLowerCase()}:${port ?? ''}`));
+  const inUse = found.filter((visit) => isAmong(connected, visit));
   await usageStore.recordConnected(
     proxy.name,
     inUse.map(({ label }) => label),
   );
   return new Set(inUse.map(({ id }) => id));
+}
+
+/**
+ * Before this server ends: who is still connected through its proxy, if anybody, so that the others need not wait for
+ * its next word. A proxy that is gone, as in a pod that ends, has let all of them go. Throws nothing.
+ */
+export async function leaveProxy({
+  proxy,
+  catalogue,
+  inventory,
+  usageStore,
+  log,
+}: Omit<EndUnusedDeps, 'claimStore'> & { readonly inventory: Pick<Inventory, 'readyOrAssigned'> }): Promise<void> {
+  if (proxy === undefined) return;
+  try {
+    const connected = await proxy.connected().catch(() => new Set<string>());
+    const names = catalogue.allKnown().map(({ name }) => name);
+    const held = connected.size === 0 ? [] : await inventory.readyOrAssigned(names);
+    const inUse = held.filter((visit) => isAmong(connected, visit));
+    await usageStore.leaveProxy(
+      proxy.name,
+      inUse.map(({ label }) => label),
+    );
+  } catch (error) {
+    log.debug({ reason: describeError(error) }, 'The others wait for what this server knew of its proxy for a while');
+  }
+}
+
+function isAmong(connected: ReadonlySet<string>, { node, port }: Instance): boolean {
+  return connected.has(`${node.toLowerCase()}:${port ?? ''}`);
 }
 
 async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: readonly Used[]): Promise<void> {

@@ -122,6 +122,16 @@ it('throttles what keeps its processors busy while nobody uses it, then ends it'
   expect(await reasonOf(idle)).toBeNull();
 });
 
+it('looks at connections itself, so a proxy whose server is silent changes nothing', async () => {
+  const miner = await visit();
+  cpus.set(miner.container, 0.9);
+  await store.usageStore.recordConnected('caddy of pod-1', []);
+  await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-1', Date.now() - MINUTE);
+  await watch.round(never);
+  await rounds(6);
+  expect([...limits]).toEqual([[miner.container, THROTTLED_SHARE]]);
+});
+
 it('leaves a visitor alone who computes for long with the page open', async () => {
   const [asked, open] = [await visit(), await visit()];
   cpus.set(asked.container, 1);

@@ -131,13 +131,13 @@ export class ProcessorWatch {
     for (const template of catalogue.all()) {
       const own = concerned.filter((each) => each.visit.template === template.name);
       if (own.length === 0) continue;
-      const { complete, unused } = await usageStore.ask({
+      const { requestsKnown, unused } = await usageStore.ask({
         template: template.name,
         unusedForMs: throttleAfterMs,
         lastsMs: undefined,
       });
-      // What nobody can say changes nothing.
-      if (!complete) continue;
+      // What nobody can say changes nothing; who is connected is looked at below.
+      if (!requestsKnown) continue;
       const unusedIds = new Set(unused.map(({ id }) => id));
       for (const each of own) {
         const { id, container } = each.visit;

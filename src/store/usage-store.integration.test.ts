@@ -70,6 +70,44 @@ describe('what nobody uses', () => {
     expect((await unusedFor(5 * MINUTE)).complete).toBe(false);
   });
 
+  it('is known at once when a server has left in order, and soon where somebody was connected', async () => {
+    await fillPool(store, tiny);
+    const held = await claimed(store);
+    await reports.report('discovery', [], false);
+    await store.usageStore.recordConnected('caddy of pod-1', []);
+    await unusedFor(1);
+    await age(10 * MINUTE);
+    expect(await idsOf(5 * MINUTE)).toEqual([held.id]);
+    await store.usageStore.leaveProxy('caddy of pod-1', []);
+    expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
+
+    await store.usageStore.recordConnected('caddy of pod-2', []);
+    await age(10 * MINUTE);
+    await store.usageStore.leaveProxy('caddy of pod-2', [held.label]);
+    expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: false, unused: [] });
+    const left = Number(await store.valkey.hget(keys.useReporters, 'connections:caddy of pod-2'));
+    await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-2', left - 2 * MINUTE);
+    await unusedFor(1);
+    expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
+    // Who has never watched a proxy leaves none behind.
+    await store.usageStore.leaveProxy('caddy of pod-3', [held.label]);
+    expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
+  });
+
+  it('is known of requests while nobody knows who is connected through a proxy', async () => {
+    await fillPool(store, tiny);
+    await claimed(store);
+    await store.usageStore.recordConnected('caddy of pod-1', []);
+    expect(await unusedFor(1)).toMatchObject({ complete: false, requestsKnown: false });
+    await reports.report('discovery', [], false);
+    expect(await unusedFor(1)).toMatchObject({ complete: true, requestsKnown: true });
+    const longAgo = Number((await store.valkey.time())[0]) * 1_000 - MINUTE;
+    await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-1', longAgo);
+    expect(await unusedFor(1)).toMatchObject({ complete: false, requestsKnown: true });
+    await store.valkey.hset(keys.useReporters, 'discovery', longAgo);
+    expect(await unusedFor(1)).toMatchObject({ complete: false, requestsKnown: false });
+  });
+
   it('keeps no list of those that watched and were killed, where nobody asks what is unused', async () => {
     await reports.report('proxy-a', [], false);
     await store.valkey.hset(keys.useReporters, 'proxy-a', Number((await store.valkey.time())[0]) * 1_000 - 11 * MINUTE);

@@ -1,9 +1,11 @@
+import { Redis as Valkey } from 'iovalkey';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { request } from 'undici';
 import { startApp } from '../../src/composition/app.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { launchCaddy } from '../../src/launcher/caddy.ts';
+import { keys } from '../../src/store/keys.ts';
 import { Cleanups, drawPorts, ownFolder } from '../support/deployment.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
@@ -140,4 +142,13 @@ it('go on while somebody is connected to them through the proxy of another serve
     for (const { expires_at: until } of connected.slice(1)) expect(now).toBeGreaterThan(Date.parse(until));
   }, PATIENT);
   for (const socket of sockets) expect(socket.readyState).toBe(WebSocket.OPEN);
+  // As when its pod goes: both end, and nobody watches that proxy again.
+  const valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
+  cleanups.push(() => valkey.disconnect());
+  const watched = async (): Promise<boolean> =>
+    (await valkey.hkeys(keys.useReporters)).some((reporter) => reporter.includes(caddy.adminUrl));
+  expect(await watched()).toBe(true);
+  await caddy.server.stop();
+  await second.stop();
+  expect(await watched()).toBe(false);
 });

@@ -1,5 +1,5 @@
 export interface Proxy {
-  /** Which one of a fleet's it is, and the same after a restart of ours. */
+  /** Which one of a fleet's it is; the same after a restart of ours, where its host keeps its name. */
   readonly name: string;
   /** Looks only. Throws proxy_unavailable. */
   check(): Promise<'present' | 'missing' | 'different'>;

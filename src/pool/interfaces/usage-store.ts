@@ -25,6 +25,8 @@ interface Unused {
 export interface UsageAnswer {
   /** False: somebody who watches for use has not reported of late, so nobody knows who is unused. */
   readonly complete: boolean;
+  /** All requests are known of; who is connected through a proxy only where `complete`. */
+  readonly requestsKnown: boolean;
   readonly nowMs: number;
   readonly unused: readonly Unused[];
   readonly toRenew: readonly Used[];
@@ -46,5 +48,10 @@ export interface UsageStore {
    * unused.
    */
   recordConnected(watcher: string, labels: readonly string[]): Promise<void>;
+  /**
+   * The last word of who watched the proxy `watcher`: with nobody connected it is not waited for, otherwise as long as
+   * a restart takes.
+   */
+  leaveProxy(watcher: string, labels: readonly string[]): Promise<void>;
   ask(question: UsageQuestion): Promise<UsageAnswer>;
 }

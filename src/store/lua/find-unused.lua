@@ -8,22 +8,25 @@
 -- ARGV[5] and for this long (ms) is gone for good  [6] entries of last_used older than this (ms) go
 -- ARGV[7] what the names of reporters begin with that see connections alone
 -- ARGV[8] also tell of those that end within this (ms), where they may last longer; 0: not asked for
--- Returns {1 when every use is known of, now, {id, unused since (ms), …}, {id, last use (ms), … to last longer}}
+-- Returns {2 when every use is known of, 1 when every request is, or 0, now, {id, unused since (ms), …}, {id, last use (ms), … to last longer}}
 -- An instance may be in both.
 local now = now_ms()
-local complete = 0
+local watched, requests_known, connections_known = false, true, true
 local reporters = redis.call('HGETALL', KEYS[4])
 for index = 1, #reporters, 2 do
-  if string.sub(reporters[index], 1, #ARGV[7]) ~= ARGV[7] then complete = 1 end
-end
-for index = 1, #reporters, 2 do
+  local sees_requests = string.sub(reporters[index], 1, #ARGV[7]) ~= ARGV[7]
   local silent = now - stored_number(reporters[index + 1], 0)
   if silent > tonumber(ARGV[5]) then
     redis.call('HDEL', KEYS[4], reporters[index])
     redis.call('SET', KEYS[5], now)
   end
-  if silent > tonumber(ARGV[4]) then complete = 0 end
+  watched = watched or sees_requests
+  if silent > tonumber(ARGV[4]) then
+    if sees_requests then requests_known = false else connections_known = false end
+  end
 end
+local known = 0
+if watched and requests_known then known = connections_known and 2 or 1 end
 local known_since = stored_number(redis.call('GET', KEYS[5]), now)
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[6]))
 
@@ -53,4 +56,4 @@ for index = 1, #held, 2 do
     end
   end
 end
-return {complete, now, unused, used}
+return {known, now, unused, used}

@@ -4,14 +4,20 @@
 -- KEYS[3] use_reporters        hash, reporter → when it reported last (ms)
 -- KEYS[4] use_known_since      string: before this time instances may have been used without a report (ms)
 -- KEYS[5] instances  [6] funnel:<day>  [7] event_outbox  [8] event_settings
--- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '1': its last report
+-- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '' while it goes on; in its last
+--   report for how long (ms) it is waited for, 0: not at all
 -- ARGV[3] how long after its first page a visit that is still used is active (ms)
 -- ARGV[4] a reporter that is silent for this long (ms) is gone for good
 -- ARGV[5…] by turns: label of an instance that was used, how long ago (ms), or -1 where that shows no step
 -- Returns {{for each label: -1 when it will show no further step, else the ms until it may}, {template, site, step, …}}
 local now = now_ms()
 if ARGV[1] ~= '' then
-  if ARGV[2] == '1' then redis.call('HDEL', KEYS[3], ARGV[1])
+  if ARGV[2] == '0' then redis.call('HDEL', KEYS[3], ARGV[1])
+  elseif ARGV[2] ~= '' then
+    -- As if it had been silent for the rest of the time already.
+    if redis.call('HEXISTS', KEYS[3], ARGV[1]) == 1 then
+      redis.call('HSET', KEYS[3], ARGV[1], now - tonumber(ARGV[4]) + tonumber(ARGV[2]))
+    end
   -- What went through before it began to watch, nobody has seen.
   elseif redis.call('HSET', KEYS[3], ARGV[1], now) == 1 then
     redis.call('SET', KEYS[4], now)
