@@ -94,7 +94,7 @@ function lackingRights({ runsContainers }: Engine, log: Logger): readonly string
 
 /** Then what a name stands for is decided as it is among servers, by the workers. */
 async function noServerHasImages({ processes }: Pick<Store, 'processes'>): Promise<boolean> {
-  const servers = (await processes.running()).filter(({ role }) => role === 'server');
+  const servers = (await processes.everyone())?.filter(({ role }) => role === 'server') ?? [];
   return servers.length > 0 && servers.every(({ node }) => node === NO_NODE);
 }
 

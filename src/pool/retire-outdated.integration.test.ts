@@ -109,6 +109,32 @@ it('After an outage of Valkey, none goes until all have had the time to say that
   }
 });
 
+it('So it is after an outage that only some were silent through for long enough to count as gone', async () => {
+  const made = (await fillPool(store, older)).length;
+  await announce([older]);
+  const [slower = ''] = await store.valkey.zrange(keys.processesSeen, 0, 0);
+  const first = await openStore({
+    valkey: { ...store.address, password: undefined },
+    node: { name: 'node1', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    ...{ portRange: store.portRange, portCoolDownMs: 200, log: silent },
+  });
+  try {
+    await first.processes.announce(running([newer]));
+    const [, at = '0'] = await store.valkey.zrange(keys.processesSeen, 1, 1, 'WITHSCORES');
+    for (const id of await store.valkey.zrange(keys.processesSeen, 0, -1))
+      await store.valkey.zadd(keys.processesSeen, Number(at) - (id === slower ? 15_500 : 13_500), id);
+    // Before anybody said so again, and after the first did.
+    expect(await first.processes.everyone()).toBeUndefined();
+    await first.processes.announce(running([newer]));
+    expect(await first.processes.everyone()).toBeUndefined();
+    expect(await retire([newer])).toBe(made);
+  } finally {
+    await first.processes.leave();
+    await first.close();
+  }
+});
+
 it('Where all have ended properly, who starts later needs to wait for nobody', async () => {
   const made = (await fillPool(store, older)).length;
   await announce([older]);

@@ -6,8 +6,13 @@ import { FLAG } from './script-codes.ts';
 import type { Scripts } from './scripts.ts';
 import { parseVersioned } from './versioned.ts';
 
-/** Three missed announcements. */
+/** Some missed announcements. */
 const SILENCE_MS = 15_000;
+/**
+ * Two missed announcements of everybody at once: the store was away. Well below what counts as gone, since each speaks
+ * at its own moment: whoever spoke last before an outage has been silent for less than the others.
+ */
+const ALL_SILENT_MS = 8_000;
 const validator = Compile(RunningProcess);
 
 export class ValkeyProcessRegistry implements ProcessRegistry {
@@ -44,7 +49,7 @@ export class ValkeyProcessRegistry implements ProcessRegistry {
     const [complete, ...texts] = (await this.#scripts.run(
       'running-processes',
       [keys.processes, keys.processesSeen],
-      [SILENCE_MS],
+      [SILENCE_MS, ALL_SILENT_MS],
     )) as [number, ...string[]];
     const running = texts.flatMap((text) => {
       const entry: unknown = parseVersioned(text);
@@ -58,7 +63,7 @@ export class ValkeyProcessRegistry implements ProcessRegistry {
       await this.#scripts.run(
         'announce-process',
         [keys.processes, keys.processesSeen, keys.templateReloads],
-        [this.#process, entry, SILENCE_MS],
+        [this.#process, entry, SILENCE_MS, ALL_SILENT_MS],
       ),
     );
   }

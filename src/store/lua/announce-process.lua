@@ -3,11 +3,12 @@
 -- KEYS[2] processes_seen  zset, id by when it last said so (ms)
 -- KEYS[3] template_reloads  how often all were asked to read their templates again
 -- ARGV[1] id  [2] entry, or '' when it ends  [3] silence after which a process counts as gone (ms)
+-- ARGV[4] silence of all at once that only an outage brings about (ms)
 -- Returns that number
 local now = now_ms()
 -- Who ended took their entry along.
 local newest = redis.call('ZRANGE', KEYS[2], 0, 0, 'REV', 'WITHSCORES')[2]
-if newest and tonumber(newest) <= now - tonumber(ARGV[3]) then redis.call('HSET', KEYS[1], 'back_ms', now) end
+if newest and tonumber(newest) <= now - tonumber(ARGV[4]) then redis.call('HSET', KEYS[1], 'back_ms', now) end
 for _, gone in ipairs(redis.call('ZRANGE', KEYS[2], '-inf', now - tonumber(ARGV[3]), 'BYSCORE')) do
   redis.call('HDEL', KEYS[1], gone)
   redis.call('ZREM', KEYS[2], gone)
