@@ -184,6 +184,7 @@ async function startRestored(attempt: Attempt, spec: ContainerSpec, reach: Reach
   const { deps, template, signal, startedAt } = attempt;
   const { restorer, catalogue, observer } = deps;
   const version = catalogue.version(template.name) ?? '';
+  await attempt.turn.work(signal);
   const outcome =
     restorer === undefined
       ? 'untried'
@@ -276,12 +277,21 @@ async function withDatabase(
   instance: Instance,
   start: (database?: DatabaseCredentials) => Promise<void>,
 ): Promise<DatabaseCredentials | undefined> {
+  const creating = createDatabase(attempt, instance);
+  // The first of a large seed waits minutes until that is loaded.
+  const onlyWaiting = (): void => {
+    const over = attempt.turn.wait();
+    void creating.then(over, over);
+  };
   if (startPlaceholders(attempt.template).some(isOfDatabase)) {
-    const database = await createDatabase(attempt, instance);
+    onlyWaiting();
+    const database = await creating;
     await start(database);
     return database;
   }
-  const [database] = await allOrFirstFailure([createDatabase(attempt, instance), start()]);
+  // Until then its slot is used.
+  const started = start().finally(onlyWaiting);
+  const [database] = await allOrFirstFailure([creating, started]);
   return database;
 }
 
@@ -295,10 +305,7 @@ async function createDatabase(attempt: Attempt, instance: Instance): Promise<Dat
       `The database ${database} is needed, but this node has no database server; set DATABASE_SOCKET or ` +
         'POSTGRES_SOCKET',
     );
-  // The first of a large seed waits minutes until that is loaded.
-  const over = attempt.turn.wait();
-  const create = (): Promise<DatabaseCredentials> => databases.create(database, attempt.template);
-  const credentials = await phase(attempt, 'database', create).finally(over);
+  const credentials = await phase(attempt, 'database', () => databases.create(database, attempt.template));
   await provisioningStore.recordStep(instance, 'database_created');
   return credentials;
 }

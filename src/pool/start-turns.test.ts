@@ -75,17 +75,36 @@ it('forgets whoever gives up waiting', async () => {
   await turns.next('a', nobody, never);
 });
 
-it('gives a worker back that waits long for something else, and keeps the slot', async () => {
-  const turns = new StartTurns({ slots: 1, templates: () => 1, bootMs: 0 });
+it('gives worker and slot back while it waits long for something else, and asks for a slot again', async () => {
+  const turns = new StartTurns({ slots: 4, templates: () => 3, bootMs: 0 });
   const yields: string[] = [];
-  const [one, other] = [
-    await turns.next('a', () => yields.push('long'), never),
-    await turns.next('b', () => yields.push('short'), never),
-  ];
+  const next = (name: string) => turns.next(name, () => yields.push(name), never);
+  const [one, two, three, other] = [await next('a'), await next('a'), await next('a'), await next('b')];
+  const waiting = [one, two, three, other];
+  for (const turn of waiting) await turn.work(never);
+  const short = await next('c');
+  short.wait()();
+  let worked = 0;
+  const count = () => (worked += 1);
+  void short.work(never).then(count);
+  await settled();
+  expect(worked).toBe(0);
+  for (const turn of waiting) turn.wait();
+  await eventually(() => expect([worked, yields]).toEqual([1, ['a', 'a', 'a', 'b']]));
+  for (const turn of waiting) void turn.work(never).then(count);
+  await settled();
+  // What they waited for is there, and the slot of one is with another.
+  expect(worked).toBe(4);
+  short.end('came up');
+  await settled();
+  expect(worked).toBe(5);
+});
+
+it('keeps its slot while what it waits for is there soon', async () => {
+  const turns = new StartTurns({ slots: 1, templates: () => 1, bootMs: forever });
+  const [one, other] = [await turns.next('a', nobody, never), await turns.next('b', nobody, never)];
   await one.work(never);
-  other.wait()();
-  one.wait();
-  await eventually(() => expect(yields).toEqual(['long']));
+  one.wait()();
   let worked = false;
   void other.work(never).then(() => (worked = true));
   await settled();

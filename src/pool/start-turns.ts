@@ -17,7 +17,10 @@ export interface Turn {
   work(signal: AbortSignal): Promise<void>;
   /** The app is booting: gives the slot back when that takes long. Returns what ends the boot. */
   boot(): () => void;
-  /** Waits for something else than engine and app, and keeps its slot: when it is long, the worker is given back. */
+  /**
+   * Waits for something else than engine and app: when it is long, worker and slot are given back, and what keeps the
+   * engine busy afterwards asks for work again. Returns what ends the wait.
+   */
   wait(): () => void;
   end(outcome: 'came up' | 'failed'): void;
 }
@@ -90,7 +93,9 @@ export class StartTurns {
       wait: () => {
         const over = new AbortController();
         void sleep(this.#options.bootMs ?? BOOT_MS, over.signal).then(() => {
-          if (!over.signal.aborted) yieldWorker();
+          if (over.signal.aborted) return;
+          rest();
+          yieldWorker();
         });
         return () => over.abort();
       },
