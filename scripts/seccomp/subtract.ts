@@ -31,7 +31,7 @@ export interface Profile {
 const ALLOW = 'SCMP_ACT_ALLOW';
 const REFUSE = 'SCMP_ACT_ERRNO';
 /** <asm-generic/errno.h> */
-const [EPERM, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT] = [1, 38, 93, 97] as const;
+const [EPERM, EINVAL, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT] = [1, 22, 38, 93, 97] as const;
 
 interface Refusal {
   readonly why: string;
@@ -179,6 +179,8 @@ const REFUSED_BY_STRICT: readonly Refusal[] = [
 /** <linux/sched.h>: every CLONE_NEW… that clone knows; its lowest byte is a signal. */
 const CLONE_NEW = 0x7e020000;
 const [CLONE_FILES, CLONE_THREAD] = [0x400, 0x10000];
+/** <linux/close_range.h> */
+const CLOSE_RANGE_UNSHARE = 2;
 /** <sys/socket.h>, <netinet/in.h>, <linux/netlink.h> */
 const [AF_UNIX, AF_INET, AF_INET6, AF_NETLINK] = [1, 2, 10, 16] as const;
 const NETLINK_ROUTE = 0;
@@ -187,6 +189,13 @@ const [ANY, ICMP, TCP, UDP, DCCP, ICMPV6] = [0, 1, 6, 17, 33, 58] as const;
 const is = (index: number, value: number): Comparison => ({ index, value, op: 'SCMP_CMP_EQ' });
 const isNot = (index: number, value: number): Comparison => ({ index, value, op: 'SCMP_CMP_NE' });
 const above = (index: number, value: number): Comparison => ({ index, value, op: 'SCMP_CMP_GT' });
+/** Of the bits of `mask`, those of `flags` and no others. */
+const among = (index: number, mask: number, flags: number): Comparison => ({
+  index,
+  value: mask,
+  valueTwo: flags,
+  op: 'SCMP_CMP_MASKED_EQ',
+});
 
 /** Engines join several conditions by "and" only where each is of another argument. */
 function socketRules(netlink: boolean): Rule[] {
@@ -223,26 +232,38 @@ function socketRules(netlink: boolean): Rule[] {
  * open files, where deleted ones are looked for.
  */
 function cloneRules(): Rule[] {
-  const among = (mask: number, flags: number): Comparison => ({
-    index: 0,
-    value: mask,
-    valueTwo: flags,
-    op: 'SCMP_CMP_MASKED_EQ',
-  });
   const s390 = { arches: ['s390', 's390x'] };
   return [
-    among(CLONE_NEW + CLONE_THREAD, 0),
-    among(CLONE_NEW + CLONE_THREAD + CLONE_FILES, CLONE_THREAD + CLONE_FILES),
+    among(0, CLONE_NEW + CLONE_THREAD, 0),
+    among(0, CLONE_NEW + CLONE_THREAD + CLONE_FILES, CLONE_THREAD + CLONE_FILES),
   ].flatMap((flags): Rule[] => [
     { names: ['clone'], action: ALLOW, args: [flags], excludes: s390 },
     { names: ['clone'], action: ALLOW, args: [{ ...flags, index: 1 }], includes: s390 },
   ]);
 }
 
+/** The other way to a thread with open files of its own. Programs that ask for it go on as on a kernel without. */
+const CLOSE_RANGE_RULES: readonly Rule[] = [
+  { names: ['close_range'], action: ALLOW, args: [among(2, CLOSE_RANGE_UNSHARE, 0)] },
+  {
+    names: ['close_range'],
+    action: REFUSE,
+    errnoRet: EINVAL,
+    args: [among(2, CLOSE_RANGE_UNSHARE, CLOSE_RANGE_UNSHARE)],
+  },
+];
+
 /** `source`: the engine's own profile. */
 export function subtracted(source: Profile, kind: 'default' | 'strict', comment: string): Profile {
   const refused = kind === 'default' ? REFUSED : [...REFUSED, ...REFUSED_BY_STRICT];
-  const gone = new Set([...refused.flatMap(({ names }) => names), 'clone', 'socket', 'socketpair', 'socketcall']);
+  const gone = new Set([
+    ...refused.flatMap(({ names }) => names),
+    'clone',
+    'close_range',
+    'socket',
+    'socketpair',
+    'socketcall',
+  ]);
   const kept = source.syscalls.flatMap((rule) => {
     const names = rule.names.filter((name) => !gone.has(name));
     return names.length === 0 ? [] : [{ ...rule, names }];
@@ -259,6 +280,7 @@ export function subtracted(source: Profile, kind: 'default' | 'strict', comment:
       SOCKETCALL,
       ...kept,
       ...cloneRules(),
+      ...CLOSE_RANGE_RULES,
       ...socketRules(kind === 'default'),
       { names: ['socketpair'], action: ALLOW, args: [is(0, AF_UNIX)] },
       { names: ['socketpair'], action: REFUSE, errnoRet: EAFNOSUPPORT, args: [isNot(0, AF_UNIX)] },

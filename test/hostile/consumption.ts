@@ -18,6 +18,7 @@ const WAYS: Readonly<Record<string, DiskUse>> = {
   'deep+4': { bytes: 4 * MIB, files: 22 },
   'deleted+4': { bytes: 4 * MIB, files: 1 },
   'mapped+4': { bytes: 4 * MIB, files: 1 },
+  'mapped-low+4': { bytes: 4 * MIB, files: 1 },
   'files+2000': { bytes: 0, files: 2001 },
   'moving+4': { bytes: 4 * MIB, files: 12 },
 };

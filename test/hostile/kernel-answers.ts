@@ -1,7 +1,7 @@
 /** What the kernel answers to the programs of attacks/, and what it has to answer in an instance. */
 import { constants } from 'node:os';
 
-const { EPERM, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT } = constants.errno;
+const { EPERM, EINVAL, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT } = constants.errno;
 
 const ETC_FILES = ['/etc/hosts kept', '/etc/hostname kept', '/etc/resolv.conf kept'];
 /** What engine-files.pl has to write. */
@@ -16,6 +16,7 @@ export type Answers = Readonly<Record<string, string>>;
 const [CLONE_FILES, CLONE_THREAD] = [0x400, 0x10000];
 const CLONE_NEWUSER = 0x10000000;
 const FORK = 17;
+const [CLOSE_RANGE_UNSHARE, CLOSE_RANGE_CLOEXEC] = [2, 4];
 
 /** Made so that the kernel itself answers otherwise wherever it can. */
 const REFUSED: Readonly<Record<number, readonly string[]>> = {
@@ -56,6 +57,7 @@ const REFUSED: Readonly<Record<number, readonly string[]>> = {
     'swapon,x,0',
     'kexec_load,0,0,0,0',
   ],
+  [EINVAL]: [`close_range,5000,5000,${CLOSE_RANGE_UNSHARE}`],
   [ENOSYS]: ['clone3,0,0', 'io_uring_setup,0,0', 'io_uring_register,-1,0,0,0'],
 };
 
@@ -74,6 +76,8 @@ const ALLOWED = [
   'getpid',
   `clone,${FORK},0,0,0,0`,
   THREAD,
+  'close_range,5000,5000,0',
+  `close_range,5000,5000,${CLOSE_RANGE_CLOEXEC}`,
   'memfd_create,x,0',
   'eventfd2,0,0',
   'timerfd_create,1,0',

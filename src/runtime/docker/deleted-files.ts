@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { listKernelFolder, mapFileName, readKernelFile } from './kernel-files.ts';
 
 const BLOCK = 512;
 /**
@@ -24,7 +25,8 @@ export async function deletedFileBytes(
   const sizes = new Map<string, number>();
   let looks = 0;
   for (const pid of pids) {
-    const paths = [...(await openFiles(pid)), ...(await mappedFiles(pid))];
+    const thread = livingThread(pid);
+    const paths = [...(await filesIn(`/proc/${thread}/fd`)), ...(await mappedFiles(thread))];
     if ((looks += paths.length) > MOST_LOOKS) return Infinity;
     for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
       signal.throwIfAborted();
@@ -42,15 +44,12 @@ async function lookAt(path: string): Promise<Stats | undefined> {
   return stat(path).catch(() => undefined);
 }
 
-/** Its threads have the same, which is all there is of one whose first thread has ended. */
-async function openFiles(pid: number): Promise<string[]> {
-  const own = await filesIn(`/proc/${pid}/fd`);
-  if (own.length > 0) return own;
-  for (const thread of await readdir(`/proc/${pid}/task`).catch(() => [])) {
-    const files = await filesIn(`/proc/${pid}/task/${thread}/fd`);
-    if (files.length > 0) return files;
-  }
-  return [];
+/** Of one whose first thread has ended, the others still have its memory and files; in /proc each has a folder. */
+function livingThread(pid: number): string {
+  const hasMemory = (thread: string): boolean => /^[1-9]/.test(readKernelFile(`/proc/${thread}/statm`));
+  const first = String(pid);
+  if (hasMemory(first)) return first;
+  return listKernelFolder(`/proc/${first}/task`)?.find(hasMemory) ?? first;
 }
 
 async function filesIn(folder: string): Promise<string[]> {
@@ -60,9 +59,9 @@ async function filesIn(folder: string): Promise<string[]> {
 /** Memory that is shared has the form of a deleted file of the kernel's own, by this device, and takes no disk. */
 const SHARED_MEMORY = '00:01';
 
-async function mappedFiles(pid: number): Promise<string[]> {
-  const maps = await readFile(`/proc/${pid}/maps`, 'latin1').catch(() => '');
+async function mappedFiles(thread: string): Promise<string[]> {
+  const maps = await readFile(`/proc/${thread}/maps`, 'latin1').catch(() => '');
   return [...maps.matchAll(/^([0-9a-f]+-[0-9a-f]+) \S+ \S+ (\S+) .* \(deleted\)$/gm)].flatMap(
-    ([, range = '', device]) => (device === SHARED_MEMORY ? [] : [`/proc/${pid}/map_files/${range}`]),
+    ([, range = '', device]) => (device === SHARED_MEMORY ? [] : [`/proc/${thread}/map_files/${mapFileName(range)}`]),
   );
 }

@@ -23,3 +23,8 @@ export function listKernelFolder(path: string): string[] | undefined {
     return undefined;
   }
 }
+
+/** Of what /proc/PID/maps says of a mapping: its name in /proc/PID/map_files, where numbers have no leading zeros. */
+export function mapFileName(range: string): string {
+  return range.replace(/(^|-)0+(?=[0-9a-f])/g, '$1');
+}

@@ -3,6 +3,7 @@
 # bytes: MiB in one file; files: so many empty ones; closed: MiB in a file
 # of a folder that its owner may not read; deep: MiB in a file below more folders than a path can name;
 # deleted: MiB in a file without a name that a process holds open for ten minutes; mapped: the same, held by a mapping;
+# mapped-low: by one of a page, at an address with leading zeros;
 # moving: MiB in a file below folders that are renamed all the time, for a minute;
 # crowd: the same as deleted, behind more open files of other processes than anybody looks through; crowd-maps: mappings.
 require '/attacks/system-calls.pl';
@@ -60,6 +61,13 @@ if ($way eq 'bytes') {
 } elsif ($way eq 'mapped') {
   my $file = fill('file');
   my $mapped = call('mmap', 0, $much * 1048576, 1, 1, fileno $file, 0);
+  die "mmap: $mapped" if !defined $mapped || $mapped < 0;
+  unlink 'file' or die "unlink: $!";
+  close $file;
+  stay();
+} elsif ($way eq 'mapped-low') {
+  my $file = fill('file');
+  my $mapped = call('mmap', 0x10000, 4096, 1, 0x11, fileno $file, 0);
   die "mmap: $mapped" if !defined $mapped || $mapped < 0;
   unlink 'file' or die "unlink: $!";
   close $file;

@@ -5,7 +5,8 @@ package main;
 # <asm/unistd_64.h> of x86, and <asm-generic/unistd.h>; undefined: not on this architecture.
 my %numbers = (
   acct => [163, 89], add_key => [248, 217], bpf => [321, 280], clone => [56, 220], clone3 => [435, 435],
-  epoll_create1 => [291, 20], eventfd2 => [290, 19], fanotify_init => [300, 262], fsopen => [430, 430],
+  close_range => [436, 436],
+  epoll_create1 => [291, 20], eventfd2 => [290, 19], exit => [60, 93], fanotify_init => [300, 262], fsopen => [430, 430],
   fspick => [433, 433], getpid => [39, 172], inotify_init1 => [294, 26], io_setup => [206, 0],
   io_uring_register => [427, 427], io_uring_setup => [425, 425], ioperm => [173, undef], iopl => [172, undef],
   kcmp => [312, 272], kexec_load => [246, 104], keyctl => [250, 219], mbind => [237, 235], membarrier => [324, 283],

@@ -1,5 +1,6 @@
 import { open, readFile, readdir, readlink, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { mapFileName } from '../../docker/kernel-files.ts';
 import type { ContainerProcess } from './container-processes.ts';
 
 /** A regular file that a process holds open, or has in its memory. */
@@ -72,13 +73,8 @@ async function linksOf({ pid }: ContainerProcess): Promise<readonly (readonly [l
   const mapped = (await text('maps'))
     .split('\n')
     .filter((line) => line.endsWith(DELETED))
-    .map((line) => [join(about, 'map_files', rangeOf(line)), false] as const);
+    .map((line) => [join(about, 'map_files', mapFileName(line.split(' ', 1)[0] ?? '')), false] as const);
   return [...(await Promise.all(open)), ...mapped];
-}
-
-/** Where the file stands in memory; the folder's names have no leading zeros, unlike the list. */
-function rangeOf(line: string): string {
-  return (line.split(' ', 1)[0] ?? '').replace(/(^|-)0+(?=[0-9a-f])/g, '$1');
 }
 
 /** The first bytes of a file that a process holds open; fewer where it is shorter or gone. */

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { mapFileName } from '../../../docker/kernel-files.ts';
 
 /** A program or library that a process has in its memory. */
 export interface MappedFile {
@@ -10,7 +11,7 @@ export interface MappedFile {
   readonly link: string;
 }
 
-const MAPPING = /^([0-9a-f]+)-([0-9a-f]+) \S+ 00000000 \S+ [1-9]\d*\s+(\/.*)$/gm;
+const MAPPING = /^(([0-9a-f]+)-[0-9a-f]+) \S+ 00000000 \S+ [1-9]\d*\s+(\/.*)$/gm;
 
 /** Each once; nothing of a process that has ended. */
 export async function mappedFiles(pid: number): Promise<readonly MappedFile[]> {
@@ -19,14 +20,12 @@ export async function mappedFiles(pid: number): Promise<readonly MappedFile[]> {
 
 export function mappedIn(maps: string, pid: number): readonly MappedFile[] {
   const files = new Map<string, MappedFile>();
-  for (const [, start = '', end = '', path = ''] of maps.matchAll(MAPPING)) {
+  for (const [, range = '', start = '', path = ''] of maps.matchAll(MAPPING)) {
     if (files.has(path)) continue;
-    const [first, last] = [start, end].map((address) => Number.parseInt(address, 16));
     files.set(path, {
       name: basename(path.replace(/ \(deleted\)$/, '')),
-      start: first ?? 0,
-      // The same addresses, but without zeros before them.
-      link: `/proc/${pid}/map_files/${(first ?? 0).toString(16)}-${(last ?? 0).toString(16)}`,
+      start: Number.parseInt(start, 16),
+      link: `/proc/${pid}/map_files/${mapFileName(range)}`,
     });
   }
   return [...files.values()];
