@@ -254,13 +254,12 @@ function watchers(
     });
   const watches = [
     watch('crowding watch', CROWDING_INTERVAL_MS, (signal) => crowding.round(signal)),
-    // Every process that starts instances has to know whether there is room for them.
-    watch(
-      'disk watch',
-      DISK_INTERVAL_MS,
-      (signal) => disk.round(signal),
-      () => pool.storageReserve.look(),
-    ),
+    watch('disk watch', DISK_INTERVAL_MS, (signal) => disk.round(signal)),
+    watch('disk watch, slow visits', DISK_INTERVAL_MS, (signal) => disk.slowRound(signal)),
+    // Every process that starts instances has to know whether there is room for them, whatever the watch waits for.
+    new Loop({ name: 'storage reserve', intervalMs: DISK_INTERVAL_MS, log }, async () => {
+      await pool.storageReserve.look();
+    }),
     watch('processor watch', PROCESSOR_INTERVAL_MS, (signal) => processor.round(signal)),
     watch(
       'memory',

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { LogBook } from '../../test/support/queue.ts';
 import { fleetNode } from '../../test/support/fleet.ts';
@@ -37,6 +38,8 @@ let visits: Instance[];
 let written: Map<string, DiskUse>;
 /** Who moves files while they are looked at. */
 let disturbed: Set<string>;
+/** Who takes longer to look at than anybody waits. */
+let slow: Set<string>;
 /** What of it the host cannot read. */
 let fault: string | undefined;
 let cpuMs: Map<string, number>;
@@ -51,6 +54,7 @@ beforeEach(async () => {
   metrics = new Metrics({ templates: [tiny.name], version: 'test' });
   written = new Map();
   disturbed = new Set();
+  slow = new Set();
   fault = undefined;
   cpuMs = new Map();
   room = ROOMY;
@@ -67,11 +71,12 @@ beforeEach(async () => {
       if (used !== undefined) cpuMs.set(container, used + 100);
       return Promise.resolve(used ?? 5_000);
     },
-    diskUse: (container) => {
+    diskUse: async (container, _, signal) => {
       looked.push(container);
+      if (slow.has(container)) await longLook(signal);
       const partial = disturbed.has(container);
       const failing = fault === undefined ? {} : { fault };
-      return Promise.resolve({ bytes: 0, files: 1, partial, ...written.get(container), ...failing });
+      return { bytes: 0, files: 1, partial, ...written.get(container), ...failing };
     },
   };
   deps = {
@@ -110,6 +115,10 @@ beforeEach(async () => {
   }
 });
 afterEach(() => store[Symbol.asyncDispose]());
+
+const PATIENCE_MS = 20;
+/** Ends as a look does that is ended, or some time after the patience. */
+const longLook = (signal: AbortSignal): Promise<unknown> => setTimeout(3 * PATIENCE_MS, undefined, { signal });
 
 const recordOf = async ({ id }: Instance) => (await store.claimStore.find(id))?.instance;
 const at = (index: number): Instance => {
@@ -152,6 +161,32 @@ it('ends a visit that three looks in a row could not see through, and none that 
   expect(await recordOf(at(7))).toMatchObject({ state: 'assigned' });
   expect(killed).toEqual([at(3).container]);
   expect(log.with('so that nobody can count them')).toHaveLength(1);
+});
+
+it('has nobody wait for looks that take long, which have rounds of their own', async () => {
+  watch = new DiskWatch({ ...deps, patienceMs: PATIENCE_MS });
+  slow = new Set([0, 1, 2, 3, 4].map((each) => at(each).container));
+  disturbed = new Set([at(0).container]);
+  written.set(at(1).container, { bytes: 11 * MIB, files: 3 });
+  for (let round = 0; round < 2; round += 1) await watch.round(never);
+  expect(new Set(looked)).toEqual(new Set(visits.map(({ container }) => container)));
+  expect(killed).toEqual([]);
+  looked.length = 0;
+  room = { ...ROOMY, free: { ...ROOMY.free, bytes: ROOMY.free.bytes - 100 * MIB } };
+  await watch.round(never);
+  expect(looked.filter((container) => slow.has(container))).toEqual([]);
+  // Those are looked at to the end, and count as all others do.
+  await watch.slowRound(never);
+  expect(new Set(looked)).toEqual(new Set(visits.map(({ container }) => container)));
+  expect(killed).toEqual([at(1).container]);
+  for (let round = 0; round < 2; round += 1) await watch.slowRound(never);
+  expect(killed).toEqual([at(1).container, at(0).container]);
+});
+
+it('says of a visit that looks at it come to nothing again and again', async () => {
+  deps.consumption.diskUse = () => Promise.reject(new Error('the look takes too long'));
+  for (let round = 0; round < 8; round += 1) await watch.round(never);
+  expect(log.with('Nobody can say what an instance has written')).toHaveLength(visits.length);
 });
 
 it('leaves alone who rests, until that has been long or somebody fills the disk', async () => {

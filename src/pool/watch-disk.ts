@@ -15,10 +15,13 @@ export interface WatchDiskDeps extends EndAbuseDeps {
   readonly consumption: Pick<Consumption, 'kill' | 'cpuMs' | 'diskUse'>;
   readonly storageReserve: StorageReserve;
   readonly node: { readonly name: string };
+  /** For so long others wait for a look at one visit (2 s): most take some hundredths, with 100,000 files one. */
+  readonly patienceMs?: number;
 }
 
 /** A look costs some milliseconds, and more only where there is much to find. */
-const LOOKS = { inTurn: 8, atSuspects: 56, atOnce: 8 };
+const LOOKS = { inTurn: 8, atSuspects: 56, atOnce: 8, slowAtOnce: 4 };
+const PATIENCE_MS = 2_000;
 /** Each holds the whole process up while it starts: whoever clicks shall not wait for eight of them. */
 const BETWEEN_TURNS_MS = 100;
 /** Less processor time than this writes nothing that matters. Room can be reserved without: then the disk tells. */
@@ -27,6 +30,8 @@ const RESTING_MS = 5;
 const MOST_ROUNDS_APART = 20;
 /** In a row, although its processes stood still for each: no app does that, and behind it a disk can be filled. */
 const MOST_PARTIAL = 3;
+/** In a row that came to nothing: somebody should know of it. */
+const MOST_MISSED = 3;
 
 /** Of a visit. */
 interface Looked {
@@ -35,6 +40,10 @@ interface Looked {
   readonly cpuMs: number | undefined;
   /** So many looks in a row nobody could tell whether that is all it has written. */
   readonly partial: number;
+  /** Nobody waits for looks at it: it was not done within the patience last time. */
+  readonly slow: boolean;
+  /** So many looks in a row came to nothing at all. */
+  readonly missed: number;
 }
 
 /** By how much the disk fills until whoever does it is looked for; far below what a limit allows. */
@@ -45,7 +54,8 @@ const SAMPLE_MS = 300;
 /**
  * Ends the visits that write more than their template allows. Which of thousands to look at, the disk says: while
  * it does not fill, a few take their turn in each round, of those that have used the processor since they were looked
- * at last; when it does, all take their turn, and at once those that use it right now, as whoever writes has to.
+ * at last; when it does, all take their turn, and at once those that use it right now, as whoever writes has to. Visits
+ * that take long to look at, as whoever moves files about can see to, have rounds of their own: nobody waits for them.
  */
 export class DiskWatch {
   readonly #deps: WatchDiskDeps;
@@ -55,9 +65,11 @@ export class DiskWatch {
   /** The disk as it was when somebody was looked for last. */
   #before: StorageRoom | undefined;
   #saidFault = false;
+  readonly #patienceMs: number;
 
   constructor(deps: WatchDiskDeps) {
     this.#deps = deps;
+    this.#patienceMs = deps.patienceMs ?? PATIENCE_MS;
   }
 
   /** Throws store_unavailable. */
@@ -65,14 +77,29 @@ export class DiskWatch {
     const { inventory, node, storageReserve } = this.#deps;
     this.#round += 1;
     const grew = this.#grew(await storageReserve.look());
-    const visits = await inventory.visits(node.name);
-    this.#forget(visits, grew);
+    const all = await inventory.visits(node.name);
+    this.#forget(all, grew);
+    const visits = all.filter(({ id }) => this.#looked.get(id)?.slow !== true);
     const suspects = grew ? (await this.#byActivity(visits, signal)).slice(0, LOOKS.atSuspects) : [];
-    await sideBySide(suspects, LOOKS.atOnce, (visit) => this.#lookAt(visit, signal));
+    await sideBySide(suspects, LOOKS.atOnce, (visit) => this.#lookInTurn(visit, signal));
     for (const visit of await this.#whoseTurnItIs(visits)) {
       await sleep(BETWEEN_TURNS_MS, signal);
-      await this.#lookAt(visit, signal);
+      await this.#lookInTurn(visit, signal);
     }
+  }
+
+  /** Looks at those that `round` has left to it. Throws store_unavailable. */
+  async slowRound(signal: AbortSignal): Promise<void> {
+    const slow = [...this.#looked].filter(([, last]) => last.slow).sort(([, a], [, b]) => a.round - b.round);
+    if (slow.length === 0) return;
+    const { inventory, node } = this.#deps;
+    const visits = new Map((await inventory.visits(node.name)).map((visit) => [visit.id, visit]));
+    const there = slow.flatMap(([id]) => visits.get(id) ?? []);
+    await sideBySide(there, LOOKS.slowAtOnce, async (visit) => {
+      if (await this.#rests(visit)) return;
+      const startedMs = performance.now();
+      await this.#lookAt(visit, signal, () => performance.now() - startedMs > this.#patienceMs);
+    });
   }
 
   /** Those that are gone; and where somebody fills the disk, that the others were seen to rest. */
@@ -108,25 +135,34 @@ export class DiskWatch {
     return this.#deps.consumption.cpuMs(container).catch(() => undefined);
   }
 
-  async #lookAt(visit: Instance, signal: AbortSignal): Promise<void> {
+  async #lookInTurn(visit: Instance, signal: AbortSignal): Promise<void> {
+    const patience = AbortSignal.timeout(this.#patienceMs);
+    await this.#lookAt(visit, AbortSignal.any([signal, patience]), () => patience.aborted && !signal.aborted);
+  }
+
+  /** `isSlow`: whether it has taken too long, once it is over. */
+  async #lookAt(visit: Instance, signal: AbortSignal, isSlow: () => boolean): Promise<void> {
     if (signal.aborted) return;
     // Before the look: what is written while it goes on counts as written after it.
     const cpuMs = await this.#cpuMs(visit.container);
-    const before = this.#looked.get(visit.id)?.partial ?? 0;
+    const { partial: before = 0, missed = 0 } = this.#looked.get(visit.id) ?? {};
     const looked = await this.#look(visit, before, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.#missed(visit, error);
-      return { whole: false, partial: before };
+      // Those that are ended from outside are told of nowhere.
+      if (!signal.aborted) this.#missed(visit, error, missed + 1);
+      return { whole: false, partial: before, missed: signal.aborted ? missed : missed + 1 };
     });
     const { whole, partial } = looked;
-    this.#looked.set(visit.id, { round: this.#round, cpuMs: whole ? cpuMs : undefined, partial });
+    const last = { round: this.#round, cpuMs: whole ? cpuMs : undefined, partial, slow: isSlow() };
+    this.#looked.set(visit.id, { ...last, missed: 'missed' in looked ? looked.missed : 0 });
   }
 
   /** Others are looked at all the same. */
-  #missed({ id, container }: Instance, error: unknown): void {
-    this.#deps.log.debug(
-      { instance: id, container, reason: describeError(error) },
-      'Nobody can say what it has written',
-    );
+  #missed({ id, container }: Instance, error: unknown, inARow: number): void {
+    const { log } = this.#deps;
+    const fields = { instance: id, container, reason: describeError(error) };
+    if (inARow === MOST_MISSED)
+      log.warn(fields, 'Nobody can say what an instance has written, so that limits.disk does not hold for it');
+    else log.debug(fields, 'Nobody can say what it has written');
   }
 
   /** The busiest first. */
