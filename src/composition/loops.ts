@@ -151,7 +151,7 @@ export function createLoops(
   );
   triggers.refill.subscribe(() => replenisher.trigger());
   const leadershipKeeper = leadership.keeper(
-    () => reconciler.trigger(),
+    () => takeOver(pool, reconciler),
     () => reload.heard(leadership.reloadsAsked()),
   );
   const regular = { leadershipKeeper, heartbeat, reconciler };
@@ -160,6 +160,12 @@ export function createLoops(
   const named = { replenisher, reaper, tickets, queueKeeper, ...regular };
   const all = role === 'server' ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...ofPool, ...own] : own;
   return { ...named, all };
+}
+
+/** Whoever did it before may have been killed with an instance stopped for a look. */
+function takeOver({ consumption }: AppParts['pool'], reconciler: Loop): void {
+  consumption?.forget();
+  reconciler.trigger();
 }
 
 /** A further node looks after its own containers and ports; the pool itself is the server's business. */

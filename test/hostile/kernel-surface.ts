@@ -9,6 +9,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { SHARED_LIMITS } from '../../src/doctor/shared-limits.ts';
 import type { Consumption } from '../../src/pool/interfaces/consumption.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
+import { controlGroup, frozen, ofContainer } from '../../src/runtime/docker/control-groups.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
 import type { Demultiplexer } from '../../src/runtime/docker/output-tail.ts';
 import { loadEngine } from '../../src/runtime/engines.ts';
@@ -194,6 +195,26 @@ export function kernelSurfaceContract(underTest: () => EngineUnderTest): void {
     const { consumption, spec } = watched();
     await expectProcessorWatched(instance('default'), consumption, spec, spec.template.limits.cpus);
     expect(await consumption.cpuMs('demo-not-there')).toBeUndefined();
+  });
+
+  it('runs again where whoever stopped it for a look has died, once another one takes over', async () => {
+    const { consumption, spec } = watched();
+    await consumption.locate(spec.name);
+    const found = await new Dockerode({ socketPath: underTest().socketPath }).getContainer(spec.name).inspect();
+    const groups = await readFile(`/proc/${found.State.Pid}/cgroup`, 'utf8');
+    const freezer = ofContainer(controlGroup(groups, 'freezer') ?? '', found.Id);
+    const stands = async (): Promise<boolean> =>
+      /^FROZEN$|^1$/m.test(
+        await readFile(`${freezer}/freezer.state`, 'utf8').catch(() => readFile(`${freezer}/cgroup.freeze`, 'utf8')),
+      );
+    await frozen(freezer, async () => {
+      expect(await stands()).toBe(true);
+      await consumption.cpuMs(spec.name);
+      expect(await stands()).toBe(true);
+      consumption.forget();
+      await consumption.cpuMs(spec.name);
+      expect(await stands()).toBe(false);
+    });
   });
 
   it('ends with all it has begun once it is killed, however fast it makes processes', async () => {

@@ -20,7 +20,7 @@ interface Waiting {
 }
 
 const METHODS = [
-  ...['memory', 'storage', 'locate', 'kill', 'memoryOf', 'swap', 'swapOut', 'cpuMs', 'outputMs', 'cpuLimit'],
+  ...['memory', 'storage', 'locate', 'forget', 'kill', 'memoryOf', 'swap', 'swapOut', 'cpuMs', 'outputMs', 'cpuLimit'],
   ...['limitCpu', 'cpuShare', 'weighCpu', 'refusedProcesses', 'isConnected', 'diskUse', 'connectionsTo'],
 ] as readonly (keyof Consumption)[];
 

@@ -30,6 +30,11 @@ export interface Consumption {
   /** Finds out where to look at it, which takes an engine long that is busy; the first look does it otherwise. */
   locate(container: string): Promise<void>;
   /**
+   * For whoever takes over from a process that may have died at it: each container is found again at the next look, is
+   * put back to running where it stands still for a look, and to no swap of its own.
+   */
+  forget(): void;
+  /**
    * Ends all its processes at once, however many more they make meanwhile, without the engine; nothing happens where
    * none is seen. The container is still to be removed.
    */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
-import { frozen, swapOut } from './control-groups.ts';
+import { boundSwap, frozen, swapOut } from './control-groups.ts';
 
 let group: string;
 
@@ -27,6 +27,16 @@ it('puts the bound back when the kernel cannot be told', async () => {
   await writeFile(join(group, 'memory.swap.max'), '000');
   await expect(swapOut(group)).rejects.toThrow('memory.reclaim');
   expect(await holds('memory.swap.max')).toMatch(/^0/);
+});
+
+it('puts the bound of swap back that was lifted, and nothing else', async () => {
+  await writeFile(join(group, 'memory.swap.max'), 'max\n');
+  await boundSwap(group);
+  expect(await holds('memory.swap.max')).toMatch(/^0/);
+  await writeFile(join(group, 'memory.swap.max'), '4096\n');
+  await boundSwap(group);
+  expect(await holds('memory.swap.max')).toBe('4096\n');
+  await boundSwap(join(group, 'gone'));
 });
 
 it('empties a group of version 1', async () => {

@@ -102,6 +102,12 @@ export async function swapOut(group: string): Promise<void> {
   }
 }
 
+/** Of a group whose limit counts swap in; nothing happens in version 1, where no limit of it is touched. */
+export async function boundSwap(group: string): Promise<void> {
+  if ((await read(group, 'memory.swap.max')).trim() !== 'max') return;
+  await writeFile(join(group, 'memory.swap.max'), NO_SWAP, { flag: 'r+' }).catch(() => undefined);
+}
+
 /** How often it is looked whether they have ended, and how long is waited between. */
 const KILL_LOOKS = 20;
 const KILL_PAUSE_MS = 25;

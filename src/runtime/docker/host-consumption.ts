@@ -5,6 +5,7 @@ import type { Consumption, DiskSeen, DiskUse, StorageRoom } from '../../pool/int
 import type { ContainerEngine } from '../engine.ts';
 import { hasVisitor, isInUse, isSandbox } from './container-inside.ts';
 import {
+  boundSwap,
   controlGroup,
   cpuLimitOf,
   cpuOf,
@@ -97,6 +98,10 @@ export class HostConsumption implements Consumption {
 
   async locate(container: string): Promise<void> {
     await this.#placeOf(container);
+  }
+
+  forget(): void {
+    this.#places.clear();
   }
 
   async kill(container: string): Promise<void> {
@@ -210,8 +215,10 @@ export class HostConsumption implements Consumption {
     );
     if (cpu === undefined || quota === undefined || processes === undefined || freezer === undefined) return undefined;
     const memory = controlGroup(groups, 'memory');
-    // A server that was killed while it looked has left it so.
+    // A server that was killed while it looked, or had it written to swap, has left it so.
     if (!found.State.Paused) await thaw(ofContainer(freezer, found.Id));
+    const { Memory, MemorySwap } = found.HostConfig;
+    if (memory !== undefined && MemorySwap === Memory) await boundSwap(ofContainer(memory, found.Id));
     const volumes = found.Mounts.filter(({ Type }) => (Type as string) === 'volume').map(({ Source }) => Source);
     const upper = await this.#upperOf(container, found);
     const seen = [`/proc/${found.State.Pid}/root`, ...volumes];
