@@ -56,3 +56,23 @@ it.each([
     await whileHeld(program, (pid, device) => deletedFileBytes([pid], new Set([device]), never)),
   ).toBeGreaterThanOrEqual(MIB);
 });
+
+/** Pages that may be read and such that may not lie apart, so that each is a mapping. */
+const CROWD = `
+  for my $at (0 .. 15_000) {
+    0 < call('mmap', 0, 4096, $at % 2, 0x22, -1, 0) or die "mmap: $!";
+  }
+  held()`;
+
+it('takes more mappings than anybody can look through for a place to hide, and no fewer', async () => {
+  await whileHeld(CROWD, async (pid, device) => {
+    const look = (times: number): Promise<number> =>
+      deletedFileBytes(
+        Array.from({ length: times }, () => pid),
+        new Set([device]),
+        never,
+      );
+    expect(await look(1)).toBe(0);
+    expect(await look(60)).toBe(Infinity);
+  });
+});

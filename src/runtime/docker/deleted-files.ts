@@ -1,7 +1,8 @@
 import type { Stats } from 'node:fs';
-import { readFile, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { listKernelFolder, mapFileName, readKernelFile } from './kernel-files.ts';
+import { tablePieces } from './kernel-tables.ts';
 
 const BLOCK = 512;
 /**
@@ -9,6 +10,11 @@ const BLOCK = 512;
  * so many takes most of a second.
  */
 const MOST_LOOKS = 20_000;
+/**
+ * Of all mappings of one container, deleted or not: some 500,000, which take about a second to look through. Apps with
+ * a hundred processes have some ten thousand.
+ */
+const MOST_OF_MAPS = 32 * 2 ** 20;
 /** One after the other they take seven times as long. */
 const LOOKS_AT_ONCE = 64;
 
@@ -23,10 +29,16 @@ export async function deletedFileBytes(
   signal: AbortSignal,
 ): Promise<number> {
   const sizes = new Map<string, number>();
-  let looks = 0;
+  let [looks, ofMaps] = [0, 0];
   for (const pid of pids) {
+    signal.throwIfAborted();
     const thread = livingThread(pid);
-    const paths = [...(await filesIn(`/proc/${thread}/fd`)), ...(await mappedFiles(thread))];
+    const paths = await filesIn(`/proc/${thread}/fd`);
+    for await (const piece of tablePieces(`/proc/${thread}/maps`)) {
+      signal.throwIfAborted();
+      paths.push(...mappedFiles(piece, thread));
+      if ((ofMaps += piece.length) > MOST_OF_MAPS || looks + paths.length > MOST_LOOKS) return Infinity;
+    }
     if ((looks += paths.length) > MOST_LOOKS) return Infinity;
     for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
       signal.throwIfAborted();
@@ -59,8 +71,8 @@ async function filesIn(folder: string): Promise<string[]> {
 /** Memory that is shared has the form of a deleted file of the kernel's own, by this device, and takes no disk. */
 const SHARED_MEMORY = '00:01';
 
-async function mappedFiles(thread: string): Promise<string[]> {
-  const maps = await readFile(`/proc/${thread}/maps`, 'latin1').catch(() => '');
+/** `maps`: lines of its /proc/…/maps. */
+function mappedFiles(maps: string, thread: string): string[] {
   return [...maps.matchAll(/^([0-9a-f]+-[0-9a-f]+) \S+ \S+ (\S+) .* \(deleted\)$/gm)].flatMap(
     ([, range = '', device]) => (device === SHARED_MEMORY ? [] : [`/proc/${thread}/map_files/${mapFileName(range)}`]),
   );
