@@ -186,7 +186,7 @@ export async function openAppParts(
   });
   catalogue.replace(await templatesWithPreviews(config, store));
   const connection = await infrastructure.openQueue();
-  const caddy = infrastructure.createProxy(() => leadership.mayReplaceProxy());
+  const caddy = infrastructure.createProxy({ mayReplace: () => leadership.mayReplaceProxy() });
   const list: ContainerRuntime['list'] = () => runtime.list();
   const [progress, activity, probe] = [new ReloadProgress(), new OperatorActivity(), new HttpProbe()];
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
@@ -199,7 +199,7 @@ export async function openAppParts(
   const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
   await announceTemplates();
 
-  const leadership = await openLeadership({ ...options, store, catalogue, progress, activity, lacks, releasers });
+  const leadership = await openLeadership({ ...options, ...sources, progress, activity, lacks, releasers });
   const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
     ...nodeParts({

@@ -12,6 +12,7 @@ import {
 } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openCheckpointShare } from './checkpoint-carrier.ts';
+import { besideServers } from './proxy-task.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../domain/clock.ts';
@@ -102,7 +103,7 @@ export async function openDoctorContext(own: Config, log: Log): Promise<DoctorCo
   const { node, containers, templates, proxy: addresses } = config;
   const hasProxy = node.name === FIRST_NODE || node.name === NO_NODE;
   const queue = new Shared(() => infrastructure.openQueue(), NATS_DOWN);
-  const proxy = infrastructure.createProxy();
+  const proxy = infrastructure.createProxy(besideServers(() => store.get(), config));
   const site = new Shared(() => proxy.check(), "Caddy's admin API does not answer");
   const engine = await chooseEngine(config, log);
   const answer = engineAnswer(engine, config);

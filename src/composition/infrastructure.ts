@@ -8,7 +8,7 @@ import type { Releasers } from '../lifecycle/releasers.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import type { DemoServerOptions } from '../proxy/caddy-config.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import { CaddyProxy, type CaddyProxyOptions } from '../proxy/caddy-proxy.ts';
 import { connectQueue, type QueueConnection } from '../queue/connection.ts';
 import { connectValkey, disconnectValkey } from '../store/client.ts';
 import type { Engine } from '../runtime/engines.ts';
@@ -108,7 +108,7 @@ export class Infrastructure {
   }
 
   /** Holds nothing open: it asks Caddy's admin API again each time. */
-  createProxy(mayReplace?: () => Promise<boolean>): CaddyProxy {
+  createProxy(beside: Pick<CaddyProxyOptions, 'mayReplace' | 'wantedByServers'>): CaddyProxy {
     const { presentation, proxy, server } = this.#config;
     return new CaddyProxy({
       adminUrl: proxy.adminUrl,
@@ -122,7 +122,7 @@ export class Infrastructure {
       languages: new Languages(presentation.languages),
       branding: presentation.branding,
       trustedProxies: server.trustedProxies,
-      mayReplace,
+      ...beside,
       log: this.#log,
     });
   }

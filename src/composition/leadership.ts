@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { proxyTask } from './proxy-task.ts';
 import type { Config } from '../config/config.ts';
 import { describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -42,6 +43,8 @@ export interface LeadershipOptions {
   readonly version: string;
   readonly progress: ReloadProgress;
   readonly activity: OperatorActivity;
+  /** What it wants of the proxy, as a digest. */
+  readonly proxy: { readonly wanted: string };
   /** Rights that this process would need for its instances, and does not have. */
   readonly lacks: readonly string[];
   readonly releasers: Releasers;
@@ -79,7 +82,7 @@ export async function openLeadership({
       node: node.name,
       startedAtMs,
       templates: Object.fromEntries(catalogue.all().map(({ name }) => [name, catalogue.version(name) ?? ''])),
-      ...{ catalogue: described(catalogue, progress), ...ofProcess(said) },
+      ...{ catalogue: described(catalogue, progress), ...ofProcess(said, role, config) },
       leads: [...store.turns.held()].flatMap(([task, held]) => (held ? [task] : [])),
     });
   };
@@ -130,25 +133,20 @@ function described(
 /** Of long work, what others show of it. */
 const JOBS_TOLD = 5;
 
-function ofProcess({
-  activity: { jobs, diagnosed },
-  lacks,
-}: Pick<LeadershipOptions, 'activity' | 'lacks'>): Pick<RunningProcess, 'jobs' | 'doctor' | 'lacks'> {
+function ofProcess(
+  { activity: { jobs, diagnosed }, lacks, proxy }: Pick<LeadershipOptions, 'activity' | 'lacks' | 'proxy'>,
+  role: RunningProcess['role'],
+  config: Config,
+): Pick<RunningProcess, 'jobs' | 'doctor' | 'proxy' | 'lacks'> {
   const told = jobs.slice(0, JOBS_TOLD).map(({ action, on, who, startedAtMs, endedAtMs, state, said }) => ({
     ...{ action, on, who, startedAtMs, state, said: said.slice(0, PROBLEM_CHARACTERS) },
     ...(endedAtMs === undefined ? {} : { endedAtMs }),
   }));
   const failures = diagnosed?.findings.filter(({ verdict }) => verdict === 'failure').length ?? 0;
   return {
+    ...(role === 'server' ? { proxy: { task: proxyTask(config), wants: proxy.wanted } } : {}),
     ...(lacks.length === 0 ? {} : { lacks: [...lacks] }),
     ...(told.length === 0 ? {} : { jobs: told }),
     ...(diagnosed === undefined ? {} : { doctor: { atMs: diagnosed.atMs, failures } }),
   };
-}
-
-/** A Caddy on loopback or on a socket is this host's; another is whose address is the same. */
-function proxyTask({ proxy: { adminUrl }, node }: Config): string {
-  const host = adminUrl.startsWith('unix:') ? undefined : new URL(adminUrl).host;
-  if (host !== undefined && !/^(localhost|127\.|\[::1\])/.test(host)) return `proxy:${host}`;
-  return `proxy:${node.name === NO_NODE ? hostname() : node.name}`;
 }

@@ -9,6 +9,7 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import type { RepairDeps } from '../pool/repair-drift.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { createPublisher } from '../queue/publisher.ts';
+import { besideServers } from './proxy-task.ts';
 import { templatesWithPreviews } from './stored-previews.ts';
 import type { Engine } from '../runtime/engines.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -46,7 +47,10 @@ export async function openReconcileContext(own: Config, version: string, log: Lo
       cleanupStore: store.cleanupStore,
       provisioningStore: store.provisioningStore,
       inventory: store.inventory,
-      proxy: node.name === FIRST_NODE ? infrastructure.createProxy() : undefined,
+      proxy:
+        node.name === FIRST_NODE
+          ? infrastructure.createProxy(besideServers(() => Promise.resolve(store), config))
+          : undefined,
       observer: new Metrics({ templates: config.templates.map(({ name }) => name), version }),
       requestRefill: () => undefined,
       close: () => releasers.releaseAll(log),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
 import { TryItNowError } from '../domain/errors.ts';
@@ -19,12 +20,18 @@ export interface CaddyProxyOptions extends DemoServerOptions {
   readonly mayReplace?: (() => Promise<boolean>) | undefined;
   /** What changes while the server runs, in place of what is above; asked at each look. */
   readonly offered?: () => Pick<DemoServerOptions, 'innerPorts' | 'allowedOrigins'>;
+  /**
+   * Digests of what the servers want that run with this proxy, for who looks beside them: they go by settings and
+   * templates of their own, until the next restart or reload. With one of these the proxy is as it should be.
+   */
+  readonly wantedByServers?: (() => Promise<ReadonlySet<string>>) | undefined;
   readonly log: Log;
 }
 
 const SERVER_PATH = '/config/apps/http/servers/demo';
 /** Somebody else may make or remove the server between our reading and our writing. */
 const ATTEMPTS = 3;
+const DIGEST_CHARACTERS = 32;
 const RELOAD_PAUSE_MS = 100;
 
 /**
@@ -33,7 +40,7 @@ const RELOAD_PAUSE_MS = 100;
 export class CaddyProxy implements Proxy {
   readonly name: string;
   readonly #options: CaddyProxyOptions;
-  #made: { readonly key: string; readonly server: Json } | undefined;
+  #made: { readonly key: string; readonly server: Json; readonly digest: string } | undefined;
 
   constructor(options: CaddyProxyOptions) {
     this.name = `${options.adminUrl} of ${hostname()}`;
@@ -45,8 +52,13 @@ export class CaddyProxy implements Proxy {
     await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
   }
 
+  /** Digest of our server as it should be. */
+  get wanted(): string {
+    return this.#make().digest;
+  }
+
   async check(): Promise<'present' | 'missing' | 'different'> {
-    return insisting(async () => (await this.#look(this.#server())).seen);
+    return insisting(async () => (await this.#look(this.#make().server)).seen);
   }
 
   /**
@@ -56,7 +68,7 @@ export class CaddyProxy implements Proxy {
   async ensure(): Promise<'unchanged' | 'written'> {
     const { adminUrl, listen, mayReplace, log } = this.#options;
     return insisting(async () => {
-      const server = this.#server();
+      const { server } = this.#make();
       const { seen, etag } = await this.#look(server);
       if (seen === 'present') return 'unchanged';
       if (seen === 'different' && mayReplace !== undefined && !(await mayReplace())) return 'unchanged';
@@ -79,11 +91,14 @@ export class CaddyProxy implements Proxy {
   }
 
   /** Made again only when it is another one: its pages are in every language. */
-  #server(): Json {
+  #make(): { readonly server: Json; readonly digest: string } {
     const offered = this.#options.offered?.() ?? {};
     const key = JSON.stringify(offered);
-    if (this.#made?.key !== key) this.#made = { key, server: demoServer({ ...this.#options, ...offered }) };
-    return this.#made.server;
+    if (this.#made?.key !== key) {
+      const server = demoServer({ ...this.#options, ...offered });
+      this.#made = { key, server, digest: digestOf(server) };
+    }
+    return this.#made;
   }
 
   async #look(server: Json): Promise<{
@@ -93,7 +108,9 @@ export class CaddyProxy implements Proxy {
     const { ok, body, etag } = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
     // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
     if (!ok || body === null) return { seen: 'missing', etag };
-    return { seen: isDeepStrictEqual(body, server) ? 'present' : 'different', etag };
+    const isOurs =
+      isDeepStrictEqual(body, server) || ((await this.#options.wantedByServers?.())?.has(digestOf(body)) ?? false);
+    return { seen: isOurs ? 'present' : 'different', etag };
   }
 
   #refused(reason: string): TryItNowError {
@@ -110,6 +127,16 @@ export class CaddyProxy implements Proxy {
       `Caddy at ${adminUrl} refuses our configuration (it says: ${reason})`,
     );
   }
+}
+
+/** The same for the same, in whatever order Caddy gives the names back. */
+function digestOf(value: Json): string {
+  const sorted = JSON.stringify(value, (_, each: Json) =>
+    typeof each === 'object' && each !== null && !Array.isArray(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+  return createHash('sha256').update(sorted).digest('hex').slice(0, DIGEST_CHARACTERS);
 }
 
 /** As Caddy lists those that it has requests under way to, open WebSockets among them. */

@@ -4,6 +4,8 @@ import { request } from 'undici';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { askAdmin as askCaddy } from '../../src/proxy/caddy-admin.ts';
+import type { Json } from '../../src/proxy/json.ts';
 import { launchSimulatedEngine, type LaunchedSimulatedEngine } from '../../src/runtime/simulated/launch.ts';
 import { DashboardLogin } from '../support/dashboard-login.ts';
 import { Cleanups, ownFolder } from '../support/deployment.ts';
@@ -266,6 +268,26 @@ describe('a reload of the templates', () => {
     await eventually(async () => {
       expect((await admin('GET', '/instances?template=docs')).json['instances']).toEqual([]);
     });
+  });
+
+  it('of one with a port of its own leaves the proxy as the server has it, also for doctor and reconcile', async () => {
+    const demo = async (): Promise<Json> =>
+      (await askCaddy(server.env['CADDY_ADMIN_URL'] ?? '', 'GET', '/config/apps/http/servers/demo')).body;
+    const run = async (...args: string[]): Promise<string> => {
+      await using program = new Program(args, server.env);
+      await program.exitCode;
+      return program.output;
+    };
+    await write([HELLO, DOCS, { ...WIKI, port: 8081 }]);
+    await reload();
+    await eventually(async () => expect(JSON.stringify(await demo())).toContain('8081'));
+    await write([HELLO, DOCS]);
+    await reload();
+    const before = await demo();
+    expect(JSON.stringify(before)).toContain('8081');
+    expect(await run('doctor')).toMatch(/demo server +ok/);
+    expect(await run('reconcile', '--json')).not.toContain('"proxy"');
+    expect(await demo()).toEqual(before);
   });
 
   it('is told of a process that goes by another file, or by one that is wrong', async () => {
