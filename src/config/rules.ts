@@ -144,7 +144,7 @@ export function environmentProblems(values: Values, broken: ReadonlySet<Variable
     ...natsProblems(values, sound),
     ...operatorProblems(values, sound),
   );
-  if (sound('NODE_ADDRESS', 'PROXY_ADDRESSES')) problems.push(...nodeAddressProblems(values));
+  if (sound('NODE_ADDRESS', 'PROXY_ADDRESSES', 'CONTAINER_MODE')) problems.push(...nodeAddressProblems(values));
   const { CRIU_ENABLED: checkpoints, CONTAINER_MODE: engine } = values;
   if (
     sound('CRIU_ENABLED', 'CONTAINER_MODE') &&

@@ -321,7 +321,8 @@ export const VARIABLES = {
     listOf(ipv4Block),
     '',
     'The IPv4 addresses or CIDR blocks, with commas between, of the other hosts where proxies and servers run: who ' +
-      'reaches the instances of this host, beside itself. Everybody else is kept from them.',
+      'reaches the instances of this host, beside itself. Everybody else is kept from them. On a server without an ' +
+      'engine: what hosts that join it are to let in, in place of its own address.',
   ),
   NODE_LABELS: host.required(
     listOf(nodeLabel),

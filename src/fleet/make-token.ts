@@ -80,7 +80,7 @@ async function workerLogin(files: HostFiles) {
 }
 
 async function addressesFor(env: Environment, config: Config) {
-  const { valkey, nats, proxy, node } = config;
+  const { valkey, nats, proxy, node, containers } = config;
   const valkeys = valkey.sentinel?.endpoints ?? [valkey];
   const queues = nats.url.split(',').map((url) => new URL(url).hostname);
   for (const [what, hosts] of [
@@ -94,10 +94,12 @@ async function addressesFor(env: Environment, config: Config) {
           'Valkey and NATS of this host listen on its private network',
       );
   const own = await addressTowards(valkeys[0]?.host ?? '');
+  // As on Kubernetes: the address of this pod is soon another's, and may be translated on the way.
+  const namesAll = containers.mode === NO_ENGINE.name && node.proxies.length > 0;
   return {
     VALKEY_URL: env['VALKEY_URL'] ?? `valkey://${valkey.host}:${valkey.port}`,
     NATS_URL: nats.url,
-    PROXY_ADDRESSES: [...new Set([own, ...node.proxies])].join(','),
+    PROXY_ADDRESSES: [...new Set(namesAll ? node.proxies : [own, ...node.proxies])].join(','),
     PROXY_INTERNAL_URL: (await reachableProxies(proxy, own)).join(','),
   };
 }
