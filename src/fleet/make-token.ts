@@ -34,14 +34,6 @@ export async function makeToken(options: MakeTokenOptions): Promise<JoinToken> {
   const secrets = Object.fromEntries(
     CARRIED_SECRETS.flatMap((name) => (values[name] === undefined ? [] : [[name, values[name]]])),
   );
-  const settings = Object.fromEntries(
-    CARRIED_SETTINGS.flatMap((name) => {
-      const value = env[name]?.trim() ?? '';
-      // A worker takes the engine that answers on its own host.
-      const isOwn = name === 'CONTAINER_MODE' && value === NO_ENGINE.name;
-      return value === '' || isOwn ? [] : [[name, value]];
-    }),
-  );
   await verify(
     login === undefined
       ? config
@@ -55,7 +47,11 @@ export async function makeToken(options: MakeTokenOptions): Promise<JoinToken> {
     v: 1,
     program,
     expiresAtMs: nowMs + lifeMs,
-    settings: { ...settings, ...addresses, ...(login === undefined ? {} : { VALKEY_USER: WORKER_USER }) },
+    settings: {
+      ...settingsOf(env, config),
+      ...addresses,
+      ...(login === undefined ? {} : { VALKEY_USER: WORKER_USER }),
+    },
     secrets: { ...secrets, ...login },
     files: Object.fromEntries(
       await Promise.all(
@@ -66,6 +62,19 @@ export async function makeToken(options: MakeTokenOptions): Promise<JoinToken> {
       ),
     ),
   };
+}
+
+/** What belongs to the fleet, as it is given here. */
+export function settingsOf(env: Environment, config: Config): Record<string, string> {
+  const given = CARRIED_SETTINGS.flatMap((name) => {
+    const value = env[name]?.trim() ?? '';
+    // A worker takes the engine that answers on its own host.
+    const isOwn = name === 'CONTAINER_MODE' && value === NO_ENGINE.name;
+    return value === '' || isOwn ? [] : [[name, value] as const];
+  });
+  const { scheme, port = scheme === 'https' ? 443 : 80 } = config.proxy.address;
+  // Worked out, for its default is the port of PROXY_LISTEN, which is this host's.
+  return { ...Object.fromEntries(given), PUBLIC_PORT: String(port) };
 }
 
 /** As `fleet init` drew it; undefined where Valkey and NATS are somebody else's, and all log in alike. */
