@@ -4,6 +4,7 @@ import { chmod, mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isCheckpointId } from '../domain/ids.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
+import { closedByUnit } from '../lifecycle/closed-by-unit.ts';
 import type { Log } from '../domain/log.ts';
 
 const UNPACKED = '.unpacked';
@@ -118,7 +119,7 @@ export class Folders {
     throw new TryItNowError(
       'invalid_config',
       `The folder of checkpoints, ${this.root}, cannot be used (${describeError(error)}); set CHECKPOINT_DIR ` +
-        'to one that the server may write to',
+        `to one that the server may write to${closedByUnit(error, this.root)}`,
       { cause: error },
     );
   };

@@ -6,6 +6,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import { hostTrouble } from '../domain/host-trouble.ts';
 import { isCheckpointId } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
+import { closedByUnit } from '../lifecycle/closed-by-unit.ts';
 import type {
   CheckpointMarks,
   CheckpointRepository,
@@ -85,6 +86,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
       throw ioTrouble(
         error,
         `The checkpoint of template ${about.template} could not be stored in ${this.#folders.root}`,
+        this.#folders.root,
       );
     } finally {
       await rm(draft, { force: true });
@@ -118,7 +120,11 @@ class DiskCheckpointRepository implements CheckpointRepository {
           `The archive ${archive} is missing, or cannot be read; copy it from where the checkpoint was made`,
           { cause: error },
         );
-      throw ioTrouble(error, `The checkpoint ${archive} could not be copied into ${this.#folders.root}`);
+      throw ioTrouble(
+        error,
+        `The checkpoint ${archive} could not be copied into ${this.#folders.root}`,
+        this.#folders.root,
+      );
     } finally {
       await rm(draft, { force: true });
     }
@@ -295,7 +301,7 @@ class DiskCheckpointRepository implements CheckpointRepository {
         }
         return read;
       } catch (error) {
-        throw ioTrouble(error, `Checkpoint ${id} could not be unpacked into ${target}`);
+        throw ioTrouble(error, `Checkpoint ${id} could not be unpacked into ${target}`, this.#folders.root);
       }
     });
   }
@@ -381,13 +387,13 @@ function marked(metadata: CheckpointMetadata, marks: CheckpointMarks): Checkpoin
 }
 
 /** What the file system says, as an error for a person; one that is that already stays. */
-function ioTrouble(error: unknown, what: string): TryItNowError {
+function ioTrouble(error: unknown, what: string, folder: string): TryItNowError {
   if (error instanceof TryItNowError) return error;
   const trouble = hostTrouble(error);
   if (trouble === undefined)
     return new TryItNowError('checkpoint_failed', `${what}: ${describeError(error)}`, { cause: error });
   const remedy = hasCode(error, 'ENOSPC', 'EDQUOT')
     ? '; free some, such as by try-it-now checkpoint prune, or set CHECKPOINT_DIR to a larger one'
-    : '';
+    : closedByUnit(error, folder);
   return new TryItNowError('host_failed', `${what}: ${trouble}${remedy}`, { cause: error });
 }

@@ -6,6 +6,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { isCheckpointId } from '../domain/ids.ts';
+import { closedByUnit } from '../lifecycle/closed-by-unit.ts';
 import type { CheckpointShare, Transfer } from '../pool/interfaces/checkpoint-share.ts';
 import { hasCode, syncOne } from './unpack.ts';
 
@@ -87,7 +88,8 @@ class SharedFolder implements CheckpointShare {
     } catch (error) {
       if (error instanceof TryItNowError) throw error;
       const reason = hasCode(error, 'ENOENT') ? 'it is not there; is it mounted?' : describeError(error);
-      throw new TryItNowError('checkpoint_share_unavailable', `${this.name} could not ${what}: ${reason}`, {
+      const hint = closedByUnit(error, this.#folder);
+      throw new TryItNowError('checkpoint_share_unavailable', `${this.name} could not ${what}: ${reason}${hint}`, {
         cause: error,
       });
     }

@@ -18,14 +18,16 @@ export const CHECKPOINT_VARIABLES = {
     absolutePath('/var/lib/try-it-now/checkpoints'),
     '/var/lib/try-it-now/checkpoints',
     'Where checkpoints are kept. They hold the memory of processes: nobody but the server may read the ' +
-      'folder. Each takes up to twice its size, once as archive and once unpacked.',
+      'folder. Each takes up to twice its size, once as archive and once unpacked. Under systemd, another folder ' +
+      'needs `ReadWritePaths=` in a drop-in; see [deployment](../deployment.md#on-one-host-with-systemd).',
   ),
   CHECKPOINT_SHARE: checkpoints.required(
     checkpointShare,
     'nats',
     'Where nodes leave promoted checkpoints for those that lack them: `nats`, or a folder that all hosts have ' +
       'mounted, of the same owner as CHECKPOINT_DIR and closed to others. `off`: they are copied by hand. One node ' +
-      'alone leaves nothing. See [a fleet](../fleet.md#checkpoints-on-every-node).',
+      'alone leaves nothing. Under systemd, the folder needs `ReadWritePaths=` as CHECKPOINT_DIR does. ' +
+      'See [a fleet](../fleet.md#checkpoints-on-every-node).',
   ),
   CHECKPOINT_PATH: checkpoints.optional(
     path,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { closestMatch } from 'leven';
 import { describeError } from '../domain/errors.ts';
+import { closedByUnit } from '../lifecycle/closed-by-unit.ts';
 import { ParseError, type Parser } from './parsers.ts';
 import type { Variable } from './variable.ts';
 import { VARIABLES, VARIABLE_NAMES, type Values, type VariableName } from './variables.ts';
@@ -9,7 +10,14 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Reads a whole text file, or throws. */
 export type FileReader = (path: string) => string;
 
-export const readTextFile: FileReader = (path) => readFileSync(path, 'utf8');
+export const readTextFile: FileReader = (path) => {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const hint = closedByUnit(error, path);
+    throw hint === '' ? error : new Error(`${describeError(error)}${hint}`, { cause: error });
+  }
+};
 
 export interface ParsedEnvironment<Name extends VariableName = VariableName> {
   /**

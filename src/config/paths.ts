@@ -5,6 +5,7 @@ import { isAbsolute, normalize, resolve } from 'node:path';
 import { describeError } from '../domain/errors.ts';
 import type { DatabaseSeed } from '../domain/database.ts';
 import { DATABASE_MOUNT } from '../domain/template.ts';
+import { closedByUnit } from '../lifecycle/closed-by-unit.ts';
 import { ParseError, type Parser } from './parsers.ts';
 
 /** Without a slash at the end and without `..`, so that paths can be compared. */
@@ -121,7 +122,7 @@ export function seedFile(folder: string): Parser<Pick<DatabaseSeed, 'seedFile' |
 export function readableFile(path: string): Stats | ParseError {
   try {
     const found = statSync(path, { throwIfNoEntry: false });
-    if (found === undefined) return new ParseError(`there is no file ${path}`);
+    if (found === undefined) return new ParseError(`there is no file ${path}${closedByUnit(undefined, path)}`);
     if (found.isDirectory()) return new ParseError(`${path} is a folder`);
     if (!found.isFile()) return new ParseError(`${path} is not an ordinary file`);
     accessSync(path, constants.R_OK);
@@ -132,7 +133,7 @@ export function readableFile(path: string): Stats | ParseError {
 }
 
 function unreadable(path: string, error: unknown): ParseError {
-  return new ParseError(`${path} cannot be read: ${describeError(error)}`);
+  return new ParseError(`${path} cannot be read: ${describeError(error)}${closedByUnit(error, path)}`);
 }
 
 /** Piece by piece, for a seed may be larger than what should be held in memory. */

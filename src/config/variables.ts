@@ -155,7 +155,7 @@ export const VARIABLES = {
     'none: images are fetched as anybody may',
     'The file with the credentials of registries, as `podman login` and `docker login` write it (auth.json). Read at ' +
       'each fetch. A login that a credential helper keeps (`credsStore`) is not in it: `podman login --authfile` ' +
-      'writes one.',
+      'writes one. Units of systemd see nothing below /root and /home.',
   ),
 
   ...DATABASE_VARIABLES,
