@@ -7,7 +7,7 @@ import { valkeyUrl } from '../config/valkey-url.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { certify, fits, newAuthority, type KeyPair } from './certificates.ts';
 import { replaceFile, type HostFiles } from './host-files.ts';
-import { ownAddresses, privateAddresses } from './own-address.ts';
+import { chosenAddress, ownAddresses } from './own-address.ts';
 import { listenFor } from './proxy-listen.ts';
 import { parseSettings, withSettings } from './settings-file.ts';
 import { WORKER_SECRETS } from './worker-login.ts';
@@ -55,13 +55,7 @@ export async function openToHosts({ files, unitsFolder, address: given, nowMs }:
     );
   // Once it was opened, the address may change.
   if ((await files.readSecret(AUTHORITY.key)) === undefined) refuseOthers(parseSettings(settings));
-  const address = given ?? onlyAddress();
-  if (!privateAddresses().includes(address))
-    throw new TryItNowError(
-      'invalid_request',
-      `${address} is no private IPv4 address of this host (it has ${ownAddresses().join(', ')}); --address names the ` +
-        'one on the network that only your hosts are on',
-    );
+  const address = chosenAddress(given);
   await writeCertificates(files, address, nowMs);
   const [password, worker] = [
     await secret(files, PASSWORD, drawPassword),
@@ -85,18 +79,6 @@ export async function openToHosts({ files, unitsFolder, address: given, nowMs }:
   // Last: until here the host's own programs go on as before.
   await files.writeSettings(withSettings(settings, ownSettings(files, parseSettings(settings), address)));
   return address;
-}
-
-function onlyAddress(): string {
-  const [first, ...others] = privateAddresses();
-  if (first !== undefined && others.length === 0) return first;
-  throw new TryItNowError(
-    'invalid_request',
-    first === undefined
-      ? 'This host has no private IPv4 address; join the hosts by a private network first (the cloud’s, or WireGuard)'
-      : `This host has several private addresses (${[first, ...others].join(', ')}); say with --address which one ` +
-          'the other hosts reach',
-  );
 }
 
 /** Servers that somebody runs elsewhere are not ours to configure. */

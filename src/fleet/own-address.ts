@@ -30,13 +30,39 @@ export function ownAddresses(): readonly string[] {
   );
 }
 
-/** Those on private networks that other hosts may be on: no bridge of containers. */
-export function privateAddresses(): readonly string[] {
+/**
+ * The address by which other hosts reach this one: the given one, or the only one that is no bridge's, which may be one
+ * of containers. Throws invalid_request.
+ */
+export function chosenAddress(given: string | undefined): string {
+  const found = privateAddresses();
+  if (given !== undefined) {
+    if (found.some(({ address }) => address === given)) return given;
+    throw new TryItNowError(
+      'invalid_request',
+      `${given} is no private IPv4 address of this host (it has ${ownAddresses().join(', ')}); --address names the ` +
+        'one on the network that only your hosts are on',
+    );
+  }
+  const [first, ...others] = found.filter(({ isOnBridge }) => !isOnBridge).map(({ address }) => address);
+  if (first !== undefined && others.length === 0) return first;
+  const bridged = found.map(({ address }) => address).join(', ');
+  const several =
+    first === undefined
+      ? `private addresses on bridges alone (${bridged})`
+      : `several private addresses (${[first, ...others].join(', ')})`;
+  throw new TryItNowError(
+    'invalid_request',
+    found.length === 0
+      ? 'This host has no private IPv4 address; join the hosts by a private network first (the cloud’s, or WireGuard)'
+      : `This host has ${several}; say with --address which one the other hosts reach`,
+  );
+}
+
+function privateAddresses(): readonly { readonly address: string; readonly isOnBridge: boolean }[] {
   return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
-    existsSync(`/sys/class/net/${name}/bridge`)
-      ? []
-      : addresses
-          .filter(({ family, internal, address }) => family === 'IPv4' && !internal && !isOutside(address))
-          .map(({ address }) => address),
+    addresses
+      .filter(({ family, internal, address }) => family === 'IPv4' && !internal && !isOutside(address))
+      .map(({ address }) => ({ address, isOnBridge: existsSync(`/sys/class/net/${name}/bridge`) })),
   );
 }
