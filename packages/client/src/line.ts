@@ -119,11 +119,14 @@ async function untilNews(
 ): Promise<void> {
   const news = new AbortController();
   const done = (): void => news.abort();
+  // Not AbortSignal.timeout: Node 20 forgets one that only AbortSignal.any refers to.
+  const timer = setTimeout(done, ASK_AT_LEAST_EVERY_MS);
   const status = await connection.listen(
     `/api/v1/waiting/${place}/events`,
     { place: (data) => told(data as Place), turn: done, gone: done },
-    AbortSignal.any([signal, news.signal, AbortSignal.timeout(ASK_AT_LEAST_EVERY_MS)]),
+    AbortSignal.any([signal, news.signal]),
   );
+  clearTimeout(timer);
   signal.throwIfAborted();
   // No stream to be had, as where too many are open: asking does as well.
   if (status !== undefined) await pause(seconds * 1000, signal);

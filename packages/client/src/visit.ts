@@ -47,8 +47,12 @@ export class Visit {
   private constructor(connection: Connection, begin: Begin, template: string, signal?: AbortSignal) {
     this.#connection = connection;
     this.#template = template;
-    const stopped = signal === undefined ? this.#gaveUp.signal : AbortSignal.any([signal, this.#gaveUp.signal]);
-    this.#begun = this.#begin(begin, stopped);
+    const stopped = this.#gaveUp.signal;
+    // Not AbortSignal.any: Node 20 forgets a timeout that only that refers to.
+    const follow = (): void => this.#gaveUp.abort(signal?.reason);
+    if (signal?.aborted === true) follow();
+    signal?.addEventListener('abort', follow);
+    this.#begun = this.#begin(begin, stopped).finally(() => signal?.removeEventListener('abort', follow));
     this.ready = new Promise((resolve, reject) => {
       const giveUp = (): void => reject(stopped.reason as Error);
       stopped.addEventListener('abort', giveUp);

@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { revocableDeadline } from '../../lifecycle/deadline.ts';
 import type { DiskSeen, DiskUse } from '../../pool/interfaces/consumption.ts';
 import { frozen, processesOf } from './control-groups.ts';
 import { deletedFileBytes } from './deleted-files.ts';
@@ -32,8 +33,10 @@ export async function diskUseOf(place: WrittenBy, most: DiskUse, signal: AbortSi
     if (!seen.partial) return seen;
   }
   // What that throws, on a slow disk say, is nobody's fault who writes.
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(FROZEN_MOST_MS)]);
-  return frozen(place.freezer, () => lookOnce(place, most, patience));
+  // Not AbortSignal.timeout: Node 20 forgets one that only AbortSignal.any refers to.
+  const deadline = revocableDeadline(FROZEN_MOST_MS);
+  const patience = AbortSignal.any([signal, deadline.signal]);
+  return frozen(place.freezer, () => lookOnce(place, most, patience)).finally(deadline.takeBack);
 }
 
 async function lookOnce(place: WrittenBy, most: DiskUse, signal: AbortSignal): Promise<DiskSeen> {
