@@ -109,6 +109,12 @@ export const ERROR_CATALOGUE = {
     title: 'The request came from another site',
     remedy: 'Open the page itself and click there, or allow that site with ALLOWED_ORIGINS.',
   },
+  foreign_visit: {
+    status: 403,
+    retryable: false,
+    title: 'The visit belongs to another browser',
+    remedy: 'Go on in the browser that began it, with its cookies. Elsewhere the app can be used until its time is up.',
+  },
   unknown_route: {
     status: 404,
     retryable: false,

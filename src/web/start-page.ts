@@ -69,7 +69,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   const { demos, log, clientKeyOf, siteOf, origins, clock = systemClock } = options;
   const { origin, protocol } = new URL(options.publicUrl);
   const secure = protocol === 'https:';
-  const cookies = new VisitorCookies(secure);
+  const cookies = new VisitorCookies(secure, () => Math.max(...demos.templates().map(({ ttl }) => ttl.maxMs)));
   const visits = new Visits({ demos, cookies, clientKeyOf, siteOf });
   const deps: Deps = {
     publicOrigin: origin,

@@ -85,7 +85,7 @@ function actionRoutes(app: FastifyInstance, deps: VisitDeps): void {
 /**
  * The token alone governs where a browser keeps our cookies from us, as in another site's page, and what did not begin
  * on our own pages. Of what did, one that shows somebody else's cookie got hold of an address that was not meant for
- * it. Throws unknown_instance, foreign_origin.
+ * it. Throws unknown_instance, foreign_origin, foreign_visit.
  */
 async function governed(
   { demos, cookies, origins }: VisitDeps,
@@ -96,7 +96,7 @@ async function governed(
   origins.requireAllowed(request, template);
   const known = cookies.known(request);
   if (isOfBrowser(owner) && known !== undefined && known.owner !== owner)
-    throw new TryItNowError('unknown_instance', "this visit is another visitor's");
+    throw new TryItNowError('foreign_visit', "This visit is another visitor's");
   return view;
 }
 

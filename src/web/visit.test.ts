@@ -74,7 +74,7 @@ describe('a visit', () => {
     };
     const thief = new PageVisitor(http.url);
     await thief.send('GET', '/');
-    for (const path of ['extend', 'use', 'end']) expect(await state('POST', path, thief)).toEqual([404, undefined]);
+    for (const path of ['extend', 'use', 'end']) expect(await state('POST', path, thief)).toEqual([403, undefined]);
     expect(await state('GET', 'state')).toEqual([200, 60]);
     const held = instance();
     if (held !== undefined) http.demos.instances.set(held.id, { ...held, assignedAtMs: http.demos.nowMs + 3_600_000 });
@@ -84,6 +84,24 @@ describe('a visit', () => {
     expect(await state('POST', 'end')).toEqual([200, 0]);
     expect(instance()?.state).toBe('releasing');
     expect(await state('GET', 'state')).toEqual([404, undefined]);
+  });
+
+  it('is known by its browser for as long as it may last', async () => {
+    const days = template({ name: 'days', ttl: { defaultMs: 3 * 86_400_000, maxMs: 5 * 86_400_000 } });
+    await using server = await startHttp({ demos: new FakeDemos([SHOP, days]) });
+    const guest = new PageVisitor(server.url);
+    await guest.send('POST', '/try/days');
+    await guest.send('GET', '/');
+    const ages = guest.setCookies.map((line) => Number(/Max-Age=(\d+)/.exec(line)?.[1]));
+    expect(ages).toEqual([5 * 86_400, 5 * 86_400, 5 * 86_400]);
+    expect(visitor.setCookies.map((line) => /Max-Age=(\d+)/.exec(line)?.[1])).toEqual(['86400', '86400']);
+  });
+
+  it('is not told as ended to a browser whose cookies were cleared meanwhile', async () => {
+    visitor.cookies.clear();
+    await visitor.send('GET', '/');
+    const answer = await visitor.send('GET', `${visit}/state`, { headers: asJson });
+    expect([answer.status, await answer.json()]).toEqual([403, expect.objectContaining({ code: 'foreign_visit' })]);
   });
 
   it('says what it was ended for before its time, and to nobody else', async () => {
@@ -139,7 +157,7 @@ describe('a visit', () => {
   it('is taken home by its own visitor alone, from bar and start page, as a file and no page', async () => {
     const thief = new PageVisitor(http.url);
     expect(await (await thief.send('GET', '/')).text()).not.toContain('/export/shop');
-    expect((await thief.send('POST', `${visit}/export`, { headers: asJson })).status).toBe(404);
+    expect((await thief.send('POST', `${visit}/export`, { headers: asJson })).status).toBe(403);
     expect((await thief.send('POST', '/export/shop')).headers.get('location')).toBe('/?notice=gone');
     expect(http.demos.count('exportWork')).toBe(0);
     expect(await (await visitor.send('GET', visit)).text()).toContain(`action="${visit}/export" target="_blank"`);

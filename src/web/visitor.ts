@@ -25,10 +25,13 @@ export interface Visitor {
  */
 export class VisitorCookies {
   readonly #secure: boolean;
+  readonly #longestVisitMs: () => number;
   readonly #entropy: Entropy;
 
-  constructor(secure: boolean, entropy: Entropy = randomBytes) {
+  /** `longestVisitMs`: for so long a browser is to be known after each click, or for a day. */
+  constructor(secure: boolean, longestVisitMs: () => number, entropy: Entropy = randomBytes) {
     this.#secure = secure;
+    this.#longestVisitMs = longestVisitMs;
     this.#entropy = entropy;
   }
 
@@ -36,12 +39,12 @@ export class VisitorCookies {
   identify(request: FastifyRequest, reply: FastifyReply, formToken?: string): Visitor {
     const known = this.#read(request, 'visitor');
     if (known !== undefined && TOKEN.test(known)) {
-      this.#write(reply, 'visitor', known, DAY_SECONDS);
+      this.#write(reply, 'visitor', known, this.#visitSeconds());
       return visitor(hash(known), true);
     }
     if (formToken !== undefined && TOKEN.test(formToken)) return visitor(formToken, false);
     const secret = Buffer.from(this.#entropy(16)).toString('base64url');
-    this.#write(reply, 'visitor', secret, DAY_SECONDS);
+    this.#write(reply, 'visitor', secret, this.#visitSeconds());
     return visitor(hash(secret), false);
   }
 
@@ -60,7 +63,7 @@ export class VisitorCookies {
   }
 
   hold(reply: FastifyReply, template: string, id: string): void {
-    this.#write(reply, `held-${encodeURIComponent(template)}`, id, DAY_SECONDS);
+    this.#write(reply, `held-${encodeURIComponent(template)}`, id, this.#visitSeconds());
   }
 
   letGo(reply: FastifyReply, template: string): void {
@@ -91,6 +94,10 @@ export class VisitorCookies {
 
   askAgain(reply: FastifyReply, template: string): void {
     this.#clear(reply, `lead-${encodeURIComponent(template)}`);
+  }
+
+  #visitSeconds(): number {
+    return Math.max(DAY_SECONDS, Math.ceil(this.#longestVisitMs() / 1000));
   }
 
   #read(request: FastifyRequest, name: string): string | undefined {

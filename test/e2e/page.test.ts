@@ -277,6 +277,17 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       }
     });
 
+    it('comes anew once it is so old that its browser may have been forgotten', async () => {
+      await visit();
+      await page.clock.install();
+      await page.reload();
+      await context.clearCookies();
+      await page.clock.fastForward(11 * 3_600_000);
+      expect(await context.cookies()).toEqual([]);
+      await page.clock.fastForward(2 * 3_600_000);
+      await eventually(async () => expect(await context.cookies()).toHaveLength(1));
+    });
+
     it('counts down by itself and forgets what has ended', async () => {
       await visit();
       await tryButton().click();

@@ -106,6 +106,17 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     return page.frameLocator('iframe');
   }
 
+  it('goes on, and says so, where its browser became another visitor meanwhile', async () => {
+    const frame = await click();
+    await frame.getByRole('heading').waitFor();
+    await context.clearCookies();
+    await (await context.newPage()).goto(`http://localhost:${startPort}/`);
+    await page.bringToFront();
+    await page.getByRole('button', { name: en['visit.extend_label'].replace('{time}', '15 minutes') }).click();
+    await page.getByText(en['visit.foreign']).waitFor();
+    expect(await frame.getByRole('heading').isVisible()).toBe(true);
+  });
+
   it('shows an app that refuses frames below the bar, signed in where the link asks', async () => {
     signsIn();
     const frame = await click({}, '/try/shop?open=/cart');

@@ -76,6 +76,9 @@ export const de = {
   'visit.stays': 'Gut, sie bleibt.',
   'visit.others_wait': 'Andere warten auf eine Kopie, deshalb endet diese, wenn ihre Zeit um ist.',
   'visit.extension_limit': 'Diese Kopie hat ihre längste Laufzeit erreicht.',
+  'visit.foreign':
+    'Dieser Browser weiß nicht mehr, dass die Kopie Ihre ist, etwa weil seine Cookies gelöscht wurden. Sie läuft ' +
+    'weiter, bis ihre Zeit um ist, kann hier aber nicht verlängert oder beendet werden.',
   'visit.no_answer': 'Der Server antwortet gerade nicht. Bitte versuchen Sie es noch einmal.',
   'visit.ended_heading': 'Ihre Kopie von {app} ist beendet',
   'visit.ended_text': 'Sie wurde mit allem gelöscht, was darin war. Sie können jederzeit eine neue starten.',
@@ -260,6 +263,10 @@ export const de = {
     'Versuch sollte also gelingen. Sonst bitte die Cookies dieser Seite selbst löschen.',
   'failure.foreign_origin.heading': 'Dieser Klick kam von einer anderen Website',
   'failure.foreign_origin.text': 'Deshalb ist nichts geschehen. Von unserer eigenen Seite aus funktioniert es.',
+  'failure.foreign_visit.heading': 'Diese Kopie ist hier nicht als Ihre bekannt',
+  'failure.foreign_visit.text':
+    'Sie wurde in einem anderen Browser begonnen, oder die Cookies von diesem wurden gelöscht. Deshalb ist nichts ' +
+    'geschehen; die Kopie läuft weiter, bis ihre Zeit um ist.',
   'failure.store_unavailable.heading': 'Wir können gerade keine Kopien ausgeben',
   'failure.store_unavailable.text':
     'Ein Dienst, den wir brauchen, antwortet nicht. Laufende Kopien laufen weiter. Bitte versuchen Sie es in einer ' +

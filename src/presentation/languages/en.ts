@@ -76,6 +76,9 @@ export const en = {
   'visit.stays': 'Good, it stays.',
   'visit.others_wait': 'Others wait for a copy, so this one ends when its time is up.',
   'visit.extension_limit': 'This copy has reached its longest stay.',
+  'visit.foreign':
+    'This browser no longer knows that the copy is yours, as after its cookies were deleted. The copy goes on until ' +
+    'its time is up, but cannot be kept longer or ended here.',
   'visit.no_answer': 'The server does not answer right now. Please try again.',
   'visit.ended_heading': 'Your {app} has ended',
   'visit.ended_text': 'It was removed with everything that was in it. You can start a fresh one whenever you like.',
@@ -249,6 +252,10 @@ which keeps programs from taking them all. It takes a moment, goes on by itself,
     'If it does not, delete the cookies of this site yourself.',
   'failure.foreign_origin.heading': 'That click came from another site',
   'failure.foreign_origin.text': 'So nothing was done. Start from our own page and it will work.',
+  'failure.foreign_visit.heading': 'This copy is not known as yours here',
+  'failure.foreign_visit.text':
+    'It was begun in another browser, or the cookies of this one were deleted. So nothing was done; the copy goes on ' +
+    'until its time is up.',
   'failure.store_unavailable.heading': 'We cannot hand out copies right now',
   'failure.store_unavailable.text':
     'Something we need does not answer. Copies that already run go on running; please try again in a minute.',

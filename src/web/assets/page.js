@@ -62,6 +62,19 @@ const comeAhead = ({ isTrusted }) => {
 for (const button of ahead?.querySelectorAll('[data-try] button') ?? [])
   for (const intent of ['pointerenter', 'focus']) button.addEventListener(intent, comeAhead);
 
+// A browser is forgotten a day after it was heard of last, and what it takes then is nobody's. Asked first, since a
+// page that cannot come anew stays better as it is.
+const HALF_DAY_MS = 43_200_000;
+const HOUR_MS = 3_600_000;
+const cameAt = Date.now();
+const comeAnew = async () => {
+  if (ahead === null || Date.now() - cameAt < HALF_DAY_MS) return;
+  const { ok } = await fetch(location.href).catch(() => ({ ok: false }));
+  if (ok) location.reload();
+};
+setInterval(comeAnew, HOUR_MS);
+document.addEventListener('visibilitychange', comeAnew);
+
 // Back from an instance to a page the browser kept: what it shows is old.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();

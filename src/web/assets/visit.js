@@ -150,7 +150,9 @@ const look = async () => {
   if (looking || over) return;
   looking = true;
   const before = changes;
-  const state = await ask('state').catch(() => undefined);
+  const state = await ask('state').catch(({ code }) => {
+    if (code === 'foreign_visit' && said.textContent !== texts.foreign) say(texts.foreign);
+  });
   looking = false;
   if (state !== undefined && before === changes) learn(state);
 };
@@ -167,6 +169,11 @@ document.addEventListener('visibilitychange', () => {
   if (!document.hidden) void poll();
 });
 
+const refusals = {
+  extension_limit: texts.extensionLimit,
+  others_wait: texts.othersWait,
+  foreign_visit: texts.foreign,
+};
 const act = async (button, path, done) => {
   if (button.hasAttribute('data-busy')) return;
   button.setAttribute('data-busy', '');
@@ -182,7 +189,7 @@ const act = async (button, path, done) => {
       }, 6000);
     }
   } catch ({ code }) {
-    say({ extension_limit: texts.extensionLimit, others_wait: texts.othersWait }[code] ?? texts.noAnswer);
+    say(refusals[code] ?? texts.noAnswer);
   }
   button.removeAttribute('data-busy');
 };
@@ -212,10 +219,10 @@ part('end-now').addEventListener('click', async ({ currentTarget: button }) => {
   try {
     await ask('end', 'POST');
     end();
-  } catch {
+  } catch ({ code }) {
     button.removeAttribute('data-busy');
     part('end-dialog').close();
-    say(texts.noAnswer);
+    say(refusals[code] ?? texts.noAnswer);
   }
 });
 

@@ -22,6 +22,7 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   unknown_route: true,
   headers_too_large: true,
   foreign_origin: true,
+  foreign_visit: true,
   store_unavailable: true,
   queue_unavailable: true,
   pool_paused: true,

@@ -247,6 +247,7 @@ function scriptTexts(t: Translator): Readonly<Record<string, string>> {
     stays: t.text('visit.stays'),
     extensionLimit: t.text('visit.extension_limit'),
     othersWait: t.text('visit.others_wait'),
+    foreign: t.text('visit.foreign'),
     noAnswer: t.text('visit.no_answer'),
     copied: t.text('visit.copied'),
     notCopied: t.text('visit.not_copied'),
