@@ -140,6 +140,7 @@ async function frame(
     visitorToken: known?.token,
     site: instance.site,
     origin,
+    publicOrigin,
     secondsLeft: secondsLeft(view),
     offersExport: demos.offersExport(view),
     open: wish,

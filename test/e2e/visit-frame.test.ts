@@ -117,6 +117,17 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     expect(await frame.getByRole('heading').isVisible()).toBe(true);
   });
 
+  it('opens the app alone where the page was reached by another name, which no instance lets frame it', async () => {
+    await (await click()).getByRole('heading').waitFor();
+    await context.close();
+    context = await browser.newContext();
+    page = await context.newPage();
+    await page.goto(`http://127.0.0.1:${startPort}/try/shop`);
+    await page.getByRole('button', { name: 'Try it now: Shop' }).click();
+    await page.getByRole('heading', { name: 'a stranger at /' }).waitFor();
+    expect(new URL(page.url()).host).toBe(`${upstream.label}.localhost:${world.proxyPort}`);
+  });
+
   it('shows an app that refuses frames below the bar, signed in where the link asks', async () => {
     signsIn();
     const frame = await click({}, '/try/shop?open=/cart');
@@ -187,7 +198,7 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     expect(new URL(other.url()).hostname).toBe(`${upstream.label}.localhost`);
     await other.goto(`http://localhost:${startPort}/`);
     const ending = await friend.request.post(`${address}/end`);
-    expect([ending.status(), instance()?.state]).toEqual([404, 'assigned']);
+    expect([ending.status(), instance()?.state]).toEqual([403, 'assigned']);
     await friend.close();
   });
 

@@ -1,7 +1,7 @@
-/* global document, window, fetch, navigator, performance, setInterval, clearTimeout */
+/* global document, window, location, fetch, navigator, performance, setInterval, clearTimeout */
 // The bar above an app: counts down, keeps longer, shares and ends. Without scripts this page leads into the app.
 
-const { visit, secondsLeft, warnSeconds, embedded, storageCheck, ...data } = document.body.dataset;
+const { visit, secondsLeft, warnSeconds, embedded, storageCheck, host, ...data } = document.body.dataset;
 const texts = JSON.parse(data.texts);
 const { lang } = document.documentElement;
 const { title } = document;
@@ -38,7 +38,9 @@ frame.addEventListener('load', () => {
   if (part('offer-text').textContent === texts.slow) offer('');
 });
 part('decline').addEventListener('click', () => offer(''));
-frame.src = frame.dataset.src;
+// Reached by another name than our own, such as 127.0.0.1 or a forwarded port: no instance lets that one frame it.
+if (embedded === undefined && location.host !== host) location.replace(frame.dataset.src);
+else frame.src = frame.dataset.src;
 
 // Browsers that block cookies of other sites may keep apps in frames from storing anything. That only shows at the
 // app's own address: a page of the proxy's there tells, in a frame that nobody sees.

@@ -19,6 +19,8 @@ export interface VisitParts {
   readonly site: string | undefined;
   /** The instance's own, without a path. */
   readonly origin: string;
+  /** Of the start page: the only one of ours that instances let frame them. */
+  readonly publicOrigin: string;
   readonly secondsLeft: number;
   /** What is in it can be downloaded. */
   readonly offersExport: boolean;
@@ -99,7 +101,7 @@ ${head({ presentation, title: app })}
 <noscript><meta http-equiv="refresh" content="0; url=${way}"></noscript>
 </head>
 <body class="visit" data-visit="${visit}" data-storage-check="${origin}${STORAGE_CHECK_PATH}" \
-data-seconds-left="${secondsLeft}" \
+data-seconds-left="${secondsLeft}" data-host="${new URL(parts.publicOrigin).host}" \
 data-texts="${JSON.stringify(scriptTexts(t))}"\
 ${template.idle !== undefined && html` data-warn-seconds="${Math.round(template.idle.warnMs / 1000)}"`}\
 ${embedded !== undefined && html` data-embedded="${embedded}"`}>
