@@ -86,6 +86,12 @@ describe('a visit', () => {
     expect(await state('GET', 'state')).toEqual([404, undefined]);
   });
 
+  it('is not to be had of what is not offered any more, such as an old preview, and says so', async () => {
+    http.demos.failure = new TryItNowError('template_ended', 'inner words');
+    const answer = await visitor.send('POST', '/try/shop');
+    expect([answer.status, await answer.text()]).toEqual([410, expect.stringContaining('It is not offered any more')]);
+  });
+
   it('is known by its browser for as long as it may last', async () => {
     const days = template({ name: 'days', ttl: { defaultMs: 3 * 86_400_000, maxMs: 5 * 86_400_000 } });
     await using server = await startHttp({ demos: new FakeDemos([SHOP, days]) });

@@ -263,6 +263,9 @@ export const de = {
     'Versuch sollte also gelingen. Sonst bitte die Cookies dieser Seite selbst löschen.',
   'failure.foreign_origin.heading': 'Dieser Klick kam von einer anderen Website',
   'failure.foreign_origin.text': 'Deshalb ist nichts geschehen. Von unserer eigenen Seite aus funktioniert es.',
+  'failure.template_ended.heading': 'Das wird nicht mehr angeboten',
+  'failure.template_ended.text':
+    'Die Zeit dafür ist um, wie bei einer Vorschau, deren Änderung fertig ist. Es gibt keine Kopie mehr davon.',
   'failure.foreign_visit.heading': 'Diese Kopie ist hier nicht als Ihre bekannt',
   'failure.foreign_visit.text':
     'Sie wurde in einem anderen Browser begonnen, oder die Cookies von diesem wurden gelöscht. Deshalb ist nichts ' +

@@ -46,7 +46,7 @@ export const en = {
 
   'hand_over.title': 'Opening {app}',
   'hand_over.heading': 'Opening your {app}',
-  'hand_over.text': 'It is ready, and you go in by yourself.',
+  'hand_over.text': 'It is ready, and opens by itself.',
   'hand_over.open': 'Open it',
 
   'visit.skip': 'Skip to the app',
@@ -252,6 +252,9 @@ which keeps programs from taking them all. It takes a moment, goes on by itself,
     'If it does not, delete the cookies of this site yourself.',
   'failure.foreign_origin.heading': 'That click came from another site',
   'failure.foreign_origin.text': 'So nothing was done. Start from our own page and it will work.',
+  'failure.template_ended.heading': 'It is not offered any more',
+  'failure.template_ended.text':
+    'Its time is over, as that of a preview once its change is done. There is no copy to be had.',
   'failure.foreign_visit.heading': 'This copy is not known as yours here',
   'failure.foreign_visit.text':
     'It was begun in another browser, or the cookies of this one were deleted. So nothing was done; the copy goes on ' +

@@ -17,6 +17,7 @@ const WORDED: Readonly<Record<WordedCode, true>> = {
   banned: true,
   challenge_required: true,
   unknown_template: true,
+  template_ended: true,
   unknown_instance: true,
   landing_not_allowed: true,
   unknown_route: true,
