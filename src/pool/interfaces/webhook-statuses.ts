@@ -9,7 +9,7 @@ export interface DeliveryStatus {
 }
 
 /** What the stream of events discarded before a webhook was handed it. */
-export interface LostEvents {
+interface LostEvents {
   /** Ever. */
   readonly lost: number;
   /** When the last of them were found to be. */

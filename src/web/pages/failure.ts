@@ -102,7 +102,7 @@ ${
 }
 
 /** What a page tells a visitor. `other` is said of what has no words of its own. */
-export function failureWords(
+function failureWords(
   t: Translator,
   code: ErrorCode,
 ): { readonly wording: WordedCode | 'other'; readonly heading: string; readonly text: string } {
