@@ -8,6 +8,7 @@ import { TryItNowError } from '../domain/errors.ts';
 export async function confirmed(question: string): Promise<boolean> {
   if (!process.stdin.isTTY)
     throw new TryItNowError('invalid_request', `${question} Nobody can be asked here; say so with --yes.`);
+  using _ = toleratingLostTerminal(process.stdin);
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   // A question that is broken off is never answered, or fails, by the version of Node.
   const brokenOff = new Promise<undefined>((resolve) => terminal.once('close', () => resolve(undefined)));
@@ -19,4 +20,21 @@ export async function confirmed(question: string): Promise<boolean> {
   } finally {
     terminal.close();
   }
+}
+
+/** A terminal that is gone cannot be set back (EIO), and what readline throws of it would end the process as it is. */
+function toleratingLostTerminal(input: NodeJS.ReadStream): Disposable {
+  const setRawMode = input.setRawMode.bind(input);
+  input.setRawMode = (mode) => {
+    try {
+      return setRawMode(mode);
+    } catch {
+      return input;
+    }
+  };
+  return {
+    [Symbol.dispose]: () => {
+      input.setRawMode = setRawMode;
+    },
+  };
 }

@@ -35,4 +35,9 @@ it.skipIf(!isRoot)('tells a socket that only the right to pass over its mode ope
       expect.objectContaining({ what: 'admin access', verdict }),
     );
   }
+  // As `up` has it, whose server has all of root's rights.
+  await chown(socket, 65_532, 65_532);
+  await chmod(socket, 0o200);
+  await chown(dir, 65_532, 65_532);
+  expect(await admin?.run()).toContainEqual(expect.objectContaining({ what: 'admin access', verdict: 'ok' }));
 });

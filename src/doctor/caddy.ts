@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { request } from 'undici';
 import { newHostLabel } from '../domain/ids.ts';
@@ -70,12 +71,20 @@ async function access(adminUrl: string): Promise<Observation> {
   );
 }
 
-/** By what its mode says to this user, without root's right to pass over it. */
+/**
+ * By what the modes say to this user, without root's right to pass over them. A folder that is its owner's alone, as
+ * `up` makes it, is for a server with all rights.
+ */
 async function opensToServer(socket: string): Promise<boolean> {
-  const { mode, uid, gid } = await stat(socket);
-  if (uid === process.getuid?.()) return (mode & 0o200) !== 0;
+  return !(await allows(dirname(socket), 0o1)) || (await allows(socket, 0o2));
+}
+
+/** `right`: of the three bits of a mode for others. */
+async function allows(path: string, right: number): Promise<boolean> {
+  const { mode, uid, gid } = await stat(path);
+  if (uid === process.getuid?.()) return (mode & (right << 6)) !== 0;
   const groups = [process.getegid?.(), ...(process.getgroups?.() ?? [])];
-  return (mode & (groups.includes(gid) ? 0o020 : 0o002)) !== 0;
+  return (mode & (groups.includes(gid) ? right << 3 : right)) !== 0;
 }
 
 /** Its admin API does not tell; on this host the program does. */

@@ -11,10 +11,10 @@ import { certificateChecks } from './certificates.ts';
 const DAY_MS = 86_400_000;
 
 /** A site on this host whose certificate holds for 90 days. */
-async function startSite(): Promise<number> {
+async function startSite(name = 'localhost'): Promise<number> {
   const dir = await mkdtemp(join(tmpdir(), 'tin-certificates-'));
   onTestFinished(() => rm(dir, { recursive: true }));
-  const { cert, key } = await (await Authority.create(dir)).certify('DNS:localhost', 90);
+  const { cert, key } = await (await Authority.create(dir)).certify(`DNS:${name}`, 90);
   const server = createServer({ cert, key }).listen(0, 'localhost');
   onTestFinished(() => new Promise((closed) => server.close(() => closed())));
   await once(server, 'listening');
@@ -39,6 +39,14 @@ it('tells a certificate that holds from one that nobody renews and one that has 
       [{ what: 'certificate of localhost', verdict, seen: expect.stringMatching(seen) as string }],
     ]);
   }
+});
+
+it('judges no certificate that is for another name', async () => {
+  const publicUrl = `https://localhost:${await startSite('router.example.org')}`;
+  const [check] = certificateChecks({ publicUrl, address: plain }, { now: () => Date.now() + 91 * DAY_MS });
+  expect(await check?.run()).toMatchObject([
+    { verdict: 'not_looked_at', seen: expect.stringMatching(/router/) as string },
+  ]);
 });
 
 it('asks for the names of instances too, is silent without https, and fails nothing it cannot reach', async () => {

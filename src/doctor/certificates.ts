@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { isIP } from 'node:net';
-import { connect, type PeerCertificate } from 'node:tls';
+import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
 import { hostname, type PublicAddress } from '../domain/address.ts';
 import { systemClock, type Clock } from '../domain/clock.ts';
 import { describeError } from '../domain/errors.ts';
@@ -53,6 +53,9 @@ async function look({ title, host, port }: Site, now: number): Promise<Observati
     // It may be reached from elsewhere all the same, and on-demand TLS has none for a name without instance.
     return notChecked(what, `none is shown to this host at ${host}: ${describeError(error)}`);
   }
+  // As a router shows one of its own to hosts behind it.
+  const other = checkServerIdentity(host, shown);
+  if (other !== undefined) return notChecked(what, `the one that this host is shown is for others: ${other.message}`);
   const [from, until] = [Date.parse(shown.valid_from), Date.parse(shown.valid_to)];
   const left = until - now;
   const seen = `${left < 0 ? 'ended' : 'ends'} on ${new Date(until).toISOString().slice(0, 16)}Z`;

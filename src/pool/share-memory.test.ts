@@ -45,10 +45,10 @@ it.each([
   expect(await runs()).toBe('0');
 });
 
-it('what a killed process left on is ended by one that stops before its first round', async () => {
+it('what another process of the node has begun goes on when one stops that began nothing', async () => {
   await has('1', OURS);
-  await sharing(template()).stop();
-  expect(await runs()).toBe('0');
+  await sharing(template({ memory: 'share' })).stop();
+  expect(await runs()).toBe('1');
 });
 
 it('what the host has set up itself stays on', async () => {

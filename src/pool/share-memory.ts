@@ -58,9 +58,9 @@ export class MemorySharing {
     await this.#look(new Set(held.filter(({ template }) => shared.has(template)).map(({ container }) => container)));
   }
 
-  /** The kernel goes on without us otherwise. */
+  /** The kernel goes on without us otherwise. What another process of this node has it do is left as it is. */
   async stop(): Promise<void> {
-    await this.#have(false);
+    if (this.#from !== undefined) await this.#have(false);
     this.#from = undefined;
     this.#known = new Set();
   }

@@ -80,6 +80,14 @@ describe('what nobody uses', () => {
     expect(await idsOf(5 * MINUTE)).toEqual([held.id]);
     await store.usageStore.leaveProxy('caddy of pod-1', []);
     expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
+    // A server that was only restarted.
+    await store.usageStore.recordConnected('caddy of pod-1', []);
+    expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
+    await store.usageStore.leaveProxy('caddy of pod-1', []);
+    const longGone = Number((await store.valkey.time())[0]) * 1_000 - 11 * MINUTE;
+    await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-1', `left:${longGone}`);
+    expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
+    expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
 
     await store.usageStore.recordConnected('caddy of pod-2', []);
     await age(10 * MINUTE);

@@ -23,6 +23,8 @@ const NO_STEP = -1;
 const CONNECTIONS = 'connections:';
 /** Of record-use.lua: who reports goes on reporting. */
 const GOES_ON = '';
+/** Of record-use.lua: who reports has seen all there was until it left. */
+const MISSED_NOTHING = -1;
 /** Of find-unused.lua: what is known. */
 const [REQUESTS_KNOWN, ALL_KNOWN] = [1, 2];
 
@@ -43,7 +45,11 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
   }
 
   async leaveProxy(watcher: string, labels: readonly string[]): Promise<void> {
-    await this.#note(`${CONNECTIONS}${watcher}`, connectionsTo(labels), labels.length === 0 ? 0 : LEFT_FOR_MS);
+    await this.#note(
+      `${CONNECTIONS}${watcher}`,
+      connectionsTo(labels),
+      labels.length === 0 ? MISSED_NOTHING : LEFT_FOR_MS,
+    );
   }
 
   report(reporter: string, used: readonly UsedLabel[], last: boolean): Promise<UseReply> {

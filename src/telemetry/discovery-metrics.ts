@@ -7,7 +7,7 @@ import { processRegistry } from './process-metrics.ts';
  * What nobody has visited for so long is told of no more: discovery knows no catalogue, runs for months, and there may
  * be a preview for each change of an app.
  */
-const STEPS_TOLD_MS = 24 * 3_600_000;
+const STEPS_TOLD_MS = 30 * 24 * 3_600_000;
 
 export interface DiscoveryMetricsOptions<Outcome extends string> {
   readonly version: string;

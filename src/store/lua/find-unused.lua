@@ -15,13 +15,14 @@ local watched, requests_known, connections_known = false, true, true
 local reporters = redis.call('HGETALL', KEYS[4])
 for index = 1, #reporters, 2 do
   local sees_requests = string.sub(reporters[index], 1, #ARGV[7]) ~= ARGV[7]
-  local silent = now - stored_number(reporters[index + 1], 0)
+  local told_at, has_left = parse_reporter(reporters[index + 1])
+  local silent = now - told_at
   if silent > tonumber(ARGV[5]) then
     redis.call('HDEL', KEYS[4], reporters[index])
-    redis.call('SET', KEYS[5], now)
+    if not has_left then redis.call('SET', KEYS[5], now) end
   end
-  watched = watched or sees_requests
-  if silent > tonumber(ARGV[4]) then
+  watched = watched or (sees_requests and not has_left)
+  if silent > tonumber(ARGV[4]) and not has_left then
     if sees_requests then requests_known = false else connections_known = false end
   end
 end

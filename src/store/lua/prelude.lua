@@ -17,6 +17,12 @@ local function stored_number(text, otherwise)
   return is_whole(number) and number or otherwise
 end
 
+-- Of an entry of use_reporters: when it reported last (ms), and whether it left then with nothing more to tell.
+local function parse_reporter(text)
+  local left_at = string.match(text, '^left:(.*)$')
+  return stored_number(left_at or text, 0), left_at ~= nil
+end
+
 -- A pause lasts minutes, and its key an hour: what ends later was not written by us.
 local LONGEST_PAUSE_MS = 3600000
 

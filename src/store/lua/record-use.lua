@@ -1,11 +1,12 @@
 -- Notes that instances are in use, that whoever reports it is still watching, and which step of its visit that shows.
 -- KEYS[1] hostnames
 -- KEYS[2] last_used            zset, id by when it was last seen in use (ms)
--- KEYS[3] use_reporters        hash, reporter → when it reported last (ms)
+-- KEYS[3] use_reporters        hash, reporter → when it reported last (ms); `left:` before it: with nothing more to tell, and
+--   it is not waited for
 -- KEYS[4] use_known_since      string: before this time instances may have been used without a report (ms)
 -- KEYS[5] instances  [6] funnel:<day>  [7] event_outbox  [8] event_settings
 -- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '' while it goes on; in its last
---   report for how long (ms) it is waited for, 0: not at all
+--   report for how long (ms) it is waited for, 0: not at all, less: not at all, and it has missed nothing if it comes back
 -- ARGV[3] how long after its first page a visit that is still used is active (ms)
 -- ARGV[4] a reporter that is silent for this long (ms) is gone for good
 -- ARGV[5…] by turns: label of an instance that was used, how long ago (ms), or -1 where that shows no step
@@ -13,6 +14,8 @@
 local now = now_ms()
 if ARGV[1] ~= '' then
   if ARGV[2] == '0' then redis.call('HDEL', KEYS[3], ARGV[1])
+  elseif ARGV[2] ~= '' and tonumber(ARGV[2]) < 0 then
+    if redis.call('HEXISTS', KEYS[3], ARGV[1]) == 1 then redis.call('HSET', KEYS[3], ARGV[1], 'left:' .. now) end
   elseif ARGV[2] ~= '' then
     -- As if it had been silent for the rest of the time already.
     if redis.call('HEXISTS', KEYS[3], ARGV[1]) == 1 then
@@ -24,7 +27,7 @@ if ARGV[1] ~= '' then
     -- Where no template asks what is unused, nobody else forgets those that were killed.
     local reporters = redis.call('HGETALL', KEYS[3])
     for index = 1, #reporters, 2 do
-      if now - stored_number(reporters[index + 1], 0) > tonumber(ARGV[4]) then
+      if now - parse_reporter(reporters[index + 1]) > tonumber(ARGV[4]) then
         redis.call('HDEL', KEYS[3], reporters[index])
       end
     end
