@@ -60,9 +60,12 @@ it('has a worker use the Podman of its own unit, where nothing says otherwise', 
   const [, socket = ''] = /unix:\/\/(\S+)/.exec(await readFile(UNIT, 'utf8')) ?? [];
   for (const settings of [{}, { CONTAINER_MODE: 'podman' }])
     expect((await joined({ token: token(settings) })).get('PODMAN_SOCKET')).toBe(socket);
-  const said = { PODMAN_SOCKET: '/run/podman/podman.sock' };
-  expect((await joined({ token: token(said) })).get('PODMAN_SOCKET')).toBe(said.PODMAN_SOCKET);
-  expect((await joined()).get('PODMAN_SOCKET')).toBe(said.PODMAN_SOCKET);
+  // As an older version's token has it, of the host that made it.
+  const theirs = { PODMAN_SOCKET: '/run/podman/podman.sock', DOCKER_SOCKET: '/run/other.sock' };
+  const after = await joined({ token: token(theirs) });
+  expect([after.get('PODMAN_SOCKET'), after.get('DOCKER_SOCKET')]).toEqual([socket, undefined]);
+  await writeFile(join(folder, 'try-it-now.env'), 'PODMAN_SOCKET=/run/podman/own.sock\n');
+  expect((await joined({ token: token(theirs) })).get('PODMAN_SOCKET')).toBe('/run/podman/own.sock');
 });
 
 it('keeps the name of a host whose address has changed, once nothing runs there under the old one', async () => {

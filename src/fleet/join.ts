@@ -126,7 +126,7 @@ function changesOf(
   kept: ReadonlyMap<string, string>,
 ): Map<string, string | undefined> {
   return new Map<string, string | undefined>([
-    // Of a server without an engine, a token says nothing of it.
+    // Where another host has its own is not where this one does.
     ['PODMAN_SOCKET', kept.get('PODMAN_SOCKET') ?? PODMAN_SOCKET],
     ['NODE_NAME', own.name],
     ['NODE_ADDRESS', own.address],

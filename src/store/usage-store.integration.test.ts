@@ -94,7 +94,7 @@ describe('what nobody uses', () => {
     await store.usageStore.leaveProxy('caddy of pod-2', [held.label]);
     expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: false, unused: [] });
     const left = Number(await store.valkey.hget(keys.useReporters, 'connections:caddy of pod-2'));
-    await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-2', left - 2 * MINUTE);
+    await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-2', left - 2 * MINUTE - 1);
     await unusedFor(1);
     expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
     // Who has never watched a proxy leaves none behind.

@@ -146,7 +146,9 @@ it('go on while somebody is connected to them through the proxy of another serve
   const valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
   cleanups.push(() => valkey.disconnect());
   const watched = async (): Promise<boolean> =>
-    (await valkey.hkeys(keys.useReporters)).some((reporter) => reporter.includes(caddy.adminUrl));
+    Object.entries(await valkey.hgetall(keys.useReporters)).some(
+      ([reporter, at]) => reporter.includes(caddy.adminUrl) && !at.startsWith('left:'),
+    );
   expect(await watched()).toBe(true);
   await caddy.server.stop();
   await second.stop();

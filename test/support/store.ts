@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
+import { TryItNowError } from '../../src/domain/errors.ts';
 import { newAttempt } from '../../src/domain/ids.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import type { Template } from '../../src/domain/template.ts';
@@ -86,6 +87,11 @@ export async function named(store: Store, begun: Instance, landing = ''): Promis
   await store.provisioningStore.recordStep(instance, 'activated', landing);
   await store.provisioningStore.publishHostname(instance);
   return instance;
+}
+
+/** Of `named`. Undefined where all ports are taken: the attempt ends there. */
+export function unlessNoPort(error: unknown): undefined {
+  if (!(error instanceof TryItNowError) || error.code !== 'no_free_port') throw error;
 }
 
 /** Fills the template's pool to its target without any container; `landing` as if activations had given it. */
