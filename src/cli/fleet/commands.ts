@@ -54,7 +54,7 @@ export async function token(env: Environment, { settingsDir, ttl }: TokenOptions
   const files = new HostFiles(settingsDir);
   const made = await makeToken({ env, files, program, nowMs, lifeMs, verify: look });
   // Which engine is installed there is decided before the token is read.
-  const engine = made.settings.CONTAINER_MODE === 'docker' ? 'CONTAINER_MODE=docker ' : '';
+  const engine = made.settings['CONTAINER_MODE'] === 'docker' ? 'CONTAINER_MODE=docker ' : '';
   // Beside the token, which may go on to a pipe.
   console.error(
     `On the further host, in a clone of Try It Now ${program}, as root:\n\n` +
