@@ -8,8 +8,9 @@ import { caddyChecks } from './caddy.ts';
 import { Shared } from './check.ts';
 
 const isRoot = process.getuid?.() === 0;
+if (!isRoot) process.stderr.write('Skipped: sockets of another user; only root can make one\n');
 
-it.skipIf(!isRoot)('tells a socket that only the right to pass over its mode opens (as root)', async () => {
+it.skipIf(!isRoot)('tells a socket that only the right to pass over its mode opens', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-admin-'));
   onTestFinished(() => rm(dir, { recursive: true }));
   const socket = join(dir, 'admin.sock');

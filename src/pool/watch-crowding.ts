@@ -233,7 +233,7 @@ function floods(reading: number, own: number): boolean {
   return reading >= FLOOD_CPUS || (reading >= FLOOD_OF_LITTLE.cpus && reading >= FLOOD_OF_LITTLE.ofOwn * own);
 }
 
-/** In halves, so that it is seldom set anew. */
+/** In halves, so that it is seldom set again. */
 function shareFor(cpus: number): number {
   const halves = Math.max(0, Math.round(Math.log2(Math.max(cpus, Number.EPSILON) / LIGHT_CPUS)));
   return Math.max(LEAST_SHARE, 2 ** -halves);
