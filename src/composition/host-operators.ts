@@ -119,6 +119,7 @@ function doctorOperators(
       jobs.begin({ action: 'doctor.run', on: 'all', who }, async (onStep, signal) => {
         const context = await openDoctorContext({ ...config, templates: catalogue.all() }, log);
         try {
+          signal.throwIfAborted();
           const total = context.checks.length;
           const findings = await Promise.race([
             runChecks(context.checks, (ended) => onStep(`${ended} of ${total} checks have ended`)),

@@ -28,6 +28,7 @@ afterAll(() => releasers.releaseAll(silent));
 function workUntilAborted(begun: () => Promise<unknown>): (signal: AbortSignal) => Promise<void> {
   return async (signal) => {
     await begun();
+    signal.throwIfAborted();
     await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
   };
 }

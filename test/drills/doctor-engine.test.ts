@@ -54,6 +54,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   it('tells what the engine is, has the image, and tries a checkpoint', async () => {
     const found = await diagnose(env);
     const engine = found.filter(({ part }) => part === 'Engine');
+    expect(engine.filter(({ verdict }) => verdict === 'failure')).toEqual([]);
     expect(engine.map(({ what, verdict }) => [what, verdict])).toEqual([
       ['socket', 'ok'],
       ['answers', 'ok'],

@@ -5,6 +5,7 @@ import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
 import { en } from '../../src/presentation/languages/en.ts';
 import { Languages } from '../../src/presentation/languages/languages.ts';
+import { TryItNowError } from '../../src/domain/errors.ts';
 import type { Template } from '../../src/domain/template.ts';
 import { launchPrivateChromium, whyWithoutChromium } from '../support/chromium.ts';
 import { eventually } from '../support/eventually.ts';
@@ -241,6 +242,21 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await eventually(async () => expect(await page.evaluate('document.activeElement.tagName')).toBe('H1'));
     await page.reload();
     await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();
+  });
+
+  it('says why it is not kept longer', async () => {
+    await (await click()).getByRole('heading').waitFor();
+    const refusals = [
+      ['banned', en['failure.banned.heading']],
+      ['foreign_origin', en['failure.foreign_origin.heading']],
+      ['others_wait', en['visit.others_wait']],
+      ['store_unavailable', en['visit.no_answer']],
+    ] as const;
+    for (const [code, words] of refusals) {
+      http.demos.failure = new TryItNowError(code, 'refused');
+      await page.getByRole('button', { name: 'Keep it 15 minutes longer' }).click();
+      await page.getByRole('status').getByText(words).waitFor();
+    }
   });
 
   it('asks in its title whether anybody is still there, and says that it ended because nobody was', async () => {

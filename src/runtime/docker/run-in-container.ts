@@ -94,6 +94,7 @@ export async function until<T>(signal: AbortSignal, operation: Promise<T>): Prom
   const aborted = new Promise<never>((_, reject) => {
     stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(describeError(signal.reason)));
     signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
   });
   try {
     return await Promise.race([operation, aborted]);

@@ -175,6 +175,8 @@ const refusals = {
   extension_limit: texts.extensionLimit,
   others_wait: texts.othersWait,
   foreign_visit: texts.foreign,
+  foreign_origin: texts.foreignOrigin,
+  banned: texts.banned,
 };
 const act = async (button, path, done) => {
   if (button.hasAttribute('data-busy')) return;

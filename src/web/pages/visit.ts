@@ -250,6 +250,8 @@ function scriptTexts(t: Translator): Readonly<Record<string, string>> {
     extensionLimit: t.text('visit.extension_limit'),
     othersWait: t.text('visit.others_wait'),
     foreign: t.text('visit.foreign'),
+    banned: t.text('failure.banned.heading'),
+    foreignOrigin: t.text('failure.foreign_origin.heading'),
     noAnswer: t.text('visit.no_answer'),
     copied: t.text('visit.copied'),
     notCopied: t.text('visit.not_copied'),
