@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 import { extract } from 'tar';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_DUMP, type Template } from '../../src/domain/template.ts';
@@ -22,6 +24,7 @@ import { template } from '../support/templates.ts';
 import { loadTinyImage, type TinyImage } from '../support/tiny-image.ts';
 import { newSpec, untilReady } from './container-runtime.ts';
 
+const run = promisify(execFile);
 const never = new AbortController().signal;
 
 describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
@@ -31,7 +34,10 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   let image: TinyImage;
   const deployment = uniqueDeployment();
 
-  /** A CRIU that hangs while a file says so. runc finds it by the path of Podman's service. */
+  /**
+   * A CRIU that hangs while a file says so. runc finds it by the path of Podman's service, whose storage is its own:
+   * whoever shares that waits for the container that hangs too.
+   */
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tin-hung-'));
     const criu = join(folder, 'criu');
@@ -40,11 +46,12 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     const script = `if ${hangs}; then echo "$@" >> ${folder}/hangs; exec sleep 600; fi\nexec ${real} "$@"`;
     await writeFile(criu, `#!/bin/sh\n${script}\n`);
     await chmod(criu, 0o755);
+    const storage = ['--root', join(folder, 'storage'), '--runroot', join(folder, 'run')];
     socketPath = join(folder, 'podman.sock');
     podman = await ChildServer.start({
       name: 'Podman',
       command: 'podman',
-      args: [...hostFlags(), 'system', 'service', '--time=0', `unix://${socketPath}`],
+      args: [...hostFlags(), ...storage, 'system', 'service', '--time=0', `unix://${socketPath}`],
       cwd: folder,
       env: { PATH: `${folder}:${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin:/sbin` },
       isUp: () => engineAnswers(socketPath),
@@ -54,6 +61,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
   afterAll(async () => {
     await image[Symbol.asyncDispose]();
     await podman.stop();
+    // Podman leaves its storage mounted on itself.
+    await run('umount', [join(folder, 'storage/overlay')]);
     await rm(folder, { recursive: true });
   });
 

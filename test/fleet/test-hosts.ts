@@ -18,8 +18,9 @@ const BRIDGE = 'switch';
 const UPLINK = 'eth0';
 
 /**
- * PID 1 of a host: network, processes, host name and mounts of its own. /run, the container storage and the networks of
- * the engine are the host's own; the rest of the file system is this machine's. Bash takes in orphans.
+ * PID 1 of a host: network, processes, host name and mounts of its own. /run, /dev/shm (where Podman has its locks),
+ * the container storage and the networks of the engine are the host's own; the rest of the file system is this
+ * machine's. Bash takes in orphans.
  */
 const BOOT = `
 set -e
@@ -27,6 +28,7 @@ folder=$1
 hostname "$2"
 mount --make-rprivate /
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /dev/shm
 mkdir -p /run/lock /run/podman /etc/containers/networks /var/lib/containers
 mount --bind "$folder/containers" /var/lib/containers
 mount --bind "$folder/networks" /etc/containers/networks
