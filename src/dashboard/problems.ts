@@ -182,14 +182,17 @@ function ofNode({ name, state, heartbeat, obstacles }: NodeSnapshot): readonly P
   const node = said(name);
   if (state !== 'active') return [{ tone: 'warn', text: `Node ${node} is ${state}`, path }];
   if (heartbeat?.disk?.low === true) return [{ tone: 'bad', text: `The disk of node ${node} is nearly full`, path }];
-  // Often one reason keeps all templates from it.
-  const kept = [...obstacles];
-  return [...new Set(obstacles.values())].map((reason) => ({
-    tone: 'warn',
-    text: `Node ${node} gets no instances of ${kept.flatMap(([of, why]) => (why === reason ? [of] : [])).join(', ')}`,
-    path,
-    remedy: sentence(reason, SHOWN),
-  }));
+  return [false, true].flatMap((isTried) => {
+    const kept = [...obstacles].filter(([, { lastResort }]) => lastResort === isTried);
+    // Often one reason keeps all templates from it.
+    return [...new Set(kept.map(([, { reason }]) => reason))].map((reason): Problem => {
+      const names = kept.flatMap(([name, why]) => (why.reason === reason ? [name] : [])).join(', ');
+      const text = isTried
+        ? `gets instances of ${names} only as no other can make them`
+        : `gets no instances of ${names}`;
+      return { tone: 'warn', text: `Node ${node} ${text}`, path, remedy: sentence(reason, SHOWN) };
+    });
+  });
 }
 
 /** After a reload the others follow within three seconds, and say so with their next word. */

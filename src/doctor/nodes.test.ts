@@ -14,17 +14,28 @@ type Said = NonNullable<Parameters<typeof fleetNode>[0]> & {
   readonly state?: NodeSnapshot['state'];
   readonly instances?: NodeSnapshot['instances'];
   readonly avoided?: Readonly<Record<string, string>>;
+  /** What it is avoided for it is given all the same. */
+  readonly lastResort?: true;
   readonly silent?: true;
 };
 
-function node({ state = 'active', instances = IDLE, avoided = {}, silent, ...more }: Said = {}): NodeSnapshot {
+function node({
+  state = 'active',
+  instances = IDLE,
+  avoided = {},
+  lastResort,
+  silent,
+  ...more
+}: Said = {}): NodeSnapshot {
   const made = fleetNode(more);
   return {
     ...made,
     ...(silent === true ? { heartbeat: undefined, heartbeatAgeMs: undefined } : {}),
     state,
     instances,
-    obstacles: new Map(Object.entries(avoided)),
+    obstacles: new Map(
+      Object.entries(avoided).map(([template, reason]) => [template, { reason, lastResort: lastResort === true }]),
+    ),
   };
 }
 
@@ -141,6 +152,11 @@ it('names a template that no node can be given, with the reason of each', async 
   const full = node({ name: 'node1', avoided: { tiny: 'it is cordoned' } });
   expect(await said([node({ avoided }), full])).toContain(
     'warning: template tiny: no node can be given an instance: node0, it lacks the label gpu; node1, it is cordoned',
+  );
+  // It is tried there all the same, and told of the node.
+  const failing = node({ name: 'node2', avoided: { tiny: 'no image' }, lastResort: true });
+  expect(await said([node({ avoided }), full, failing])).toContain(
+    'ok: templates: each has a node that can be given an instance',
   );
 });
 

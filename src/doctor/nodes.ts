@@ -100,7 +100,7 @@ function unsteady({ name, losses }: NodeSnapshot, { cutOff }: NonNullable<FleetN
     return [
       warning(
         `${name} tasks`,
-        `${cutOff}: others make new instances, and its cleanups wait`,
+        `${cutOff}: others make new instances where they can, and its cleanups wait`,
         'Look at NATS_URL and at the network on its host (`try-it-now doctor` there, NATS).',
       ),
     ];
@@ -177,15 +177,18 @@ function unable({ name }: NodeSnapshot, { templates }: NonNullable<FleetNode['he
   ];
 }
 
-/** Whether each template has a node that may be given an instance now. */
+/** Whether each template has a node that is given instances. Why they may fail there is told of the node. */
 function makers(nodes: readonly NodeSnapshot[], templates: readonly string[]): Observation[] {
-  const stuck = templates.filter((template) => nodes.every(({ obstacles }) => obstacles.has(template)));
+  const isLeftOut = ({ obstacles }: NodeSnapshot, template: string): boolean =>
+    obstacles.get(template)?.lastResort === false;
+  const stuck = templates.filter((template) => nodes.every((node) => isLeftOut(node, template)));
   if (stuck.length === 0) return [ok('templates', 'each has a node that can be given an instance')];
   return stuck.map((template) =>
     warning(
       `template ${template}`,
       `no node can be given an instance: ${
-        nodes.map(({ name, obstacles }) => `${name}, ${obstacles.get(template) ?? ''}`).join('; ') || 'there is none'
+        nodes.map(({ name, obstacles }) => `${name}, ${obstacles.get(template)?.reason ?? ''}`).join('; ') ||
+        'there is none'
       }`,
       `${SHOW}; add a host, open one again, or make one able to.`,
     ),

@@ -1,5 +1,5 @@
 import type { FleetNode } from './node.ts';
-import { obstacleTo, placeable, type Demand, type Obstacle, type PlacementStrategy } from './placement.ts';
+import { avoidances, placeable, type Demand, type PlacementStrategy } from './placement.ts';
 
 /** Gives tickets to nodes, each counted from then on. Made for one round of planning, from one look at the fleet. */
 export class Placement {
@@ -29,13 +29,12 @@ export class Placement {
     return chosen.name;
   }
 
-  /** Why nodes are avoided, by their name. */
-  obstacles(template: Demand): ReadonlyMap<string, Obstacle> {
+  /** Why nodes are given none, by their name. */
+  leftOut(template: Demand): ReadonlyMap<string, string> {
     return new Map(
-      this.#nodes.flatMap((node) => {
-        const obstacle = obstacleTo(node, template);
-        return obstacle === undefined ? [] : [[node.name, obstacle] as const];
-      }),
+      [...avoidances(this.#nodes, template)].flatMap(([name, { reason, lastResort }]) =>
+        lastResort ? [] : [[name, reason] as const],
+      ),
     );
   }
 }

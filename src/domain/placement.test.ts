@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { fleetNode } from '../../test/support/fleet.ts';
 import type { FleetNode } from './node.ts';
 import { Placement } from './place-tickets.ts';
-import { obstacleTo } from './placement.ts';
+import { avoidances, obstacleTo, placeable } from './placement.ts';
 
 const tiny = { name: 'tiny', nodes: [] };
 const decided = (mode: FleetNode['control']['mode']): FleetNode['control'] => ({ ...fleetNode().control, mode });
@@ -45,6 +45,28 @@ describe('What speaks against a node', () => {
   ])('%s', (_, node, nodes, reason, strict) => {
     const obstacle = obstacleTo(node, { name: 'tiny', nodes });
     expect([obstacle?.reason, obstacle?.strict]).toEqual([reason, strict]);
+  });
+});
+
+describe('What comes of it', () => {
+  const [sound, other] = [fleetNode({ name: 'sound' }), fleetNode({ name: 'other' })];
+  const failing = fleetNode({ name: 'failing', heartbeat: { templates: { tiny: 'it failed' } } });
+  const [unsteady, closed] = [fleetNode({ name: 'unsteady', losses: 2 }), { ...silent, name: 'closed' }];
+
+  it.each<readonly [string, readonly FleetNode[], Record<string, boolean>]>([
+    ['nothing where all can', [sound, other], {}],
+    ['it is given none while another can', [sound, failing, closed], { failing: false, closed: false }],
+    ['a single host is tried all the same', [failing], { failing: true }],
+    ['so are all of them that may be', [failing, unsteady, closed], { failing: true, unsteady: true, closed: false }],
+    ['nobody is where all are closed', [closed], { closed: false }],
+  ])('%s', (_, nodes, expected) => {
+    const found = avoidances(nodes, tiny);
+    expect(Object.fromEntries([...found].map(([name, { lastResort }]) => [name, lastResort]))).toEqual(expected);
+    // What is said of them is what is done.
+    const given = nodes.filter(({ name }) => found.get(name)?.lastResort !== false);
+    expect(placeable(nodes, tiny)).toEqual(given);
+    const leftOut = new Placement(nodes, 'spread').leftOut(tiny);
+    expect(nodes.filter(({ name }) => !leftOut.has(name))).toEqual(given);
   });
 });
 

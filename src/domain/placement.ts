@@ -43,11 +43,31 @@ export function obstacleTo(node: FleetNode, template: Demand): Obstacle | undefi
   return undefined;
 }
 
+/** What speaks against a node among others, and what comes of it. */
+export interface Avoidance {
+  /** A clause for people. */
+  readonly reason: string;
+  /** It is given instances all the same, as something speaks against every node. */
+  readonly lastResort: boolean;
+}
+
+/** Of the nodes that something speaks against, by their name. */
+export function avoidances(nodes: readonly FleetNode[], template: Demand): ReadonlyMap<string, Avoidance> {
+  const obstacles = new Map<string, Obstacle>();
+  for (const node of nodes) {
+    const obstacle = obstacleTo(node, template);
+    if (obstacle !== undefined) obstacles.set(node.name, obstacle);
+  }
+  const canOthers = obstacles.size < nodes.length;
+  return new Map(
+    [...obstacles].map(([name, { reason, strict }]) => [name, { reason, lastResort: !strict && !canOthers }]),
+  );
+}
+
 /** Those that an instance is given to: ones that are avoided only where no other can. */
 export function placeable(nodes: readonly FleetNode[], template: Demand): readonly FleetNode[] {
-  const obstacles = nodes.map((node) => obstacleTo(node, template));
-  const open = nodes.filter((_, at) => obstacles[at] === undefined);
-  return open.length > 0 ? open : nodes.filter((_, at) => obstacles[at]?.strict === false);
+  const avoided = avoidances(nodes, template);
+  return nodes.filter(({ name }) => avoided.get(name)?.lastResort !== false);
 }
 
 /** Why a node begins nothing whatever the template: what waits for it is planned again elsewhere. */

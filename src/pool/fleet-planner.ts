@@ -16,8 +16,8 @@ export interface FleetPlannerDeps {
  */
 export class FleetPlanner {
   readonly #deps: FleetPlannerDeps;
-  /** Why each node is avoided, by template: said once for each reason. */
-  readonly #avoided = new Map<string, string>();
+  /** Why each node is left out, by template: said once for each reason. */
+  readonly #leftOut = new Map<string, string>();
 
   constructor(deps: FleetPlannerDeps) {
     this.#deps = deps;
@@ -46,18 +46,18 @@ export class FleetPlanner {
     return assigned;
   }
 
-  /** Says in the log which nodes are avoided, where that changed. */
+  /** Says in the log which nodes are left out, where that changed. */
   tell(placement: Placement, template: Template): void {
-    const obstacles = placement.obstacles(template);
-    for (const [node, { reason }] of obstacles) {
-      if (this.#avoided.get(key(template, node)) === reason) continue;
-      this.#avoided.set(key(template, node), reason);
+    const leftOut = placement.leftOut(template);
+    for (const [node, reason] of leftOut) {
+      if (this.#leftOut.get(key(template, node)) === reason) continue;
+      this.#leftOut.set(key(template, node), reason);
       this.#deps.log.warn({ node, template: template.name, reason }, 'A node gets no instances of a template');
     }
-    for (const known of this.#avoided.keys()) {
+    for (const known of this.#leftOut.keys()) {
       const [name, node = ''] = known.split(' ');
-      if (name !== template.name || obstacles.has(node)) continue;
-      this.#avoided.delete(known);
+      if (name !== template.name || leftOut.has(node)) continue;
+      this.#leftOut.delete(known);
       this.#deps.log.info({ node, template: name }, 'A node gets instances of a template again');
     }
   }

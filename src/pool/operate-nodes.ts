@@ -1,7 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { FleetNode, NodeMode } from '../domain/node.ts';
-import { obstacleTo } from '../domain/placement.ts';
+import { avoidances, type Avoidance } from '../domain/placement.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { Inventory, NodeCounts } from './interfaces/inventory.ts';
 import type { NodeQueue } from './interfaces/node-queue.ts';
@@ -27,8 +27,8 @@ export interface NodeSnapshot extends FleetNode {
   /** `drained`: it is to be emptied, and is empty. */
   readonly state: NodeMode | 'drained';
   readonly instances: NodeCounts;
-  /** Why it gets no instances, by template; those it may get are left out. */
-  readonly obstacles: ReadonlyMap<string, string>;
+  /** What speaks against it, by template; those that nothing speaks against are left out. */
+  readonly obstacles: ReadonlyMap<string, Avoidance>;
 }
 
 /** Until what visitors hold on a drained node is ended, if nobody says otherwise. */
@@ -43,14 +43,15 @@ export async function listNodes({
 }: NodeSnapshotsDeps): Promise<readonly NodeSnapshot[]> {
   const nodes = await registry.nodes();
   const counts = await inventory.countByNode(nodes.map(({ name }) => name));
-  return nodes.map((node) => snapshot(node, counts.get(node.name) ?? NOTHING, catalogue));
+  const obstacles = obstaclesAmong(nodes, catalogue);
+  return nodes.map((node) => snapshot(node, counts.get(node.name) ?? NOTHING, obstacles));
 }
 
 /** Throws unknown_node. */
 export async function showNode(deps: OperateNodesDeps, name: string): Promise<NodeSnapshot> {
   const node = await known(deps, name);
-  const counts = await deps.inventory.countByNode([name]);
-  return snapshot(node, counts.get(name) ?? NOTHING, deps.catalogue);
+  const [counts, nodes] = await Promise.all([deps.inventory.countByNode([name]), deps.registry.nodes()]);
+  return snapshot(node, counts.get(name) ?? NOTHING, obstaclesAmong(nodes, deps.catalogue));
 }
 
 /** It gets no new instances; what is ready there may still be handed out. Throws unknown_node. */
@@ -141,16 +142,23 @@ async function known({ registry }: OperateNodesDeps, name: string): Promise<Flee
   return node;
 }
 
-function snapshot(node: FleetNode, counts: NodeCounts, catalogue: Catalogue): NodeSnapshot {
+/** By template, and the name of the node. */
+type Obstacles = ReadonlyMap<string, ReadonlyMap<string, Avoidance>>;
+
+function obstaclesAmong(nodes: readonly FleetNode[], catalogue: Catalogue): Obstacles {
+  return new Map(catalogue.all().map((template) => [template.name, avoidances(nodes, template)]));
+}
+
+function snapshot(node: FleetNode, counts: NodeCounts, obstacles: Obstacles): NodeSnapshot {
   const isEmpty = node.held === 0 && node.placed === 0;
   return {
     ...node,
     state: node.control.mode === 'draining' && isEmpty ? 'drained' : node.control.mode,
     instances: { ...counts, warming: counts.warming + node.placed },
     obstacles: new Map(
-      catalogue.all().flatMap((template) => {
-        const obstacle = obstacleTo(node, template);
-        return obstacle === undefined ? [] : [[template.name, obstacle.reason] as const];
+      [...obstacles].flatMap(([template, byNode]) => {
+        const obstacle = byNode.get(node.name);
+        return obstacle === undefined ? [] : [[template, obstacle] as const];
       }),
     ),
   };

@@ -25,13 +25,13 @@ const alive: NodeSnapshot = {
   }),
   state: 'active',
   instances: { warming: 2, ready: 3, assigned: 1, leaving: 0 },
-  obstacles: new Map([['hello', 'no image']]),
+  obstacles: new Map([['hello', { reason: 'no image', lastResort: true }]]),
 };
 const silent: NodeSnapshot = {
   ...alive,
   ...{ name: 'node1', heartbeat: undefined, heartbeatAgeMs: undefined, lostForMs: 2_500, state: 'draining' },
   control: { ...alive.control, mode: 'draining' },
-  obstacles: new Map(TEMPLATES.map((template) => [template, 'it is silent'])),
+  obstacles: new Map(TEMPLATES.map((template) => [template, { reason: 'it is silent', lastResort: false }])),
 };
 
 async function seriesOf(registry: Registry): Promise<string[]> {
@@ -73,10 +73,13 @@ it('nodes are shown as they are, and not once they are removed', async () => {
     'node_unable_templates{node="node0"} 1',
     'node_checkpoint_at_hand{node="node0",template="hello"} 0',
     'node_checkpoint_at_hand{node="node0",template="clock"} 1',
-    'pool_nodes{template="hello"} 0',
+    'pool_nodes{template="hello"} 1',
     'pool_nodes{template="clock"} 1',
     'placement_spread 1',
   ]);
+  // Others can make it.
+  show([{ ...alive, obstacles: new Map([['hello', { reason: 'no image', lastResort: false }]]) }, silent]);
+  expect(await seriesOf(registry)).toContain('pool_nodes{template="hello"} 0');
   show([alive]);
   expect((await seriesOf(registry)).filter((line) => line.includes('node1'))).toEqual([]);
   gauges.set({ nodes: [], templates: [], placement: 'pack' });

@@ -81,7 +81,7 @@ export class NodeGauges {
       'node',
       'template',
     );
-    this.#makers = gauge('pool_nodes', 'Nodes that can be given an instance of the template now.', 'template');
+    this.#makers = gauge('pool_nodes', 'Nodes that are given instances of the template now.', 'template');
     this.#spread = gauge(
       'placement_spread',
       'Whether new instances are spread over the nodes (PLACEMENT): 1 yes, 0 they fill one node after the other.',
@@ -96,8 +96,10 @@ export class NodeGauges {
     const { nodes, templates, placement } = figures;
     this.#spread.set(placement === 'spread' ? 1 : 0);
     for (const node of nodes) this.#show(node);
-    for (const template of templates)
-      this.#makers.set({ template }, nodes.filter(({ obstacles }) => !obstacles.has(template)).length);
+    for (const template of templates) {
+      const makers = nodes.filter(({ obstacles }) => obstacles.get(template)?.lastResort !== false);
+      this.#makers.set({ template }, makers.length);
+    }
   }
 
   #show(snapshot: NodeSnapshot): void {

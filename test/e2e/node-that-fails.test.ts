@@ -2,8 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis as Valkey } from 'iovalkey';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startApp } from '../../src/composition/app.ts';
+import { openDoctorContext } from '../../src/composition/doctor-context.ts';
+import { runChecks } from '../../src/doctor/check.ts';
 import { TryItNowError } from '../../src/domain/errors.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import { Releasers } from '../../src/lifecycle/releasers.ts';
@@ -12,6 +15,8 @@ import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { eventually } from '../support/eventually.ts';
 import { OPERATOR_KEY, operatorOf } from '../support/operator.ts';
 import { claimPorts } from '../support/port-ranges.ts';
+import { Program } from '../support/program.ts';
+import { environmentOf } from '../support/stack-environment.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { silent } from '../support/store.ts';
 import { template } from '../support/templates.ts';
@@ -29,17 +34,25 @@ class BrokenHost extends SimulatedHost {
   }
 }
 
+const WHY = /^\d+ attempts at one failed there in a row: .*wrong with this host/;
+
+async function serveBroken(until: Releasers): Promise<{ readonly host: BrokenHost; readonly socket: string }> {
+  const dir = await mkdtemp(join(tmpdir(), 'tin-fails-'));
+  until.push('folder', () => rm(dir, { recursive: true }));
+  const [host, socket] = [new BrokenHost(), join(dir, 'engine.sock')];
+  const engine = await serveSimulatedEngine(socket, host);
+  until.push('engine', () => engine.close());
+  return { host, socket };
+}
+
 const releasers = new Releasers();
-const broken = new BrokenHost();
+let broken: BrokenHost;
 let stack: Stack;
 let valkey: Valkey;
 let operator: ReturnType<typeof operatorOf>;
 beforeAll(async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'tin-fails-'));
-  releasers.push('folder', () => rm(dir, { recursive: true }));
-  const socket = join(dir, 'engine.sock');
-  const engine = await serveSimulatedEngine(socket, broken);
-  releasers.push('engine', () => engine.close());
+  const served = await serveBroken(releasers);
+  broken = served.host;
   stack = await startStack({ templates: [tiny], env: { OPERATOR_KEYS: OPERATOR_KEY } });
   releasers.push('stack', () => stack[Symbol.asyncDispose]());
   operator = operatorOf(stack);
@@ -52,7 +65,7 @@ beforeAll(async () => {
     config: {
       ...stack.config,
       node: { ...node, name: 'node1' },
-      containers: { ...containers, portRange: ports, sockets: { ...containers.sockets, simulated: socket } },
+      containers: { ...containers, portRange: ports, sockets: { ...containers.sockets, simulated: served.socket } },
     },
     ...{ log: silent, role: 'worker', version: 'test' },
   });
@@ -74,7 +87,8 @@ it('has instances made elsewhere that one node cannot make, and says there why i
   expect(json?.['avoided']).toEqual([
     {
       template: 'tiny',
-      reason: expect.stringMatching(/^\d attempts at one failed there in a row: .*wrong with this host/) as string,
+      reason: expect.stringMatching(WHY) as string,
+      last_resort: false,
     },
   ]);
   // Nobody has to wait for the next pause to end.
@@ -82,4 +96,41 @@ it('has instances made elsewhere that one node cannot make, and says there why i
   expect((await operator.acquire()).status).toBe(201);
   await eventually(async () => expect(await readyOn('node0')).toBe(TARGET), PATIENT);
   expect(broken.tried).toBe(tried);
+});
+
+it('says of a single host that it goes on being tried, as it is', async () => {
+  const { host, socket } = await serveBroken(releasers);
+  const told: string[] = [];
+  await using alone = await startStack({
+    templates: [tiny],
+    env: { OPERATOR_KEYS: OPERATOR_KEY, SIMULATED_SOCKET: socket },
+    log: pino({ level: 'info' }, { write: (line: string) => void told.push(line) }),
+  });
+  const avoided = async () => (await operatorOf(alone).ask('GET', '/nodes/node0')).json?.['avoided'];
+  const expected = [{ template: 'tiny', reason: expect.stringMatching(WHY) as string, last_resort: true }];
+  await eventually(async () => expect(await avoided()).toEqual(expected), PATIENT);
+  const tried = host.tried;
+
+  const metrics = await (await fetch(`${alone.api}/metrics`)).text();
+  expect(metrics).toMatch(/^try_it_now_pool_nodes\{template="tiny"\} 1$/m);
+  expect(metrics).toMatch(/^try_it_now_node_unable_templates\{node="node0"\} 1$/m);
+
+  const { checks, close } = await openDoctorContext(alone.config, silent);
+  const found = await runChecks(checks.filter(({ part }) => part === 'Nodes'));
+  close();
+  const seen = found.map(({ verdict, what, seen: text }) => `${verdict}: ${what}: ${text}`);
+  expect(seen).toContain('ok: templates: each has a node that can be given an instance');
+  expect(seen).toContainEqual(
+    expect.stringMatching(/^warning: node0 templates: it cannot make tiny: \d+ attempts at one failed/),
+  );
+
+  await using list = new Program(['nodes', 'list'], environmentOf(alone));
+  expect(await list.exitCode).toBe(0);
+  expect(list.output).toMatch(/^node0: gets instances of tiny only as no other can make them: \d+ attempts/m);
+
+  // It is: the next trial comes after the breaker's pause, once the planner has seen what the node says.
+  await eventually(() => {
+    expect(host.tried).toBeGreaterThan(tried);
+  }, PATIENT);
+  expect(told.filter((line) => line.includes('gets no instances'))).toEqual([]);
 });

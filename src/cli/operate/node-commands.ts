@@ -167,7 +167,12 @@ function remarks({ name, state, since, deadline, alive, instances, avoided }: No
         `taken down there. If its host is gone for good: try-it-now nodes remove ${name} --force`,
     );
   else if (state === 'active')
-    for (const { template, reason } of avoided)
-      lines.push(`gets no instances of ${template}: ${truncate(stripControlCharacters(reason), REASON_WIDTH)}`);
+    for (const { template, reason, last_resort: isLastResort } of avoided) {
+      const what =
+        isLastResort === true
+          ? `gets instances of ${template} only as no other can make them`
+          : `gets no instances of ${template}`;
+      lines.push(`${what}: ${truncate(stripControlCharacters(reason), REASON_WIDTH)}`);
+    }
   return lines;
 }

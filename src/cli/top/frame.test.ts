@@ -112,6 +112,8 @@ describe('nodes', () => {
     const named = (nodes: Snapshot['nodes']) => lines(nodes).filter((line) => line.startsWith('Some templates'));
     expect(named([node(), node({ name: 'node1', avoided })])[0]).toMatch(/not made on node1 \(/);
     expect(named([node(), node({ name: 'node1', avoided, state: 'cordoned' })])).toEqual([]);
+    const tried = [{ template: 'shop', reason: 'no image', last_resort: true }];
+    expect(named([node({ avoided: tried }), node({ name: 'node1', avoided: tried })])).toEqual([]);
   });
 
   it.each([80, 110])('fit %i columns whatever they are called', (columns) => {

@@ -113,7 +113,10 @@ function nodes({ nodes: all }: Snapshot, columns: number): string[] {
       ...(alive ? [room(node), freeShare(memory), freeShare(disk)] : ['-', '-', '-']),
     ]);
   }
-  const avoided = all.filter((node) => node.alive && node.state === 'active' && node.avoided.length > 0);
+  const avoided = all.filter(
+    (node) =>
+      node.alive && node.state === 'active' && node.avoided.some(({ last_resort: isTried }) => isTried !== true),
+  );
   const named = avoided.map(({ name }) => name).join(', ');
   const remarks = named === '' ? [] : [`Some templates are not made on ${named} (\`try-it-now nodes list\`)`];
   return [...linesOf(table), ...remarks, ''];

@@ -48,11 +48,15 @@ ${section(
   ]),
 )}
 ${section(
-  'Gets no instances of',
+  'What speaks against it',
   table(
-    'Templates that it gets no instances of',
-    ['Template', 'Why'],
-    [...node.obstacles].map(([template, reason]) => [template, said(reason)]),
+    'Templates that are rather made elsewhere',
+    ['Template', 'Why', 'Gets instances'],
+    [...node.obstacles].map(([template, { reason, lastResort }]) => [
+      template,
+      said(reason),
+      lastResort ? 'yes, as no other can make them' : 'no',
+    ]),
     'It may get instances of every template.',
   ),
 )}

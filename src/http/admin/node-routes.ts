@@ -137,6 +137,10 @@ function nodeBody(node: NodeSnapshot) {
     disk_low: disk?.low ?? false,
     checkpoints: heartbeat?.checkpoints ?? [],
     arrivals: Object.entries(heartbeat?.arrivals ?? {}).map(([template, arrival]) => ({ template, ...arrival })),
-    avoided: [...obstacles].map(([template, reason]) => ({ template, reason })),
+    avoided: [...obstacles].map(([template, { reason, lastResort }]) => ({
+      template,
+      reason,
+      last_resort: lastResort,
+    })),
   };
 }

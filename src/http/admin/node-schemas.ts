@@ -81,9 +81,17 @@ export const NodeBody = Type.Object(
       }),
       { description: 'How far it is with the promoted checkpoints.' },
     ),
-    avoided: Type.Array(Type.Object({ template: Type.String(), reason: Type.String() }), {
-      description: 'Templates that it gets no instances of, with the reason.',
-    }),
+    avoided: Type.Array(
+      Type.Object({
+        template: Type.String(),
+        reason: Type.String(),
+        // Servers of older versions do not say it.
+        last_resort: Type.Optional(
+          Type.Boolean({ description: 'It gets them all the same, as something speaks against every node.' }),
+        ),
+      }),
+      { description: 'Templates that it gets no instances of while other nodes can make them, with the reason.' },
+    ),
   },
   { description: 'The node as it is now.' },
 );
