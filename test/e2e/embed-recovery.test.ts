@@ -1,3 +1,4 @@
+import type { Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newHostLabel } from '../../src/domain/ids.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
@@ -32,6 +33,68 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
     await click();
     await inApp().getByRole('heading').waitFor();
     expect(site.http.demos.instances.size).toBe(2);
+  });
+
+  const another = async () => {
+    const tab = await newPageWithoutForeignCookies(site.context);
+    await tab.goto(site.url);
+    return tab;
+  };
+  const stop = async (tab: Page) => {
+    await tab.getByRole('button', { name: 'Stop waiting' }).click();
+    await tab.getByRole('dialog').waitFor({ state: 'detached' });
+  };
+
+  it('keeps the place in the line while another tab waits with it', async () => {
+    const { demos } = site.http;
+    demos.ready.set('shop', 0);
+    await open();
+    await click();
+    await site.page.getByText('You are next').waitFor();
+    const other = await another();
+    const wait = async () => {
+      await other.getByRole('button', { name: 'Try it now' }).click();
+      await other.getByText('You are next').waitFor();
+    };
+    await wait();
+    demos.waiting.get('shop')?.push('somebody');
+    await stop(other);
+    await wait();
+    await stop(site.page);
+    await click();
+    await site.page.getByText('You are next').waitFor();
+    expect([demos.count('leave'), demos.waiting.get('shop')?.indexOf('somebody')]).toEqual([0, 1]);
+    await stop(other);
+    await stop(site.page);
+    await eventually(() => expect(demos.waiting.get('shop')).toEqual(['somebody']));
+  });
+
+  it('leaves what comes after its visitor has stopped waiting to the tab that waits still', async () => {
+    const { demos } = site.http;
+    demos.ready.set('shop', 0);
+    await open();
+    await click();
+    await site.page.getByText('You are next').waitFor();
+    const other = await another();
+    const acquire = demos.acquireOrWait.bind(demos);
+    let answerIt: (() => void) | undefined;
+    demos.acquireOrWait = async (request) => {
+      if (demos.instances.size > 0) return acquire(request);
+      demos.ready.set('shop', 1);
+      const answer = await acquire(request);
+      await new Promise<void>((resolve) => (answerIt = resolve));
+      return answer;
+    };
+    await other.getByRole('button', { name: 'Try it now' }).click();
+    await eventually(() => expect(answerIt).toBeDefined());
+    const late = other.waitForResponse(/\/embed\/shop/);
+    await stop(other);
+    answerIt?.();
+    await (await late).finished();
+    await inApp().getByRole('heading').waitFor();
+    await other.getByRole('button', { name: 'Try it now' }).click();
+    await other.frameLocator('iframe').frameLocator('iframe').getByRole('heading').waitFor();
+    expect([demos.count('release'), demos.instances.size]).toEqual([0, 1]);
   });
 
   it('keeps nothing in its browser before the first click', async () => {

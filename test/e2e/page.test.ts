@@ -206,6 +206,36 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       expect(assigned()).toEqual([]);
     });
 
+    it('leaves the place in the line, and what comes for it, to another tab that waits with it', async () => {
+      const { demos } = http;
+      demos.ready.set('hello', 0);
+      await visit();
+      await tryButton().click();
+      await page.getByText('You are next').waitFor();
+      const other = await context.newPage();
+      const stop = async () => {
+        await other.getByRole('button', { name: 'Stop waiting' }).click();
+        await other.waitForURL(`${http.url}/`);
+      };
+      await other.goto(`${http.url}/wait/hello`);
+      await other.getByText('You are next').waitFor();
+      demos.waiting.get('hello')?.push('somebody');
+      await stop();
+      expect([demos.count('leave'), demos.waiting.get('hello')?.indexOf('somebody')]).toEqual([0, 1]);
+      let taken = false;
+      // Its answer never comes.
+      await other.route('**/try/hello', async (route) => {
+        demos.ready.set('hello', 1);
+        await route.fetch();
+        taken = true;
+      });
+      await other.goto(`${http.url}/wait/hello`);
+      await eventually(() => expect(taken).toBe(true));
+      await stop();
+      await onInstance();
+      expect([demos.count('release'), assigned().length]).toEqual([0, 1]);
+    });
+
     it('takes another click some time after one that led nowhere', async () => {
       await visit();
       await page.clock.install();

@@ -217,6 +217,7 @@ class TryItNow extends HTMLElement {
       phase: 'waiting',
       template: this.#template,
     }));
+    this.#hold(run);
     this.#show();
     this.#fill(
       make('div', { class: 'spinner', part: 'spinner' }),
@@ -359,7 +360,7 @@ class TryItNow extends HTMLElement {
     if (secondsLeft === 0) {
       const { again, ended } = this.#texts;
       run.phase = 'over';
-      clearInterval(this.#poll);
+      this.#stop();
       this.#button.lastChild.textContent = this.#label;
       if (!this.#frame) this.#fill('', ended, again, () => this.start());
       this.#emit('ended');
@@ -375,6 +376,7 @@ class TryItNow extends HTMLElement {
   #fail({ code = 'no_answer', heading = '', text, detail, remedy, retryable = true, retry_after_seconds: seconds }) {
     const { noAnswer, retry } = this.#texts;
     this.#run.phase = 'over';
+    this.#stop();
     this.#fill(make('strong', {}, heading), text ?? noAnswer, retry, () => this.start());
     const message = detail ?? `${origin} did not answer; is this site in its ALLOWED_ORIGINS, and it in connect-src?`;
     this.#emit('error', { code, message, remedy, retryable, retryAfterSeconds: seconds });
@@ -404,14 +406,34 @@ class TryItNow extends HTMLElement {
   }
 
   #leave(run = this.#run) {
-    if (run?.phase === 'waiting') this.#send(this.#address('/leave', {}, run.template));
+    if (run?.phase === 'waiting') void this.#unlessHeld(run, this.#address('/leave', {}, run.template));
   }
 
   // What came after its visitor had gone: unless they have it in another tab, or have come back for it.
   #giveBack(run, { state, visit, again }) {
     if (this.#run?.template === run.template) return;
     if (state === 'waiting') this.#leave(run);
-    else if (state === 'ready' && !again) this.#send(`${visit}/end`);
+    else if (state === 'ready' && !again) void this.#unlessHeld(run, `${visit}/end`);
+  }
+
+  // All tabs of a site have one place in the line, and one copy: each that waits or shows it holds a lock meanwhile.
+  #hold(run) {
+    run.lock = `${KEY} ${visitor} ${run.template}`;
+    run.held = navigator.locks
+      ?.request(
+        run.lock,
+        { mode: 'shared' },
+        () => run.signal.aborted || new Promise((free) => run.signal.addEventListener('abort', free)),
+      )
+      .catch(() => {});
+  }
+
+  // Where a browser has no locks, as over plain http, nobody knows of others.
+  async #unlessHeld(run, address) {
+    await run.held;
+    const send = () => this.#send(address);
+    if (!navigator.locks) return send();
+    await navigator.locks.request(run.lock, { ifAvailable: true }, (lock) => lock && send()).catch(send);
   }
 
   // Also from a page that is just being left.

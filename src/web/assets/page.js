@@ -1,4 +1,4 @@
-/* global document, window, location, fetch, performance, setInterval, clearInterval, URLSearchParams */
+/* global document, window, location, navigator, fetch, performance, setInterval, clearInterval, URLSearchParams */
 // Everything here only makes smoother what works without it: the forms, the waiting page and its refresh.
 
 const { lang } = document.documentElement;
@@ -98,6 +98,37 @@ const LISTEN_MS = 10_000;
 /** Who stops waiting does not wait longer for that. */
 const ANSWER_MS = 5_000;
 
+// All tabs of a browser have one place in the line, and one copy: each that waits holds a lock until it stops. Returns
+// what stops, and says whether others wait. Without locks, as over plain http, nobody knows of others.
+const holdPlace = (name) => {
+  const { locks } = navigator;
+  let stop;
+  const stopped = new Promise((over) => (stop = over));
+  const held = locks?.request(name, { mode: 'shared' }, () => stopped).catch(() => undefined);
+  return async () => {
+    stop();
+    await held;
+    return locks?.request(name, { ifAvailable: true }, (lock) => lock === null).catch(() => false);
+  };
+};
+
+// The events keep the place and say when its turn has come; without them, the page asks again each second. A stream
+// that goes silent, or a wait that has become too long, shows when the page asks all the same.
+const listen = (eventsUrl, progress) =>
+  new Promise((heard) => {
+    const events = new window.EventSource(eventsUrl);
+    const over = () => {
+      events.close();
+      heard();
+    };
+    events.addEventListener('place', ({ data }) => {
+      const { progress: text } = JSON.parse(data);
+      if (progress.textContent !== text) progress.textContent = text;
+    });
+    for (const name of ['turn', 'gone', 'error']) events.addEventListener(name, over);
+    window.setTimeout(over, LISTEN_MS);
+  });
+
 const waitForInstance = (panel) => {
   const elapsed = panel.querySelector('[data-elapsed]');
   const progress = panel.querySelector('[data-progress]');
@@ -118,29 +149,19 @@ const waitForInstance = (panel) => {
     if (answer.status < 500 || code === 'pool_paused' || code === 'pool_empty') return { state: 'refused' };
     return { state: 'waiting', progress: noAnswer };
   };
-  // The events keep the place and say when its turn has come; without them, the page asks again each second. A stream
-  // that goes silent, or a wait that has become too long, shows when the page asks all the same.
-  const listen = () =>
-    new Promise((heard) => {
-      const events = new window.EventSource(eventsUrl);
-      const over = () => {
-        events.close();
-        heard();
-      };
-      events.addEventListener('place', ({ data }) => {
-        const { progress: text } = JSON.parse(data);
-        if (progress.textContent !== text) progress.textContent = text;
-      });
-      for (const name of ['turn', 'gone', 'error']) events.addEventListener(name, over);
-      window.setTimeout(over, LISTEN_MS);
-    });
+  const form = panel.querySelector('form');
+  const stopHolding = holdPlace(`${form.action} ${visitor}`);
   let left = false;
   let asking;
   // Stopping a question that is on its way does not stop its answer: what that gives goes back as well.
-  panel.querySelector('form').addEventListener('submit', async (event) => {
+  form.addEventListener('submit', async (event) => {
     event.preventDefault();
     left = true;
-    const form = event.currentTarget;
+    const othersWait = await stopHolding();
+    if (othersWait) {
+      location.assign('/');
+      return;
+    }
     const late = new Promise((over) => window.setTimeout(over, ANSWER_MS, {}));
     const { state, again: before } = await Promise.race([asking, late]);
     if (state === 'ready' && !before) form.action = form.dataset.end;
@@ -152,7 +173,10 @@ const waitForInstance = (panel) => {
     if (left) return;
     if (state === 'waiting') {
       if (progress.textContent !== text) progress.textContent = text;
-      await Promise.all([window.EventSource && listen(), new Promise((later) => window.setTimeout(later, 1000))]);
+      await Promise.all([
+        window.EventSource && listen(eventsUrl, progress),
+        new Promise((later) => window.setTimeout(later, 1000)),
+      ]);
       window.setTimeout(poll);
       return;
     }
