@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_COLORS, brandFor, contrastWarnings } from '../presentation/branding.ts';
 import { en } from '../presentation/languages/en.ts';
+import { Languages } from '../presentation/languages/languages.ts';
 import { readBranding } from './branding.ts';
 import { readTextFile } from './environment.ts';
 import { readLanguages } from './languages.ts';
@@ -138,6 +139,15 @@ describe('the folder of languages', () => {
     expect(warnings).toEqual([
       expect.stringContaining('"home.redy" is not a text of ours; did you mean home.ready?'),
       expect.stringContaining(`lacks ${Object.keys(en).length - 1} of ${Object.keys(en).length} texts (site.title, `),
+    ]);
+
+    // Russian says 21 as it says 1.
+    await write('ru.json', { 'badge.waiting': { one: '{count} ждёт', other: '{count} ждут' } });
+    const russian = new Languages(readLanguages(languagesDir, readTextFile).languages).accepted('ru');
+    const count = 21;
+    expect([russian.text('badge.waiting', { count }), russian.text('waiting.progress_warming', { count })]).toEqual([
+      '21 ждёт',
+      '21 copies are being prepared',
     ]);
 
     await write('klingon!.json', {});

@@ -4,7 +4,7 @@ import { describeError } from '../domain/errors.ts';
 import { en } from '../presentation/languages/en.ts';
 import { parseLanguageFile } from '../presentation/languages/language-file.ts';
 import { BUILT_IN_LANGUAGES } from '../presentation/languages/languages.ts';
-import type { Messages } from '../presentation/languages/messages.ts';
+import type { MessageKey, Messages } from '../presentation/languages/messages.ts';
 import type { Language } from '../presentation/languages/translator.ts';
 import { quote, type FileReader } from './environment.ts';
 
@@ -21,7 +21,7 @@ const MISSING_SHOWN = 3;
  * along, else in English.
  */
 export function readLanguages(folder: string | undefined, readFile: FileReader): LoadedLanguages {
-  const texts = new Map<string, Messages>(BUILT_IN_LANGUAGES.map(({ tag, messages }) => [tag, messages]));
+  const found = new Map<string, Language>(BUILT_IN_LANGUAGES.map((language) => [language.tag, language]));
   const problems: string[] = [];
   const warnings: string[] = [];
   // English first: it stands in for what the others lack.
@@ -48,9 +48,12 @@ export function readLanguages(folder: string | undefined, readFile: FileReader):
     const read = parseLanguageFile(text, file);
     problems.push(...read.problems);
     warnings.push(...read.warnings);
-    const below = texts.get(tag);
-    texts.set(tag, { ...(below ?? texts.get('en') ?? en), ...read.messages } as Messages);
-    const missing = below === undefined ? Object.keys(en).filter((key) => !Object.hasOwn(read.messages, key)) : [];
+    const below = found.get(tag);
+    const messages = { ...(below ?? found.get('en'))?.messages, ...read.messages } as Messages;
+    const had = below === undefined ? (Object.keys(en) as MessageKey[]) : [...(below.inEnglish ?? [])];
+    const inEnglish = new Set(had.filter((key) => !Object.hasOwn(read.messages, key)));
+    found.set(tag, { tag, messages, inEnglish });
+    const missing = below === undefined ? [...inEnglish] : [];
     if (missing.length > 0 && read.problems.length === 0) {
       const shown = missing.slice(0, MISSING_SHOWN).join(', ');
       warnings.push(
@@ -59,7 +62,7 @@ export function readLanguages(folder: string | undefined, readFile: FileReader):
       );
     }
   }
-  const [first = { tag: 'en', messages: en }, ...others] = [...texts].map(([tag, messages]) => ({ tag, messages }));
+  const [first = { tag: 'en', messages: en }, ...others] = found.values();
   const named = (line: string) => (line.startsWith('LANGUAGES_DIR') ? line : `LANGUAGES_DIR: ${line}`);
   return {
     languages: [first, ...others],

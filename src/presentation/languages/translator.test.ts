@@ -28,6 +28,16 @@ describe('the texts of a language', () => {
     expect(polish.text('waiting.gave_up_text', { app: 'Notes', time: '1 min' })).toBe('1 min – Notes');
   });
 
+  it('follow the plural forms of English where they are in English', () => {
+    const inEnglish = new Set(['waiting.progress_warming'] as const);
+    const russian = new Translator({ tag: 'ru', messages: en, inEnglish });
+    expect([1, 2, 21].map((count) => russian.text('waiting.progress_warming', { count }))).toEqual([
+      'One copy is being prepared',
+      '2 copies are being prepared',
+      '21 copies are being prepared',
+    ]);
+  });
+
   it('are read in the direction of their script', () => {
     const directions = ['en', 'ar', 'he', 'fa-IR', 'ur', 'az-Arab', 'az', 'ar-XB', 'zh'].map(
       (tag) => new Translator({ tag, messages: en }).direction,

@@ -8,20 +8,26 @@ const RIGHT_TO_LEFT = new Set(['Adlm', 'Arab', 'Hebr', 'Mand', 'Mend', 'Nkoo', '
 export interface Language {
   readonly tag: string;
   readonly messages: Messages;
+  /** Which of the texts are English, for want of others. */
+  readonly inEnglish?: ReadonlySet<MessageKey>;
 }
+
+const ENGLISH_PLURALS = new Intl.PluralRules('en');
 
 /** The texts of one language, and what numbers and times look like in it. */
 export class Translator {
   readonly tag: string;
   readonly direction: 'ltr' | 'rtl';
   readonly #messages: Messages;
+  readonly #inEnglish: ReadonlySet<MessageKey>;
   readonly #plurals: Intl.PluralRules;
   readonly #numbers: Intl.NumberFormat;
 
-  constructor({ tag, messages }: Language) {
+  constructor({ tag, messages, inEnglish = new Set() }: Language) {
     this.tag = tag;
     this.direction = RIGHT_TO_LEFT.has(new Intl.Locale(tag).maximize().script ?? '') ? 'rtl' : 'ltr';
     this.#messages = messages;
+    this.#inEnglish = inEnglish;
     this.#plurals = new Intl.PluralRules(tag);
     this.#numbers = new Intl.NumberFormat(tag);
   }
@@ -55,7 +61,7 @@ export class Translator {
 
   /** The text between placeholders and the values in their place, in the order of the language. */
   #parts<Value>(key: MessageKey, values: Readonly<Record<string, Value>> = {}): (string | Value)[] {
-    return this.#pattern(this.#messages[key], values)
+    return this.#pattern(key, values)
       .split(/\{(\w+)\}/)
       .map((part, index) => {
         if (index % 2 === 0) return part;
@@ -65,8 +71,10 @@ export class Translator {
       });
   }
 
-  #pattern(message: Message, { count }: Readonly<Record<string, unknown>>): string {
+  #pattern(key: MessageKey, { count }: Readonly<Record<string, unknown>>): string {
+    const message: Message = this.#messages[key];
     if (typeof message === 'string') return message;
-    return (typeof count === 'number' ? message[this.#plurals.select(count)] : undefined) ?? message.other;
+    const plurals = this.#inEnglish.has(key) ? ENGLISH_PLURALS : this.#plurals;
+    return (typeof count === 'number' ? message[plurals.select(count)] : undefined) ?? message.other;
   }
 }
