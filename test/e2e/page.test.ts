@@ -236,6 +236,21 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       expect([demos.count('release'), assigned().length]).toEqual([0, 1]);
     });
 
+    it('tells once what became of a click, and not again when it is shown again', async () => {
+      await visit();
+      await tryButton().click();
+      await onInstance();
+      await page.goto(http.url);
+      await page.getByRole('button', { name: /^End it: your copy of Hello/ }).click();
+      const told = page.getByText('Everything in that copy is gone');
+      await told.waitFor();
+      await tryButton().click();
+      await onInstance();
+      await page.goBack();
+      await page.getByText(/^Yours · /).waitFor();
+      expect(await told.count()).toBe(0);
+    });
+
     it('takes another click some time after one that led nowhere', async () => {
       await visit();
       await page.clock.install();

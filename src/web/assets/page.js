@@ -75,6 +75,13 @@ const comeAnew = async () => {
 setInterval(comeAnew, HOUR_MS);
 document.addEventListener('visibilitychange', comeAnew);
 
+// What became of a click is told once, and neither by a reload nor on the way back.
+const shown = new URL(location.href);
+if (shown.searchParams.has('notice')) {
+  shown.searchParams.delete('notice');
+  window.history.replaceState(null, '', shown);
+}
+
 // Back from an instance to a page the browser kept: what it shows is old.
 window.addEventListener('pageshow', (event) => {
   if (event.persisted) location.reload();
