@@ -251,6 +251,13 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       expect(await told.count()).toBe(0);
     });
 
+    it('has no button that does nothing where scripts do not run', async () => {
+      await visit({ javaScriptEnabled: false });
+      await page.goto(`${http.url}/embed`);
+      await page.getByRole('heading', { name: 'Put it on your own site' }).waitFor();
+      expect(await page.getByRole('button').count()).toBe(0);
+    });
+
     it('takes another click some time after one that led nowhere', async () => {
       await visit();
       await page.clock.install();
