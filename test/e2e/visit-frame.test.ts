@@ -281,6 +281,25 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     expect(await page.getByText('It ended early').filter({ visible: true }).count()).toBe(1);
   });
 
+  it.each([320, 390, 768, 1_024])('asks whether anybody is still there on a screen of %i', async (width) => {
+    await http[Symbol.asyncDispose]();
+    await serve({ ...SHOP, idle: { endAfterMs: 600_000, warnMs: 60_000 } });
+    await (await click({ viewport: { width, height: 844 } })).getByRole('heading').waitFor();
+    http.demos.lastUsedMs.set(instance()?.id ?? '', http.demos.nowMs + 950_000);
+    // Five minutes are left of the visit as well.
+    http.demos.nowMs += 1_505_000;
+    await eventually(async () => {
+      await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+      expect(await page.getByRole('button', { name: 'I am still here' }).isVisible()).toBe(true);
+    });
+    expect(await page.getByRole('status').first().textContent()).toBe(en['visit.unused']);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    for (const button of await page.getByRole('button').all()) {
+      const { x = -1, width: wide = 0 } = (await button.boundingBox()) ?? {};
+      expect([x >= 0, x + wide <= width]).toEqual([true, true]);
+    }
+  });
+
   it('shares the plain address and ends when asked to, after a question', async () => {
     await (await click({ permissions: ['clipboard-read', 'clipboard-write'] })).getByRole('heading').waitFor();
     await page.getByRole('button', { name: 'Share' }).click();

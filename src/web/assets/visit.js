@@ -111,7 +111,8 @@ const show = () => {
     bar.dataset.level = level;
     if (exportNow !== null) exportNow.hidden = level === '';
     part('clock-label').textContent = now === undefined ? texts.timeLeft : texts.ending;
-    say(now === undefined || left === 0 ? '' : now.text);
+    // Whoever is asked whether they are still there has less time than that.
+    if (stay.hidden) say(now === undefined || left === 0 ? '' : now.text);
   }
   // The server decides when it is over; its clock and this one need not agree to the second.
   if (left === 0) void look();
@@ -189,7 +190,7 @@ const act = async (button, path, done) => {
       learn(state);
       say(done);
       setTimeout(() => {
-        if (said.textContent === done) say('');
+        if (said.textContent === done) say(stay.hidden ? '' : texts.unused);
       }, 6000);
     }
   } catch ({ code }) {
