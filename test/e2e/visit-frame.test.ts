@@ -281,6 +281,28 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     expect(await page.getByText('It ended early').filter({ visible: true }).count()).toBe(1);
   });
 
+  it('puts its tools away on a phone once one is chosen, or its visitor turns to something else', async () => {
+    const frame = await click({ viewport: { width: 390, height: 844 } });
+    await frame.getByRole('heading').waitFor();
+    const more = page.getByRole('button', { name: 'More' });
+    const share = page.getByRole('button', { name: 'Share' });
+    await more.click();
+    await more.click();
+    expect(await share.isVisible()).toBe(false);
+    await more.click();
+    await share.click();
+    await page.getByRole('button', { name: 'Close' }).press('Enter');
+    expect(await share.isVisible()).toBe(false);
+    expect(await page.evaluate('document.activeElement.textContent')).toBe('More');
+    await more.click();
+    await share.press('Escape');
+    expect(await share.isVisible()).toBe(false);
+    await more.click();
+    await page.mouse.click(60, 700);
+    await share.waitFor({ state: 'hidden' });
+    expect(await more.getAttribute('aria-expanded')).toBe('false');
+  });
+
   it.each([320, 390, 768, 1_024])('asks whether anybody is still there on a screen of %i', async (width) => {
     await http[Symbol.asyncDispose]();
     await serve({ ...SHOP, idle: { endAfterMs: 600_000, warnMs: 60_000 } });

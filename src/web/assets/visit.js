@@ -243,11 +243,22 @@ if (embedded !== undefined && window.parent !== window) {
   });
 }
 
-part('more').addEventListener('click', ({ currentTarget: button }) => {
-  const open = button.getAttribute('aria-expanded') !== 'true';
-  button.setAttribute('aria-expanded', String(open));
-  part('tools').toggleAttribute('data-open', open);
-});
+const [more, tools] = [part('more'), part('tools')];
+const openTools = (open) => {
+  more.setAttribute('aria-expanded', String(open));
+  tools.toggleAttribute('data-open', open);
+};
+const closeTools = ({ type, key = 'Escape', target }) => {
+  if (!tools.hasAttribute('data-open') || key !== 'Escape') return;
+  if (type === 'click' && more.contains(target)) return;
+  // Before what was chosen opens a dialog, which gives the focus back to where it was.
+  if (tools.contains(document.activeElement)) more.focus();
+  openTools(false);
+};
+more.addEventListener('click', () => openTools(!tools.hasAttribute('data-open')));
+// They lie above the app. Into it, too, a click takes the focus from here.
+for (const left of ['click', 'keydown']) document.addEventListener(left, closeTools, { capture: true });
+window.addEventListener('blur', closeTools);
 
 learn({ seconds_left: Number(secondsLeft) });
 setInterval(show, 1000);
