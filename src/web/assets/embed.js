@@ -290,7 +290,7 @@ class TryItNow extends HTMLElement {
   #show() {
     if (!this.#box) {
       this.#title = make('h2', { id: 'title' }, this.#label);
-      this.#body = make('div', {});
+      this.#body = make('div', { tabindex: -1 });
       const header = make('header', { part: 'header' }, this.#title);
       if (!this.#inline) {
         const close = make('button', { class: 'quiet', part: 'close', 'aria-label': this.#texts.close }, '✕');
@@ -303,8 +303,10 @@ class TryItNow extends HTMLElement {
       this.#root.append(this.#box);
     }
     if (this.#inline) {
+      const had = this.#root.activeElement;
       this.#button.hidden = true;
       this.dataset.open = '';
+      if (had) this.#body.focus();
     } else if (!this.#box.open) this.#box.showModal();
   }
 
@@ -313,8 +315,15 @@ class TryItNow extends HTMLElement {
     const button = action.nodeType ? action : make('button', { part: 'action' }, action);
     if (done) button.addEventListener('click', done);
     this.#said = make('p', { role: 'status', part: 'status' }, text);
-    this.#body.replaceChildren(top, this.#said, button);
+    this.#replace(top, this.#said, button);
     this.#frame = undefined;
+  }
+
+  // The focus stays where what had it was.
+  #replace(...children) {
+    const had = this.#body.contains(this.#root.activeElement);
+    this.#body.replaceChildren(...children);
+    if (had) this.#body.focus();
   }
 
   #enter({ url, framed, visit, seconds_left: secondsLeft, expires_at: expiresAt, title }) {
@@ -325,7 +334,7 @@ class TryItNow extends HTMLElement {
       src.searchParams.set('lang', this.#lang);
       const allow = delegated.map((ability) => `${ability} *`).join('; ');
       this.#frame = make('iframe', { part: 'frame', src, title, allow, referrerpolicy: 'no-referrer' });
-      this.#body.replaceChildren(this.#frame);
+      this.#replace(this.#frame);
     } else {
       // Still part of the click, mostly; where the browser takes it for none, the link is there.
       const tab = window.open('about:blank');
@@ -448,11 +457,14 @@ class TryItNow extends HTMLElement {
   }
 
   #forget() {
+    const had = this.#root.activeElement;
     this.#stop();
     this.#box?.remove();
     this.#run = this.#box = this.#frame = undefined;
     delete this.dataset.open;
-    if (this.isConnected) this.#render();
+    if (!this.isConnected) return;
+    this.#render();
+    if (had) this.#button.focus();
   }
 }
 

@@ -86,6 +86,8 @@ const secondsNow = () => Math.max(0, Math.ceil((endsAt - performance.now()) / 10
 const end = (limit) => {
   if (over) return;
   over = true;
+  // In a page of another site, its visitor may be typing elsewhere.
+  const isHere = embedded === undefined || document.hasFocus();
   frame.remove();
   document.title = title;
   clearTimeout(slow);
@@ -96,7 +98,7 @@ const end = (limit) => {
   exportNow?.remove();
   for (const why of ended.querySelectorAll('[data-limit]')) why.hidden = why.dataset.limit !== limit;
   ended.hidden = false;
-  ended.querySelector('h1').focus();
+  if (isHere) ended.querySelector('h1').focus();
   say('');
   tell({ seconds_left: 0 });
 };

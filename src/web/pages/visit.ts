@@ -232,7 +232,7 @@ function endDialog(t: Translator): Html {
 <h2 id="end-title">${t.text('visit.end_heading')}</h2>
 <p>${t.text('visit.end_text')}</p>
 <p class="buttons"><button class="primary danger" type="button" data-end-now>${t.text('visit.end_now')}</button>\
-<button class="quiet" type="button" data-close>${t.text('visit.keep')}</button></p>
+<button class="quiet" type="button" data-close autofocus>${t.text('visit.keep')}</button></p>
 </dialog>`;
 }
 
