@@ -148,6 +148,17 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
     expect((await events()).map(([name]) => name)).toEqual(['ready', 'ended']);
   });
 
+  it('announces the end of a visit of a month when that comes', async () => {
+    const { demos } = site.http;
+    const acquire = demos.acquireOrWait.bind(demos);
+    demos.acquireOrWait = async (request) => ({ ...(await acquire(request)), ttlMs: 30 * 86_400_000 });
+    await open();
+    await click();
+    await inApp().getByRole('heading').waitFor();
+    await eventually(async () => expect((await events()).length).toBeGreaterThan(0));
+    expect((await events()).map(([name]) => name)).toEqual(['ready']);
+  });
+
   it('leaves the look at the visit to a page that tells', async () => {
     await open();
     await site.page.clock.install();

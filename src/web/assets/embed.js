@@ -379,7 +379,9 @@ class TryItNow extends HTMLElement {
     if (level && level !== run.level) this.#emit('ending', { secondsLeft });
     run.level = level;
     const next = WARNINGS.findLast((at) => at < secondsLeft);
-    if (next) this.#timer = setTimeout(() => this.#learn({ seconds_left: next }), (secondsLeft - next) * 1000);
+    // Longer than timers can be: the next look comes before.
+    if (next && secondsLeft < 2e6)
+      this.#timer = setTimeout(() => this.#learn({ seconds_left: next }), (secondsLeft - next) * 1000);
   }
 
   #fail({ code = 'no_answer', heading = '', text, detail, remedy, retryable = true, retry_after_seconds: seconds }) {
