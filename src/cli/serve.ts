@@ -20,7 +20,10 @@ import { packageVersion } from './package-version.ts';
  */
 const LINGER_MS = 500;
 
-/** Runs until told to stop. Throws invalid_config before anything is started, and what a missing part throws. */
+/**
+ * Runs until told to stop. Throws invalid_config before anything is started, or once another host has the node's name,
+ * and what a missing part throws.
+ */
 export async function serve(env: Environment, role: Role): Promise<void> {
   const { config, warnings } = loadConfig(env, undefined, { serves: role === 'server' });
   if (role === 'worker') requireNode(config);
@@ -60,12 +63,15 @@ export async function serve(env: Environment, role: Role): Promise<void> {
     if (early.hungUp) void app.reloadTemplates();
     hangUps.subscribe(() => void app.reloadTemplates());
   }
-  const signal = await stopSignal;
-  log.info({ signal }, 'Shutting down');
+  const end = await Promise.race([stopSignal, ...(app === undefined ? [] : [app.nameTaken])]);
+  const nameTaken = end instanceof TryItNowError ? end : undefined;
+  if (nameTaken === undefined) log.info({ signal: end }, 'Shutting down');
+  else log.fatal({ reason: nameTaken.message }, 'Another host has the name of this node; shutting down');
   await app?.stop();
   await tracing.close();
   log.info({}, 'Shut down');
   exitSoon();
+  if (nameTaken !== undefined) throw nameTaken;
   // What a hung part still owes an answer would keep the process for as long as that is waited for.
   process.exit();
 }

@@ -9,12 +9,11 @@ import { announceAll, createReload } from './template-reload.ts';
 import type { Config } from '../config/config.ts';
 import type { PublicAddress } from '../domain/address.ts';
 import { steadyClock, systemClock, type Clock } from '../domain/clock.ts';
-import { NO_NODE } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import { Catalogue } from '../domain/template.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Trigger } from '../lifecycle/trigger.ts';
-import { ownBoot } from './own-host.ts';
+import { openOwnName } from './own-host.ts';
 import type { ImageAgreement } from '../pool/agree-on-images.ts';
 import { Admission } from '../pool/admission.ts';
 import { MemorySharing } from '../pool/share-memory.ts';
@@ -45,6 +44,7 @@ import { StartTurns } from '../pool/start-turns.ts';
 import { OperatorActivity } from '../pool/operator-jobs.ts';
 import { ReloadProgress, type ReadTemplates, type TemplateReload } from '../pool/reload-templates.ts';
 import { beat, type HeartbeatDeps } from '../pool/heartbeat.ts';
+import type { OwnName } from '../pool/own-name.ts';
 import { TemplateFitness } from '../pool/template-fitness.ts';
 import type { Restorer } from '../pool/restore.ts';
 import type { CaddyProxy } from '../proxy/caddy-proxy.ts';
@@ -131,8 +131,9 @@ type StoredPart =
 
 /** In the terms of the pool's use cases: each takes of it what it names itself. */
 interface PoolParts extends Pick<Store, StoredPart>, TracedParts {
+  readonly ownName: OwnName;
   /** Says once that this node is alive. */
-  readonly beat: () => Promise<void>;
+  readonly beat: (stopping?: AbortSignal) => Promise<void>;
   readonly fitness: TemplateFitness;
   readonly requestReconcile: () => void;
   readonly catalogue: Catalogue;
@@ -192,7 +193,7 @@ export async function openAppParts(
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };
   const metrics = createMetrics({ ...options, ...sources, spans });
   await awaitReplicas({ ...options, store, metrics });
-  const host = { ...options, boot: await ownBoot(options, store) };
+  const host = { ...options, ownName: await openOwnName(options, store) };
   const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, triggers, releasers };
   const { engine, runtime, images, restoring, lacks } = await openEngine(forEngine);
   await requireRestores(config, restoring);
@@ -251,6 +252,7 @@ type NodePart =
   | 'storageReserve'
   | 'failuresHere'
   | 'fitness'
+  | 'ownName'
   | 'beat'
   | 'carrier'
   | ImagePart;
@@ -260,7 +262,7 @@ type ImagePart = 'imageUpdater' | 'imageStorage' | 'images';
 function nodeParts(parts: {
   readonly config: Config;
   readonly version: string;
-  readonly boot: string | undefined;
+  readonly ownName: OwnName;
   readonly store: Store;
   readonly catalogue: Catalogue;
   readonly engine: Engine;
@@ -274,7 +276,7 @@ function nodeParts(parts: {
   readonly connection: QueueConnection;
   readonly triggers: LoopTriggers;
 }): Pick<PoolParts, NodePart> {
-  const { config, version, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
+  const { config, version, ownName, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
   const observer = parts.metrics;
   const { node } = config;
   const consumption = createConsumption(engine, config, log);
@@ -286,7 +288,7 @@ function nodeParts(parts: {
   const carrier = createCheckpointCarrier({ ...parts, observer });
   const imageUpdater = createImageUpdater({ ...parts, observer, requestReconcile });
   const heartbeat: HeartbeatDeps = {
-    ...{ ...store, catalogue, runtime, fitness, consumption, storageReserve, node, carrier, log },
+    ...{ ...store, ownName, catalogue, runtime, fitness, consumption, storageReserve, node, carrier, log },
     leads: parts.leadership.node,
     queueAnswers: () => tasksReach(connection, node.name),
     requestReconcile,
@@ -294,7 +296,6 @@ function nodeParts(parts: {
     checkpoints: restoring.restorer && new CheckpointsHere(restoring.checkpointRepository, log),
     portRange: config.containers.portRange,
     program: version,
-    boot: parts.boot,
   };
   const memorySharing =
     consumption === undefined
@@ -308,15 +309,10 @@ function nodeParts(parts: {
           node,
           log,
         });
-  const beats = { beat: () => saysAlive(heartbeat) };
+  const beats = { ownName, beat: (stopping?: AbortSignal) => beat(heartbeat, stopping) };
   const stored = { imageStorage: createImageStorage(engine, config, log), images: store };
   const told = { storageReserve, failuresHere, fitness, carrier, imageUpdater };
   return { ...stored, node, consumption, memorySharing, ...told, ...beats };
-}
-
-/** Who holds no instances says nothing: it is no node. */
-async function saysAlive(heartbeat: HeartbeatDeps): Promise<void> {
-  if (heartbeat.node.name !== NO_NODE) await beat(heartbeat);
 }
 
 /** What stands between a click and an instance. */

@@ -42,6 +42,8 @@ export interface App {
   readonly runtime: ContainerRuntime;
   /** The HTTP port that is listened on; undefined for a worker. */
   readonly port: number | undefined;
+  /** Resolves once another host has this node's name: it has to stop, before it ends visits on the other. */
+  readonly nameTaken: Promise<TryItNowError>;
   /** Goes by what the templates' files say now; what is wrong with them is in the log. */
   reloadTemplates(): Promise<void>;
   /** In the order of the operators' contract; everything is released, whatever fails on the way. */
@@ -87,8 +89,12 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
     ),
   );
   const holdsInstances = config.node.name !== NO_NODE;
-  // However long it takes to start, what is ready here stays. Who is no node has no heartbeat, nor one to stop.
-  if (holdsInstances) loops.heartbeat.start();
+  if (holdsInstances) {
+    // Of two that start together under one name, one goes on. Who is no node has no heartbeat, nor one to stop.
+    await pool.beat(options.stopping);
+    // However long it takes to start, what is ready here stays.
+    loops.heartbeat.start();
+  }
   const { unfinished } = await reconcileAtStart(parts, holdsInstances ? 'all' : 'pool');
   await parts.reload.begin(parts.leadership.reloadsAsked());
   // Before the first refill is planned: it goes to nodes that are heard of.
@@ -123,7 +129,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
     await releasers.releaseAll(log);
   };
   return {
-    ...{ demos, runtime: pool.runtime, port: http?.port, stop },
+    ...{ demos, runtime: pool.runtime, port: http?.port, nameTaken: pool.ownName.taken, stop },
     reloadTemplates: () => parts.reload.reloadOnSignal(),
   };
 }
@@ -201,7 +207,10 @@ async function startHandling(
     count: queue.workers,
     handlers,
     hasRoom: () => !pool.storageReserve.low,
-    ready: store.ping,
+    ready: async () => {
+      await store.ping();
+      pool.ownName.requireHeld();
+    },
     log: pool.log,
     observer: metrics,
     tracer: pool.tracer,

@@ -63,6 +63,7 @@ import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
+import { ownBoot } from './own-host.ts';
 import { fleetState, imageState, poolState, previewState } from './doctor-state.ts';
 import { templatesOffered } from './stored-previews.ts';
 import { addressTowards } from '../fleet/own-address.ts';
@@ -156,7 +157,7 @@ function serverPart(config: Config, metrics: Shared<string | undefined>, store: 
     ...nodeChecks(
       new Shared(async () => fleetState(await store.need(), config), VALKEY_DOWN),
       config.templates.map(({ name }) => name),
-      { node: config.node.name, addressTowards },
+      { node: config.node.name, boot: ownBoot, addressTowards },
     ),
   ];
 }

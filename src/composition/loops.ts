@@ -143,7 +143,7 @@ export function createLoops(
   );
   const heartbeat = new Loop(
     { name: 'heartbeat', intervalMs: HEARTBEAT_INTERVAL_MS, maxBackoffMs: HEARTBEAT_INTERVAL_MS, log },
-    () => pool.beat(),
+    (signal) => pool.beat(signal),
   );
   const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
@@ -219,11 +219,11 @@ function createReconciler(pool: AppParts['pool'], leads: Leadership, asking: Tri
   };
   const reconciler = new Loop(
     { name: 'reconciler', intervalMs, minGapMs: Math.min(RECONCILE_GAP_MS, intervalMs), log: pool.log },
-    async () => {
+    async (signal) => {
       const scope = wanted();
       asked = false;
       if (scope === undefined) pool.observer.driftLeftToOthers();
-      else if ((await reconcile(pool, scope)).unfinished) asking.fire();
+      else if ((await reconcile(pool, scope, signal)).unfinished) asking.fire();
     },
   );
   asking.subscribe(() => {

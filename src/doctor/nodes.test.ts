@@ -57,7 +57,7 @@ async function said(
   const state: FleetState = { nodes, processes };
   const addressTowards = (address: string): Promise<string> =>
     address === '10.0.0.9' ? Promise.resolve('10.0.0.1') : Promise.reject(new Error('no way'));
-  const own = { node: on, addressTowards };
+  const own = { node: on, boot: () => Promise.resolve('boot-a'), addressTowards };
   const checks = nodeChecks(new Shared(() => Promise.resolve(state), 'never'), ['tiny'], own, () => NOW);
   const found = await runChecks(checks);
   // Who reads it has a command for everything that is not well.
@@ -218,3 +218,11 @@ function far(proxies: readonly string[] | undefined): NodeSnapshot {
   const heartbeat = { address: '10.0.0.9', ...(proxies === undefined ? {} : { proxies: [...proxies] }) };
   return node({ name: 'far', address: '10.0.0.9', heartbeat });
 }
+
+it('says which other host has the name of the one it runs on', async () => {
+  const there = (boot: string) => node({ heartbeat: { boot, host: 'host-b', address: '10.0.0.2' } });
+  const found = 'failure: node0 name: the host that says it is node0 is host-b at 10.0.0.2, and not this one';
+  expect(await said([there('boot-b')])).toContain(found);
+  expect(await said([there('boot-a')])).not.toContain(found);
+  expect(await said([there('boot-b')], [], 'node1')).not.toContain(found);
+});

@@ -28,7 +28,14 @@ export function nodeChecks(
       what: 'nodes',
       run: async () => {
         const { nodes } = await fleet.need();
-        return [summary(nodes), ...nodes.flatMap((node) => problems(node, nowMs()))];
+        const boot = await own.boot();
+        return [
+          summary(nodes),
+          ...nodes.flatMap((node) => [
+            ...(node.name === own.node ? ofAnotherHost(node, boot) : []),
+            ...problems(node, nowMs()),
+          ]),
+        ];
       },
     },
     { part: PART, what: 'templates', run: async () => makers((await fleet.need()).nodes, templates) },
@@ -69,6 +76,19 @@ function problems(node: NodeSnapshot, nowMs: number): Observation[] {
           ),
     ];
   return [...emptied(node, nowMs), ...unsteady(node, heartbeat), ...full(node, heartbeat), ...unable(node, heartbeat)];
+}
+
+/** Then nothing starts here under that name. */
+function ofAnotherHost({ name, heartbeat }: NodeSnapshot, boot: string | undefined): Observation[] {
+  if (heartbeat?.boot === undefined || boot === undefined || heartbeat.boot === boot) return [];
+  return [
+    failure(
+      `${name} name`,
+      `the host that says it is ${name} is ${heartbeat.host ?? 'unnamed'} at ${heartbeat.address}, and not this one`,
+      'Give this host a NODE_NAME of its own, and start its server or worker. If it was rebooted a moment ago, look ' +
+        'again in a quarter of a minute.',
+    ),
+  ];
 }
 
 /** Cordons and drains that nobody ended. */

@@ -15,6 +15,8 @@ interface Fleet {
 /** Where the doctor runs. */
 export interface OwnPlace {
   readonly node: string;
+  /** Of this host, as nodes say it in their heartbeats; undefined where it does not tell. */
+  readonly boot: () => Promise<string | undefined>;
   /** The address with which this host reaches another one. Rejects where it has no way there. */
   readonly addressTowards: (address: string) => Promise<string>;
 }

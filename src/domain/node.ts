@@ -32,6 +32,8 @@ export const Heartbeat = Type.Object({
   /** What its host is called, and which kernel runs there, since when; absent where an older version does not say. */
   host: Type.Optional(Text),
   boot: Type.Optional(Text),
+  /** How many its process has sent: no two in a row are the same. Absent where an older version does not count. */
+  sequence: Type.Optional(Count),
   /** The version of the program. */
   program: Text,
   labels: Type.Array(Text),

@@ -8,6 +8,7 @@ import { Catalogue } from '../domain/template.ts';
 import { CheckpointsHere } from './checkpoints-here.ts';
 import { beat } from './heartbeat.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
+import { OwnName } from './own-name.ts';
 
 const tiny = template();
 
@@ -25,6 +26,7 @@ afterEach(async () => {
 });
 
 function nodeWith(repository: Pick<CheckpointRepository, 'list'>, lookMs?: number): () => Promise<void> {
+  const node = { name: 'node0', address: '127.0.0.1', labels: [], proxies: [], capacity: undefined };
   const deps = {
     ...{ registry: store.registry, catalogue: new Catalogue([tiny]), log },
     runtime: { engine: 'simulated' as const },
@@ -35,10 +37,11 @@ function nodeWith(repository: Pick<CheckpointRepository, 'list'>, lookMs?: numbe
     checkpoints: new CheckpointsHere(repository, log, lookMs),
     carrier: undefined,
     leads: { held: true },
-    node: { name: 'node0', address: '127.0.0.1', labels: [], proxies: [], capacity: undefined },
+    node,
     queueAnswers: () => Promise.resolve(true),
     requestReconcile: () => undefined,
-    ...{ portRange: { start: 20_000, end: 20_010 }, program: 'test', boot: undefined },
+    ...{ portRange: { start: 20_000, end: 20_010 }, program: 'test' },
+    ownName: new OwnName({ ...{ registry: store.registry, log, boot: undefined }, node, host: 'test' }),
   };
   return () => beat(deps);
 }

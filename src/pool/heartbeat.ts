@@ -1,5 +1,5 @@
-import { cpus, hostname, release } from 'node:os';
-import { HEARTBEAT_VERSION, type Heartbeat } from '../domain/node.ts';
+import { cpus, release } from 'node:os';
+import { HEARTBEAT_VERSION, NO_NODE, type Heartbeat } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { CheckpointCarrier } from './carry-checkpoints.ts';
@@ -8,11 +8,13 @@ import type { Consumption } from './interfaces/consumption.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Turn } from './interfaces/turn.ts';
+import type { OwnName } from './own-name.ts';
 import type { StorageReserve } from './storage-reserve.ts';
 import type { TemplateFitness } from './template-fitness.ts';
 
 export interface HeartbeatDeps {
-  readonly registry: Pick<NodeRegistry, 'beat' | 'node'>;
+  readonly registry: Pick<NodeRegistry, 'node'>;
+  readonly ownName: Pick<OwnName, 'say'>;
   readonly catalogue: Catalogue;
   readonly runtime: Pick<ContainerRuntime, 'engine'>;
   /** Undefined while it is not known. */
@@ -39,8 +41,6 @@ export interface HeartbeatDeps {
   readonly log: Log;
   readonly portRange: { readonly start: number; readonly end: number };
   readonly program: string;
-  /** Which kernel this host runs, since when; undefined where it does not tell. */
-  readonly boot: string | undefined;
 }
 
 const REASON_LENGTH = 300;
@@ -49,10 +49,13 @@ const CHECKPOINTS_NAMED = 200;
 
 /**
  * Says once that this node is alive, and what it has and can. One that was taken for lost puts right what was recorded
- * of it meanwhile. Throws store_unavailable, and nothing else: whatever else fails on the node, it is alive.
+ * of it meanwhile. Throws store_unavailable, invalid_config where another host has the node's name, and shutting_down
+ * where it is told to stop before that is known. Nothing else: whatever else fails on the node, it is alive.
  */
-export async function beat(deps: HeartbeatDeps): Promise<void> {
-  const { wasLost } = await deps.registry.beat(await heartbeatOf(deps));
+export async function beat(deps: HeartbeatDeps, stopping?: AbortSignal): Promise<void> {
+  // Who holds no instances says nothing: it is no node.
+  if (deps.node.name === NO_NODE) return;
+  const { wasLost } = await deps.ownName.say(() => heartbeatOf(deps), stopping);
   if (!wasLost) return;
   deps.log.warn({ node: deps.node.name }, 'This node was taken for lost meanwhile; what it had ready was withdrawn');
   deps.requestReconcile();
@@ -73,7 +76,6 @@ async function heartbeatOf({
   node,
   portRange,
   program,
-  boot,
 }: HeartbeatDeps): Promise<Heartbeat> {
   const memory = await consumption?.memory();
   const version = engineVersion();
@@ -86,7 +88,6 @@ async function heartbeatOf({
     engine: runtime.engine,
     ...(version === undefined ? {} : { engineVersion: version }),
     kernel: release(),
-    ...(boot === undefined ? {} : { host: hostname(), boot }),
     program,
     labels: [...node.labels],
     proxies: [...node.proxies],

@@ -76,9 +76,9 @@ describe.skipIf(skip)(title, () => {
 
   const roundWith = (databases: Databases, shop: Template): Promise<unknown> => {
     const { registry, promotions, processes } = store;
-    const fitness = { prepare: () => runtime.prepare() };
+    const [fitness, beat] = [{ prepare: () => runtime.prepare() }, () => Promise.resolve()];
     const catalogue = new Catalogue([shop]);
-    return reconcile({ ...deps, runtime, databases, catalogue, registry, promotions, processes, fitness });
+    return reconcile({ ...deps, runtime, databases, catalogue, registry, promotions, processes, fitness, beat });
   };
 
   it('are dropped while a seed is being loaded, of which the next round says what became of it', async () => {

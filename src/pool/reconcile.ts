@@ -16,24 +16,31 @@ export interface ReconcileDeps extends RepairDeps {
   readonly registry: Pick<NodeRegistry, 'announce'>;
   readonly processes: ProcessRegistry;
   readonly fitness: Pick<TemplateFitness, 'prepare'>;
+  /** Says that this node is alive. Throws where another host may have its name. */
+  readonly beat: (stopping?: AbortSignal) => Promise<void>;
 }
 
 /**
  * One round of making the recorded and the actual state agree, both ways. Every part is tried even when another fails;
  * then the failures are thrown together. Unfinished: there is more to do as soon as new instances are ready.
  */
-export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Promise<{ readonly unfinished: boolean }> {
+export async function reconcile(
+  deps: ReconcileDeps,
+  scope: Scope = 'all',
+  stopping?: AbortSignal,
+): Promise<{ readonly unfinished: boolean }> {
   const { registry, databases, catalogue } = deps;
   const failures: unknown[] = [];
-  const attempt = async (work: () => Promise<unknown>): Promise<void> => {
+  const attempt = async (work: () => Promise<unknown>): Promise<boolean> => {
     try {
       await work();
+      return true;
     } catch (error) {
       failures.push(error);
+      return false;
     }
   };
   if (scope !== 'pool') {
-    await attempt(() => registry.announce(deps.runtime.engine));
     // Isolation rules last only until somebody flushes the host's firewall.
     await attempt(() => deps.fitness.prepare());
     await attempt(async () => databases?.keepPrepared(catalogue.all()));
@@ -41,6 +48,9 @@ export async function reconcile(deps: ReconcileDeps, scope: Scope = 'all'): Prom
     await attempt(async () => {
       if (databases !== undefined && (await offeredByAll(deps))) await databases.dropSeedsBut(catalogue.all());
     });
+    // While this host was cut off, another one may have taken its name, and with it what is recorded of the node.
+    if (!(await attempt(() => deps.beat(stopping)))) throwTogether(failures);
+    await attempt(() => registry.announce(deps.runtime.engine));
   }
   const seen = await detectDrift(deps, scope);
   deps.observer.driftDetected(countFindings(seen));

@@ -11,7 +11,7 @@ import {
 } from '../domain/node.ts';
 import type { Log } from '../domain/log.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
-import type { NodeRegistry } from '../pool/interfaces/node-registry.ts';
+import type { LastHeard, NodeRegistry } from '../pool/interfaces/node-registry.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import { readNodeAddress, readNodeEntry } from './node-entries.ts';
@@ -68,14 +68,29 @@ export class ValkeyNodeRegistry implements NodeRegistry {
     return text === null ? undefined : readNodeEntry(text)?.engine;
   }
 
-  async beat(heartbeat: Heartbeat): Promise<{ readonly wasLost: boolean }> {
+  async beat(
+    heartbeat: Heartbeat,
+    over?: LastHeard,
+  ): Promise<{ readonly wasLost: boolean; readonly other: LastHeard | undefined }> {
     const { name, address } = this.#node;
     const reply = await this.#scripts.run(
       'beat',
       [keys.heartbeat(name), keys.nodes, keys.lostNodes],
-      [name, JSON.stringify(heartbeat), HEARTBEAT_LIFE_MS, announcement(address, heartbeat.engine)],
+      [
+        name,
+        JSON.stringify(heartbeat),
+        HEARTBEAT_LIFE_MS,
+        announcement(address, heartbeat.engine),
+        heartbeat.boot ?? '',
+        over?.text ?? '',
+      ],
     );
-    return { wasLost: reply === FLAG.YES };
+    return { wasLost: reply === FLAG.YES, other: typeof reply === 'string' ? heard(reply) : undefined };
+  }
+
+  async lastHeard(): Promise<LastHeard | undefined> {
+    const text = await this.#ask(() => this.#client.get(keys.heartbeat(this.#node.name)));
+    return text === null ? undefined : heard(text);
   }
 
   async noteLoss(name: string): Promise<boolean> {
@@ -204,6 +219,12 @@ export class ValkeyNodeRegistry implements NodeRegistry {
       throw storeError(error);
     }
   }
+}
+
+function heard(text: string): LastHeard {
+  const { boot, host, address } = parseVersioned(text) ?? {};
+  const word = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  return { text, boot: word(boot), host: word(host), address: word(address) };
 }
 
 function announcement(address: string, engine: string): string {

@@ -1,14 +1,31 @@
 import type { FleetNode, Heartbeat, NodeMode } from '../../domain/node.ts';
 import type { ContainerRuntime } from './container-runtime.ts';
 
+/** The last heartbeat that was heard under a node's name. */
+export interface LastHeard {
+  readonly text: string;
+  /** Which kernel its host runs, since when; undefined where it does not say. */
+  readonly boot: string | undefined;
+  readonly host: string | undefined;
+  readonly address: string | undefined;
+}
+
 /** What is known of nodes. Everything may throw store_unavailable. */
 export interface NodeRegistry {
   /** Tells where this node's instances are reached, and what runs them. */
   announce(engine: ContainerRuntime['engine']): Promise<void>;
   /** What ran this node's instances when it was last announced; undefined for one that never was. */
   engine(): Promise<ContainerRuntime['engine'] | undefined>;
-  /** This node is alive, and like this; it counts for HEARTBEAT_LIFE_MS, and is lost no longer. */
-  beat(heartbeat: Heartbeat): Promise<{ readonly wasLost: boolean }>;
+  /**
+   * This node is alive, and like this; it counts for HEARTBEAT_LIFE_MS, and is lost no longer. `other`: what a host
+   * with another boot said, and then nothing is changed, unless that is `over`: one that says nothing any more.
+   */
+  beat(
+    heartbeat: Heartbeat,
+    over?: LastHeard,
+  ): Promise<{ readonly wasLost: boolean; readonly other: LastHeard | undefined }>;
+  /** Under this node's name; undefined while nothing counts. */
+  lastHeard(): Promise<LastHeard | undefined>;
   /** Takes the node for lost, until its next heartbeat. False when it is alive, or taken for lost already. */
   noteLoss(name: string): Promise<boolean>;
   /**
