@@ -232,7 +232,11 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await page.locator('[data-bar][data-level=""]').waitFor();
     // By the keyboard: the bar takes another shape just now, and a click may hit where the button was.
     await page.getByRole('button', { name: 'Keep it 15 minutes longer' }).press('Enter');
-    await page.getByText('This copy has reached its longest stay').waitFor();
+    const refused = page.getByText('This copy has reached its longest stay');
+    await refused.waitFor();
+    const [clock, then] = [page.locator('[data-clock]'), await page.locator('[data-clock]').textContent()];
+    await eventually(async () => expect(await clock.textContent()).not.toBe(then));
+    expect(await refused.isVisible()).toBe(true);
 
     await left(2);
     demos.nowMs += 2_000;
@@ -270,6 +274,13 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
       });
     };
     const title = await page.title();
+    http.demos.nowMs += 550_000;
+    await looks(async () => expect(await page.title()).toContain('Are you still there?'));
+    const said = page.getByRole('status').first();
+    expect(await said.textContent()).toBe(en['visit.unused']);
+    // They were.
+    http.demos.lastUsedMs.set(instance()?.id ?? '', http.demos.nowMs);
+    await looks(async () => expect([await page.title(), await said.textContent()]).toEqual([title, '']));
     http.demos.nowMs += 550_000;
     await looks(async () => expect(await page.title()).toContain('Are you still there?'));
     await page.getByRole('button', { name: 'I am still here' }).click();

@@ -74,6 +74,8 @@ const say = (text) => {
   said.textContent = text;
 };
 
+const sayWhatStands = () => say(stay.hidden ? '' : texts.unused);
+
 const [first, later] = [1, 2].map((least) => new Intl.NumberFormat(lang, { minimumIntegerDigits: least }));
 const clock = (seconds) => {
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60)];
@@ -108,8 +110,9 @@ const show = () => {
   const left = secondsNow();
   part('clock').textContent = clock(left);
   const now = WARNINGS.findLast(({ at }) => left <= at);
-  if (now?.level !== level) {
-    level = now?.level ?? '';
+  const { level: next = '' } = now ?? {};
+  if (next !== level) {
+    level = next;
     bar.dataset.level = level;
     if (exportNow !== null) exportNow.hidden = level === '';
     part('clock-label').textContent = now === undefined ? texts.timeLeft : texts.ending;
@@ -130,7 +133,7 @@ const learn = (state) => {
     stay.hidden = !asks;
     // Who has another tab in front sees no more of this one.
     document.title = asks ? texts.unused : title;
-    if (asks) say(texts.unused);
+    sayWhatStands();
   }
   show();
 };
@@ -185,6 +188,7 @@ const act = async (button, path, done) => {
   if (button.hasAttribute('data-busy')) return;
   button.setAttribute('data-busy', '');
   changes += 1;
+  sayWhatStands();
   try {
     const state = await ask(path, 'POST');
     changes += 1;
@@ -192,7 +196,7 @@ const act = async (button, path, done) => {
       learn(state);
       say(done);
       setTimeout(() => {
-        if (said.textContent === done) say(stay.hidden ? '' : texts.unused);
+        if (said.textContent === done) sayWhatStands();
       }, 6000);
     }
   } catch ({ code }) {
