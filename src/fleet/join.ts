@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { readTextFile } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
-import { ParseError } from '../config/parsers.ts';
+import { ParseError, ipv4Block, listOf } from '../config/parsers.ts';
 import { valkeyUrl } from '../config/valkey-url.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { FIRST_NODE } from '../domain/node.ts';
@@ -13,7 +13,7 @@ import { ADDRESS_SETTINGS, CARRIED_FILES, CARRIED_SECRETS, CARRIED_SETTINGS } fr
 import type { HostFiles } from './host-files.ts';
 import type { JoinToken } from './join-token.ts';
 import { addressTowards, ownAddresses } from './own-address.ts';
-import { requireProxy } from './reachable-proxy.ts';
+import { isLoopback, requireProxy } from './reachable-proxy.ts';
 import { parseSettings, withSettings } from './settings-file.ts';
 
 const HEADING =
@@ -21,6 +21,7 @@ const HEADING =
   'there are.\n# One NAME=value a line, for systemd.';
 const NAME_IT = 'give this one its own with --name (NODE_NAME= for make)';
 const CATALOGUE = 'templates.yaml';
+const PROXIES = listOf(ipv4Block);
 /** Where the unit try-it-now-podman, which a worker's host has, listens. */
 const PODMAN_SOCKET = '/run/try-it-now-podman/podman.sock';
 /** Of an earlier login, or where Valkey was before. */
@@ -46,7 +47,7 @@ export interface JoinOptions {
   readonly files: HostFiles;
   /** Of the node; undefined: the host's own name. */
   readonly name: string | undefined;
-  /** Undefined: the one with which this host reaches Valkey. */
+  /** Undefined: one that was given before, else the one with which this host reaches Valkey. */
   readonly address: string | undefined;
   /** Throws, naming who, where Valkey or NATS does not let us in. */
   readonly look: (config: Config) => Promise<FleetView>;
@@ -55,7 +56,15 @@ export interface JoinOptions {
 export interface Joined {
   readonly name: string;
   readonly address: string;
+  /** Nobody gave the address now, and it is not the one towards Valkey: somebody gave it before. */
+  readonly isAsBefore: boolean;
+  /** Blocks of those who reach its instances beside itself, and of those who did before. */
+  readonly letsIn: readonly string[];
+  readonly noLongerLetsIn: readonly string[];
 }
+
+/** Which node it is, and where. */
+type Place = Pick<Joined, 'name' | 'address' | 'isAsBefore'>;
 
 /** A file that comes with the token, and the setting that names it. */
 interface Carried {
@@ -82,16 +91,38 @@ export async function joinFleet(options: JoinOptions): Promise<Joined> {
     if (path === files.path(CATALOGUE)) await files.write(CATALOGUE, text);
     else await files.writeSecret(basename(path), text);
   await files.writeSettings(after);
-  return own;
+  const letsIn = blocksOf(token.settings['PROXY_ADDRESSES']);
+  const noLongerLetsIn = blocksOf(kept.get('PROXY_ADDRESSES')).filter((block) => !letsIn.includes(block));
+  return { ...own, letsIn, noLongerLetsIn };
 }
 
-async function placeOf({ token, name, address }: JoinOptions, kept: ReadonlyMap<string, string>): Promise<Joined> {
+function blocksOf(proxyAddresses = ''): readonly string[] {
+  const found = PROXIES.parse(proxyAddresses);
+  return found instanceof ParseError ? [] : found;
+}
+
+async function placeOf({ token, name, address }: JoinOptions, kept: ReadonlyMap<string, string>): Promise<Place> {
   const valkey = valkeyUrl.parse(token.settings['VALKEY_URL'] ?? '');
   if (valkey instanceof ParseError) throw refused('The join token does not say where Valkey is');
-  const found = address ?? (await addressTowards(valkey.endpoints[0].host));
+  const before = address === undefined ? await givenBefore(kept) : undefined;
+  const found = address ?? before ?? (await addressTowards(valkey.endpoints[0].host));
   if (!ownAddresses().includes(found))
     throw refused(`${found} is no address of this host, which has ${ownAddresses().join(', ')}`);
-  return { name: name ?? kept.get('NODE_NAME') ?? ownName(), address: found };
+  return { name: name ?? kept.get('NODE_NAME') ?? ownName(), address: found, isAsBefore: before !== undefined };
+}
+
+/**
+ * The address that the settings have on purpose, as where the proxies are on another network than Valkey: it is this
+ * host's, and not the one with which it reached Valkey before, which may have moved since.
+ */
+async function givenBefore(kept: ReadonlyMap<string, string>): Promise<string | undefined> {
+  const address = kept.get('NODE_ADDRESS');
+  if (address === undefined || isLoopback(address) || !ownAddresses().includes(address)) return undefined;
+  const valkey = valkeyUrl.parse(kept.get('VALKEY_URL') ?? '');
+  if (valkey instanceof ParseError) return undefined;
+  // Without a way there nobody can say.
+  const towards = await addressTowards(valkey.endpoints[0].host).catch(() => address);
+  return towards === address ? undefined : address;
 }
 
 /** As a node may be called. */
@@ -122,7 +153,7 @@ function carriedFiles(token: JoinToken, files: HostFiles): readonly Carried[] {
 function changesOf(
   token: JoinToken,
   carried: readonly Carried[],
-  own: Joined,
+  own: Place,
   kept: ReadonlyMap<string, string>,
 ): Map<string, string | undefined> {
   return new Map<string, string | undefined>([
@@ -143,7 +174,7 @@ function changesOf(
 async function tryOut(
   settings: string,
   carried: readonly Carried[],
-  { own, kept }: { readonly own: Joined; readonly kept: ReadonlyMap<string, string> },
+  { own, kept }: { readonly own: Place; readonly kept: ReadonlyMap<string, string> },
   { address, look }: JoinOptions,
 ): Promise<void> {
   const { config } = loadConfig(Object.fromEntries(parseSettings(settings)), (path) => {
@@ -152,7 +183,7 @@ async function tryOut(
   const folder = await temporaryFolder('try-it-now-join-');
   try {
     const { seenAs, nodes } = await look({ ...config, nats: { ...config.nats, ...(await staged(carried, folder)) } });
-    if (address === undefined && seenAs !== own.address)
+    if (address === undefined && !own.isAsBefore && seenAs !== own.address)
       throw refused(
         `Valkey sees this host as ${seenAs}, and its own address towards Valkey is ${own.address}: something between ` +
           'them changes addresses. Say with --address (NODE_ADDRESS= for make) where the proxies reach this host',
@@ -165,7 +196,7 @@ async function tryOut(
 }
 
 /** A host that joined before has its name, whatever address it has now: what runs there is recorded by it. */
-function requireOwnName(own: Joined, kept: ReadonlyMap<string, string>, nodes: FleetView['nodes']): void {
+function requireOwnName(own: Place, kept: ReadonlyMap<string, string>, nodes: FleetView['nodes']): void {
   const { name, address } = own;
   const taken = nodes.get(name);
   if (name === FIRST_NODE) throw refused(`${name} is another host's name; ${NAME_IT}`);

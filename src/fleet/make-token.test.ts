@@ -46,3 +46,12 @@ it('has hosts let in what a server without an engine comes from, where it says s
   const onNode = { CONTAINER_MODE: 'podman', NODE_ADDRESS: '10.0.0.2', PROXY_ADDRESSES: '10.0.0.9' };
   expect(await proxiesLetIn(onNode)).toBe(`${own},10.0.0.9/32`);
 });
+
+it('has hosts let in the proxies through which they look at instances', async () => {
+  const own = await addressTowards(VALKEY);
+  const urls = [await proxyUrl(), 'http://10.0.0.2:8000', 'https://proxies.example.org'].join(',');
+  expect(await proxiesLetIn({ CONTAINER_MODE: 'podman', PROXY_INTERNAL_URL: urls })).toBe(`${own},10.0.0.2`);
+  // Whoever says from where they come, as where addresses are translated, says all of it.
+  const env = { CONTAINER_MODE: 'none', PROXY_ADDRESSES: '10.244.0.0/16', PROXY_INTERNAL_URL: urls };
+  expect(await proxiesLetIn(env)).toBe('10.244.0.0/16');
+});

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isIPv4 } from 'node:net';
 import type { Config } from '../config/config.ts';
 import { readEnvironment, readTextFile, type Environment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
@@ -105,10 +106,13 @@ async function addressesFor(env: Environment, config: Config) {
   const own = await addressTowards(valkeys[0]?.host ?? '');
   // As on Kubernetes: the address of this pod is soon another's, and may be translated on the way.
   const namesAll = containers.mode === NO_ENGINE.name && node.proxies.length > 0;
+  const urls = await reachableProxies(proxy, own);
+  // What is called by a name may be a balancer in front of them, whose address they do not come from.
+  const proxies = urls.map((url) => new URL(url).hostname).filter((host) => isIPv4(host));
   return {
     VALKEY_URL: env['VALKEY_URL'] ?? `valkey://${valkey.host}:${valkey.port}`,
     NATS_URL: nats.url,
-    PROXY_ADDRESSES: [...new Set(namesAll ? node.proxies : [own, ...node.proxies])].join(','),
-    PROXY_INTERNAL_URL: (await reachableProxies(proxy, own)).join(','),
+    PROXY_ADDRESSES: [...new Set(namesAll ? node.proxies : [own, ...proxies, ...node.proxies])].join(','),
+    PROXY_INTERNAL_URL: urls.join(','),
   };
 }

@@ -6,7 +6,7 @@ import { ParseError, duration } from '../../config/parsers.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { HostFiles } from '../../fleet/host-files.ts';
 import { decodeToken, encodeToken, isWholeToken } from '../../fleet/join-token.ts';
-import { joinFleet } from '../../fleet/join.ts';
+import { joinFleet, type Joined } from '../../fleet/join.ts';
 import { makeToken } from '../../fleet/make-token.ts';
 import { openToHosts } from '../../fleet/open-to-hosts.ts';
 import { createLogger } from '../../telemetry/logger.ts';
@@ -79,9 +79,30 @@ export async function join({ settingsDir, tokenFile, name, address }: JoinOption
     });
   });
   console.log(
-    `This host is node ${joined.name}, and its instances are at ${joined.address}. Its settings stand in ` +
-      `${new HostFiles(settingsDir).path('try-it-now.env')}.`,
+    `This host is node ${joined.name}, and its instances are at ${joined.address}. ${asBefore(joined)}` +
+      `${guests(joined)} Its settings stand in ${new HostFiles(settingsDir).path('try-it-now.env')}.`,
   );
+}
+
+function asBefore({ isAsBefore }: Joined): string {
+  return isAsBefore
+    ? 'That stood in its settings, and is not the address with which it reaches Valkey; --address (NODE_ADDRESS= for ' +
+        'make) gives another. '
+    : '';
+}
+
+function guests({ letsIn, noLongerLetsIn }: Joined): string {
+  const named = letsIn.map(spelled).join(', ') || 'nobody';
+  const before = noLongerLetsIn.map(spelled).join(', ');
+  return (
+    `Beside itself it lets ${named} in to them (PROXY_ADDRESSES)` +
+    (before === '' ? '.' : `, and no longer ${before}, which the token does not name.`)
+  );
+}
+
+/** A block of one address as that. */
+function spelled(block: string): string {
+  return block.replace(/\/32$/, '');
 }
 
 async function look(config: Config) {

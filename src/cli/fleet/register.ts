@@ -46,7 +46,10 @@ On a further host, in a clone of the same version; it asks for the token:
       )
       .option('--token-file <file>', 'the token; - reads standard input, or asks where that is a terminal', '-')
       .option('--name <name>', 'of this node (default: the name of the host)')
-      .option('--address <address>', 'where proxies reach this host (default: its address towards Valkey)'),
+      .option(
+        '--address <address>',
+        'where proxies reach this host (default: as it was given before, or the one towards Valkey)',
+      ),
   ).action((options: JoinOptions) => runCommand(async () => (await load()).join(options)));
 }
 
