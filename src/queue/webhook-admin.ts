@@ -85,10 +85,10 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
   replayDead(webhook: string, others: readonly string[]): Promise<number> {
     return this.#ask(`have the dead events of the webhook ${webhook} delivered again`, async ({ manager }) => {
       const from = { filter_subjects: deadEventSubject(webhook), deliver_policy: DeliverPolicy.All };
-      const room = await this.#room(others);
+      await this.#needRoom(DEAD_EVENT_STREAM, [from], others);
       let count = 0;
       // What dies again comes after those that are counted here, and is left for the next call.
-      for await (const batch of this.#batches(DEAD_EVENT_STREAM, from, room)) {
+      for await (const batch of this.#batches(DEAD_EVENT_STREAM, from)) {
         await Promise.all(
           batch.map(({ seq, data, info }) => this.#again(webhook, data, `${seq}@${info.timestampNanos}`)),
         );
@@ -107,22 +107,50 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     others: readonly string[],
   ): Promise<number> {
     return this.#ask(`have events delivered to the webhook ${webhook} again`, async () => {
-      const room = await this.#room(others);
+      const isWanted = ({ data }: JsMsg): boolean => types.some((type) => type === decodeEvent(data)?.type);
+      const froms = subjectsOf(types).map((subject) => ({
+        filter_subjects: subject,
+        deliver_policy: DeliverPolicy.StartTime,
+        opt_start_time: new Date(sinceMs).toISOString(),
+      }));
+      await this.#needRoom(EVENT_STREAM, froms, others, isWanted);
       let count = 0;
-      for (const subject of subjectsOf(types)) {
-        const from = {
-          filter_subjects: subject,
-          deliver_policy: DeliverPolicy.StartTime,
-          opt_start_time: new Date(sinceMs).toISOString(),
-        };
-        for await (const batch of this.#batches(EVENT_STREAM, from, room)) {
-          const wanted = batch.filter(({ data }) => types.some((type) => type === decodeEvent(data)?.type));
+      for (const from of froms) {
+        for await (const batch of this.#batches(EVENT_STREAM, from)) {
+          const wanted = batch.filter(isWanted);
           await Promise.all(wanted.map(({ data }) => this.#again(webhook, data)));
           count += wanted.length;
         }
       }
       return count;
     });
+  }
+
+  /** Throws replay_too_large. What is left out is counted only where it matters: that takes reading everything. */
+  async #needRoom(
+    stream: string,
+    froms: readonly Partial<OrderedConsumerOptions>[],
+    others: readonly string[],
+    isWanted?: (message: JsMsg) => boolean,
+  ): Promise<void> {
+    const room = await this.#room(others);
+    let most = 0;
+    for (const from of froms) most += await this.#waiting(stream, from);
+    if (most <= room) return;
+    if (isWanted === undefined) throw tooLarge(most, Math.floor(room));
+    let wanted = 0;
+    for (const from of froms)
+      for await (const batch of this.#batches(stream, from)) wanted += batch.filter(isWanted).length;
+    if (wanted > room) throw tooLarge(wanted, Math.floor(room));
+  }
+
+  async #waiting(stream: string, from: Partial<OrderedConsumerOptions>): Promise<number> {
+    const consumer = await this.#connection.jetstream.consumers.get(stream, from);
+    try {
+      return (await consumer.info(false)).num_pending;
+    } finally {
+      await consumer.delete();
+    }
   }
 
   /** How many events fit into the stream before it discards one that a webhook has not had. */
@@ -137,16 +165,11 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     return had + (config.max_bytes - state.bytes) / (state.bytes / state.messages);
   }
 
-  /** What a stream holds now, in its order. Throws replay_too_large for more than `most`. */
-  async *#batches(
-    stream: string,
-    from: Partial<OrderedConsumerOptions>,
-    most = Infinity,
-  ): AsyncGenerator<readonly JsMsg[]> {
+  /** What a stream holds now, in its order. */
+  async *#batches(stream: string, from: Partial<OrderedConsumerOptions>): AsyncGenerator<readonly JsMsg[]> {
     const consumer = await this.#connection.jetstream.consumers.get(stream, from);
     try {
       let left = (await consumer.info(false)).num_pending;
-      if (left > most) throw tooLarge(left, Math.floor(most));
       while (left > 0) {
         let [pulled, batch]: [number, JsMsg[]] = [0, []];
         for await (const message of await consumer.fetch({
