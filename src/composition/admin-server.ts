@@ -80,6 +80,7 @@ export async function startAdminServer({
   log,
 }: AdminServerDeps): Promise<void> {
   const { admin, server } = config;
+  const webhookAdmin = new JetStreamWebhookAdmin(connection);
   const host = createHostOperators({
     config,
     catalogue: parts.catalogue,
@@ -87,7 +88,7 @@ export async function startAdminServer({
     imageUpdates: store.imageUpdates,
     audit: store.audit,
     clock: systemClock,
-    ...{ activity, announceProcess, observer, log },
+    ...{ activity, announceProcess, observer, log, webhooks: config.webhooks, webhookAdmin },
   });
   releasers.push('operators’ jobs', host.stop);
   const operators = createOperators({
@@ -103,8 +104,7 @@ export async function startAdminServer({
     imagePins: store.imagePins,
     imageUpdates: store.imageUpdates,
     outbox: store.outbox,
-    webhooks: config.webhooks,
-    webhookAdmin: new JetStreamWebhookAdmin(connection),
+    ...{ webhooks: config.webhooks, webhookAdmin },
     webhookStatuses: store.webhookStatuses,
     sendTest: (webhook) => sendTest(poster, webhook),
     queueAdmin: new JetStreamQueueAdmin(connection),

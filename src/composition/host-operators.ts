@@ -1,7 +1,8 @@
 import type { Config } from '../config/config.ts';
 import { runChecks } from '../doctor/check.ts';
 import type { Catalogue } from '../domain/template.ts';
-import type { CheckpointOperators, DoctorOperators } from '../http/admin/operators.ts';
+import type { OperatorJob } from '../domain/operator-job.ts';
+import type { CheckpointOperators, DoctorOperators, WebhookOperators } from '../http/admin/operators.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import { requireTemplate } from '../pool/checkpoint-command.ts';
@@ -9,6 +10,7 @@ import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '.
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
 import type { ImageUpdates } from '../pool/interfaces/image-updates.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
+import { replayWebhook, webhookNamed, type OperateWebhooksDeps } from '../pool/operate-webhooks.ts';
 import { OperatorJobs, type OperatorJobsDeps } from '../pool/operator-jobs.ts';
 import { verifyCheckpoint, type Verification } from '../pool/verify-checkpoint.ts';
 import { openCheckpointContext, type CheckpointContext } from './checkpoint-context.ts';
@@ -17,22 +19,29 @@ import { openDoctorContext } from './doctor-context.ts';
 /** For removing what a trial of checkpoints made; an engine that hangs is not waited for longer. */
 const TIDY_MS = 60_000;
 
-export interface HostOperatorsDeps extends OperatorJobsDeps {
+/** Those that begin what outlives the request. */
+export type HostOperators = CheckpointOperators & DoctorOperators & Pick<WebhookOperators, 'replayWebhook'>;
+
+export interface HostOperatorsDeps extends OperatorJobsDeps, Pick<OperateWebhooksDeps, 'webhooks' | 'webhookAdmin'> {
   readonly config: Config;
   readonly catalogue: Catalogue;
   readonly promotions: Promotions;
   readonly imageUpdates: Pick<ImageUpdates, 'read'>;
 }
 
-/** What the commands `checkpoint` and `doctor` do on this host, done by the server, each as a job. */
+/** What the commands `checkpoint`, `doctor` and `webhooks replay` do, done by this server, each as a job. */
 export function createHostOperators(deps: HostOperatorsDeps): {
-  readonly operators: CheckpointOperators & DoctorOperators;
+  readonly operators: HostOperators;
   readonly stop: () => Promise<void>;
 } {
   const jobs = new OperatorJobs(deps);
   const repository = openCheckpointRepository({ dir: deps.config.checkpoints.dir, log: deps.log });
   return {
-    operators: { ...checkpointOperators(deps, repository, jobs), ...doctorOperators(deps, jobs) },
+    operators: {
+      ...checkpointOperators(deps, repository, jobs),
+      ...doctorOperators(deps, jobs),
+      replayWebhook: (name, withinMs, who) => beginReplay(deps, jobs, name, withinMs, who),
+    },
     stop: () => jobs.stop(),
   };
 }
@@ -134,6 +143,20 @@ function doctorOperators(
         }
       }),
   };
+}
+
+function beginReplay(
+  deps: HostOperatorsDeps,
+  jobs: OperatorJobs,
+  name: string,
+  ...[withinMs, who]: readonly [number | undefined, string]
+): OperatorJob {
+  const webhook = webhookNamed(deps, name);
+  const events = (count: number): string => (count === 1 ? '1 event is' : `${count} events are`);
+  return jobs.begin({ action: 'webhooks.replay', on: name, who }, async (onStep, signal) => {
+    const onCount = (count: number): void => onStep(`${events(count)} delivered again so far`);
+    return `${events(await replayWebhook(deps, webhook, withinMs, { onCount, signal }))} delivered to ${name} again`;
+  });
 }
 
 function aborted(signal: AbortSignal): Promise<never> {

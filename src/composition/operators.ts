@@ -1,12 +1,6 @@
 import { hostname } from 'node:os';
 import type { RunningProcess } from '../domain/running-process.ts';
-import type {
-  CheckpointOperators,
-  DoctorOperators,
-  Operators,
-  PreviewOperators,
-  TemplateOperators,
-} from '../http/admin/operators.ts';
+import type { Operators, PreviewOperators, TemplateOperators } from '../http/admin/operators.ts';
 import { funnelOf } from '../pool/funnel.ts';
 import type { PoolHistory } from '../pool/interfaces/pool-history.ts';
 import type { FunnelCounts } from '../pool/interfaces/funnel-counts.ts';
@@ -61,15 +55,10 @@ import {
   showPreview,
   type OperatePreviewsDeps,
 } from '../pool/operate-previews.ts';
-import {
-  deadEvents,
-  listWebhooks,
-  replayWebhook,
-  testWebhook,
-  type OperateWebhooksDeps,
-} from '../pool/operate-webhooks.ts';
+import { deadEvents, listWebhooks, testWebhook, type OperateWebhooksDeps } from '../pool/operate-webhooks.ts';
 import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import type { TemplateReload } from '../pool/reload-templates.ts';
+import type { HostOperators } from './host-operators.ts';
 import { dropTask, forgetDeadTask, purgeQueue, retryTask, type OperateQueueDeps } from '../pool/operate-queue.ts';
 
 export type OperatorsDeps = OperatePoolsDeps &
@@ -86,7 +75,7 @@ export type OperatorsDeps = OperatePoolsDeps &
     readonly funnel: FunnelCounts;
     readonly poolHistory: PoolHistory;
     /** On this server's host. */
-    readonly host: CheckpointOperators & DoctorOperators;
+    readonly host: HostOperators;
   };
 
 function isOwn({ host, pid }: RunningProcess): boolean {
@@ -135,7 +124,6 @@ export function createOperators(deps: OperatorsDeps): Operators {
     webhooks: () => listWebhooks(deps),
     deadEvents: (limit) => deadEvents(deps, limit),
     testWebhook: (name) => testWebhook(deps, name),
-    replayWebhook: (name, withinMs) => replayWebhook(deps, name, withinMs),
     networkRules: (kind) => listNetworkRules(deps, kind),
     suspects: () => listSuspects(deps),
     harm: () => listHarm(deps),

@@ -315,7 +315,7 @@ const OTHERS = {
       path: `/webhooks/${encodeURIComponent(on)}/replay`,
       body: seconds('within_seconds', within, ['1s', '7d', '2h']),
     }),
-    done: (on, { replayed }) => `Delivered to ${on} again: ${String(replayed)}.`,
+    done: (on) => `Events are being delivered to ${on} again; below is how far that is.`,
     back: toWebhooks,
   },
   'sessions.end': {

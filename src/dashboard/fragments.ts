@@ -19,12 +19,14 @@ export function fragmentsOf(snapshot: Snapshot): Fragments {
     ['clock', clockOf(snapshot)],
     ['problems', problemList(snapshot)],
     ['jobs.checkpoint', jobList(snapshot.jobs, 'checkpoint.')],
+    ['jobs.webhooks', jobList(snapshot.jobs, 'webhooks.')],
     ['doctor.progress', doctorProgress(snapshot.jobs)],
     ['doctor.findings', findingList(snapshot.diagnosed)],
     ...('value' in catalogue
       ? [
           ['templates.processes', processTable(catalogue)] as const,
           ['jobs.checkpoint.elsewhere', jobsElsewhere(catalogue, 'checkpoint.')] as const,
+          ['jobs.webhooks.elsewhere', jobsElsewhere(catalogue, 'webhooks.')] as const,
           ['doctor.elsewhere', doctorElsewhere(catalogue)] as const,
         ]
       : []),

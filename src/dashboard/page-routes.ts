@@ -168,11 +168,16 @@ function listRoutes(app: App, { operators, snapshots, audit, sessions, send }: D
     }));
   });
   app.get('/webhooks', async (request, reply) => {
-    const [overview, dead] = await Promise.all([part(operators.webhooks()), part(operators.deadEvents(LISTED))]);
+    const [overview, dead, { catalogue }] = await Promise.all([
+      part(operators.webhooks()),
+      part(operators.deadEvents(LISTED)),
+      snapshots.now(),
+    ]);
     return send(request, reply, (view) => ({
       title: 'Webhooks',
       place: '/webhooks',
-      body: webhooksPage(view, overview, dead),
+      body: webhooksPage(view, { overview, dead, jobs: operators.jobs(), catalogue }),
+      live: true,
     }));
   });
   app.get('/checkpoints', async (request, reply) => {

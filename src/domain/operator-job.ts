@@ -22,6 +22,7 @@ export const JOB_ACTIONS = [
   'checkpoint.verify',
   'checkpoint.promote',
   'doctor.run',
+  'webhooks.replay',
 ] as const satisfies readonly OperatorAction[];
 export type JobAction = (typeof JOB_ACTIONS)[number];
 

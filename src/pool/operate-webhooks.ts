@@ -2,7 +2,7 @@ import type { Clock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import type { EventOutbox, OutboxState } from './interfaces/event-outbox.ts';
-import type { DeadEvent, WebhookAdmin, WebhookPlace } from './interfaces/webhook-admin.ts';
+import type { DeadEvent, ReplayFollower, WebhookAdmin, WebhookPlace } from './interfaces/webhook-admin.ts';
 import type { WebhookStatus, WebhookStatuses } from './interfaces/webhook-statuses.ts';
 
 /** What came of a test. */
@@ -59,17 +59,17 @@ export async function testWebhook(deps: OperateWebhooksDeps, name: string): Prom
   return deps.sendTest(webhookNamed(deps, name));
 }
 
-/** `sinceMs`: how far back; undefined: the dead ones. Throws unknown_webhook, replay_too_large, queue_unavailable. */
+/** `sinceMs`: how far back; undefined: the dead ones. Throws replay_too_large, queue_unavailable, shutting_down. */
 export async function replayWebhook(
-  deps: OperateWebhooksDeps,
-  name: string,
+  { webhooks, webhookAdmin, clock }: Pick<OperateWebhooksDeps, 'webhooks' | 'webhookAdmin' | 'clock'>,
+  webhook: Webhook,
   sinceMs: number | undefined,
+  follower: ReplayFollower,
 ): Promise<number> {
-  const webhook = webhookNamed(deps, name);
-  const all = deps.webhooks.map((each) => each.name);
+  const all = webhooks.map((each) => each.name);
   return sinceMs === undefined
-    ? deps.webhookAdmin.replayDead(name, all)
-    : deps.webhookAdmin.replaySince(webhook, deps.clock.now() - sinceMs, all);
+    ? webhookAdmin.replayDead(webhook.name, all, follower)
+    : webhookAdmin.replaySince(webhook, clock.now() - sinceMs, all, follower);
 }
 
 /** Throws queue_unavailable. */
@@ -77,7 +77,8 @@ export function deadEvents({ webhookAdmin }: OperateWebhooksDeps, limit: number)
   return webhookAdmin.deadEvents(limit);
 }
 
-function webhookNamed({ webhooks }: OperateWebhooksDeps, name: string): Webhook {
+/** Throws unknown_webhook. */
+export function webhookNamed({ webhooks }: Pick<OperateWebhooksDeps, 'webhooks'>, name: string): Webhook {
   const found = webhooks.find((webhook) => webhook.name === name);
   if (found === undefined)
     throw new TryItNowError(

@@ -3,7 +3,7 @@ import type { JsMsg, OrderedConsumerOptions, StoredMsg } from '@nats-io/jetstrea
 import { TryItNowError } from '../domain/errors.ts';
 import type { StreamEventType } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
-import type { DeadEvent, WebhookAdmin, WebhookPlace } from '../pool/interfaces/webhook-admin.ts';
+import type { DeadEvent, ReplayFollower, WebhookAdmin, WebhookPlace } from '../pool/interfaces/webhook-admin.ts';
 import type { QueueConnection } from './connection.ts';
 import { ATTEMPTS, REASON } from './dead-letters.ts';
 import { decodeEvent } from './event-payload.ts';
@@ -82,7 +82,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     });
   }
 
-  replayDead(webhook: string, others: readonly string[]): Promise<number> {
+  replayDead(webhook: string, others: readonly string[], follower?: ReplayFollower): Promise<number> {
     return this.#ask(`have the dead events of the webhook ${webhook} delivered again`, async ({ manager }) => {
       const from = { filter_subjects: deadEventSubject(webhook), deliver_policy: DeliverPolicy.All };
       await this.#needRoom(DEAD_EVENT_STREAM, [from], others);
@@ -96,6 +96,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
           batch.map(({ seq }) => manager.streams.deleteMessage(DEAD_EVENT_STREAM, seq, false).catch(ifGone)),
         );
         count += batch.length;
+        tell(follower, count);
       }
       return count;
     });
@@ -105,6 +106,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     { name: webhook, events: types }: Pick<Webhook, 'name' | 'events'>,
     sinceMs: number,
     others: readonly string[],
+    follower?: ReplayFollower,
   ): Promise<number> {
     return this.#ask(`have events delivered to the webhook ${webhook} again`, async () => {
       const isWanted = ({ data }: JsMsg): boolean => types.some((type) => type === decodeEvent(data)?.type);
@@ -120,6 +122,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
           const wanted = batch.filter(isWanted);
           await Promise.all(wanted.map(({ data }) => this.#again(webhook, data)));
           count += wanted.length;
+          tell(follower, count);
         }
       }
       return count;
@@ -243,6 +246,16 @@ function tooLarge(wanted: number, room: number): TryItNowError {
     `That are ${wanted} events, and the stream has room for ${room} before it discards what a webhook has not had; ` +
       'nothing is delivered again',
   );
+}
+
+/** Between what is under way at once. Throws shutting_down. */
+function tell(follower: ReplayFollower | undefined, count: number): void {
+  follower?.onCount(count);
+  if (follower?.signal.aborted === true)
+    throw new TryItNowError(
+      'shutting_down',
+      `The server is shutting down; ${count} events are delivered again so far, and the others are not`,
+    );
 }
 
 /** What somebody else has deleted is deleted. */

@@ -220,6 +220,20 @@ describe('A replay', () => {
     expect(await admin.replaySince({ name, events: VISIT_EVENT_TYPES }, since, [name])).toBe(5);
   });
 
+  it('says how far it is, and ends in good order with the server', async () => {
+    await publish(300);
+    const [counts, over] = [new Array<number>(), new AbortController()];
+    const follower = { onCount: (count: number) => void counts.push(count), signal: over.signal };
+    const again = () => admin.replaySince({ name, events: VISIT_EVENT_TYPES }, Date.now() - 60_000, [name], follower);
+    expect(await again()).toBe(300);
+    expect(counts).toEqual([250, 300]);
+    over.abort();
+    await expect(again()).rejects.toMatchObject({
+      code: 'shutting_down',
+      message: expect.stringContaining('250 events are delivered again so far') as string,
+    });
+  });
+
   it('that would push out what another webhook has not had is refused', async () => {
     const behind = feed('behind');
     await behind.open();

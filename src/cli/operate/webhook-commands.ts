@@ -2,9 +2,11 @@ import { ParseError, duration } from '../../config/parsers.ts';
 import type { Environment } from '../../config/environment.ts';
 import { TryItNowError } from '../../domain/errors.ts';
 import { isOutboxLate } from '../../domain/outbox-delay.ts';
-import { DeadEventsBody, ReplayedBody, WebhookTestBody, WebhooksBody } from '../../http/admin/schemas.ts';
+import { DeadEventsBody, WebhookTestBody, WebhooksBody } from '../../http/admin/schemas.ts';
+import { JobBody } from '../../http/admin/job-routes.ts';
 import { AdminClient } from '../admin-client.ts';
 import { plainTable, printJson } from '../output.ts';
+import { followJob } from './follow-job.ts';
 import type { JsonOptions, LimitOptions } from './queue-commands.ts';
 import { distance, stripControlCharacters } from './text.ts';
 
@@ -85,15 +87,15 @@ export async function replay(env: Environment, webhook: string, options: ReplayO
   const withinMs = within === undefined ? undefined : WITHIN.parse(within);
   if (withinMs instanceof ParseError)
     throw new TryItNowError('invalid_request', `--within is ${JSON.stringify(within)}; it must be ${WITHIN.expects}`);
-  const answer = await new AdminClient(env).ask(
-    ReplayedBody,
+  const client = new AdminClient(env);
+  const begun = await client.ask(
+    JobBody,
     'POST',
     `/webhooks/${encodeURIComponent(webhook)}/replay`,
     withinMs === undefined ? {} : { within_seconds: Math.ceil(withinMs / 1_000) },
   );
-  if (json === true) printJson(answer);
-  else
-    console.log(
-      `${answer.replayed === 1 ? '1 event is' : `${answer.replayed} events are`} delivered to ${webhook} again.`,
-    );
+  const job = await followJob(client, begun);
+  if (json === true) printJson(job);
+  else console.log(`${stripControlCharacters(job.said)}.`);
+  if (job.state === 'failed') process.exitCode = 1;
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { OperatorJob } from '../../domain/operator-job.ts';
 import type { View } from '../layout.ts';
 import { webhooksPage } from './webhooks.ts';
 
@@ -16,19 +17,28 @@ const crm = {
   ...{ lost: 0, lostTo: 0, leadsKeptTo: 0 },
   ...{ deliveredAtMs: undefined, failedAtMs: undefined, failure: undefined, lostAtMs: undefined },
 };
+const replay: OperatorJob = {
+  ...{ id: 1, action: 'webhooks.replay', on: 'crm', who: 'key:aaaaaaaa', state: 'running' },
+  ...{ startedAtMs: Date.now(), endedAtMs: undefined, said: '250 events are delivered again so far' },
+};
 const page = (waitedMs: number): string =>
-  webhooksPage(
-    view,
-    {
+  webhooksPage(view, {
+    overview: {
       value: {
         webhooks: [crm],
         outbox: { waiting: 3, dropped: 0, limit: 100, oldestAtMs: Date.now() - waitedMs },
       },
     },
-    { value: [] },
-  ).text;
+    dead: { value: [] },
+    jobs: [replay],
+    catalogue: { value: { revision: 'r', templates: [], processes: [] } },
+  }).text;
 
 it('warns of changes that NATS does not take, and not of those that are on their way', () => {
   expect(page(500)).not.toContain('wait for NATS');
   expect(page(31_000)).toContain('3 changes of visits wait for NATS.');
+});
+
+it('shows how far a replay is', () => {
+  expect(page(0)).toContain('250 events are delivered again so far…');
 });

@@ -1,13 +1,28 @@
 import type { WebhooksOverview } from '../../pool/operate-webhooks.ts';
-import type { DeadEvent } from '../../http/admin/operators.ts';
+import type { OperatorJob } from '../../domain/operator-job.ts';
+import type { CatalogueState, DeadEvent } from '../../http/admin/operators.ts';
 import { isOutboxLate } from '../../domain/outbox-delay.ts';
 import { html, type Html } from '../../presentation/html.ts';
-import { ago, badge, empty, facts, notice, said, section, shown, table } from '../elements.ts';
+import { ago, badge, empty, facts, liveBlock, notice, said, section, shown, table } from '../elements.ts';
 import { actForm, actions, input } from '../forms.ts';
 import type { View } from '../layout.ts';
 import type { Part } from '../snapshot.ts';
+import { jobList, jobsElsewhere } from './checkpoints.ts';
 
-export function webhooksPage(view: View, overview: Part<WebhooksOverview>, dead: Part<readonly DeadEvent[]>): Html {
+export function webhooksPage(
+  view: View,
+  {
+    overview,
+    dead,
+    jobs,
+    catalogue,
+  }: {
+    readonly overview: Part<WebhooksOverview>;
+    readonly dead: Part<readonly DeadEvent[]>;
+    readonly jobs: readonly OperatorJob[];
+    readonly catalogue: Part<CatalogueState>;
+  },
+): Html {
   return html`${shown(overview, ({ webhooks, outbox }) =>
     webhooks.length === 0
       ? empty(html`No webhook is configured. WEBHOOKS_FILE names those who are to be told what happens in visits.`)
@@ -15,6 +30,11 @@ export function webhooksPage(view: View, overview: Part<WebhooksOverview>, dead:
 ${outbox.dropped > 0 && notice('bad', `${outbox.dropped} events were dropped: NATS was gone for too long.`)}
 ${webhooks.map((webhook) => one(view, webhook))}`,
   )}
+${section(
+  'What operators have delivered again',
+  html`${liveBlock('jobs.webhooks', jobList(jobs, 'webhooks.'))}
+${liveBlock('jobs.webhooks.elsewhere', jobsElsewhere(catalogue, 'webhooks.'))}`,
+)}
 ${section(
   'Events that were not taken',
   shown(dead, (events) =>

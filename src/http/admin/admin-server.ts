@@ -109,7 +109,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ht
   imageRoutes(app, operators);
   queueRoutes(app, operators);
   funnelRoutes(app, operators);
-  webhookRoutes(app, operators);
+  webhookRoutes(app, operators, callers);
   networkRoutes(app, operators);
   auditRoutes(app, options.audit);
   checkpointRoutes(app, operators, callers);

@@ -21,7 +21,7 @@ export const JobBody = Type.Object(
   },
   { description: 'Something that goes on in the server that was asked.' },
 );
-const JobsBody = Type.Object({ jobs: Type.Array(JobBody) }, { description: 'The newest first.' });
+export const JobsBody = Type.Object({ jobs: Type.Array(JobBody) }, { description: 'The newest first.' });
 const DiagnosedBody = Type.Object(
   {
     at: Type.Union([Type.String({ format: 'date-time' }), Type.Null()]),

@@ -76,7 +76,7 @@ const NOBODY: Operators = {
   webhooks: nothing,
   deadEvents: nothing,
   testWebhook: nothing,
-  replayWebhook: nothing,
+  replayWebhook: never,
   suspects: nothing,
   harm: nothing,
   forgive: nothing,

@@ -155,10 +155,10 @@ export interface FunnelOperators {
 export interface WebhookOperators {
   webhooks(): Promise<WebhooksOverview>;
   deadEvents(limit: number): Promise<readonly DeadEvent[]>;
-  /** Throws unknown_webhook, as the next one does. */
+  /** Throws unknown_webhook. */
   testWebhook(webhook: string): Promise<WebhookTest>;
-  /** What happened within so many ms; undefined: what is dead. Returns how many events. */
-  replayWebhook(webhook: string, withinMs: number | undefined): Promise<number>;
+  /** What happened within so many ms; undefined: what is dead. Throws unknown_webhook and job_running. */
+  replayWebhook(webhook: string, withinMs: number | undefined, who: string): OperatorJob;
 }
 
 export interface NetworkOperators {

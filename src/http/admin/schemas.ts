@@ -281,7 +281,6 @@ export const ReplayBody = Type.Object(
   },
   { additionalProperties: false },
 );
-export const ReplayedBody = Type.Object({ replayed: Count('Events.') }, { description: 'They follow what waits.' });
 
 export const DaysQuery = Type.Object(
   { days: Type.Optional(Type.String({ description: '1 to 90, today included.' })) },

@@ -1,4 +1,6 @@
 import type { App } from '../context.ts';
+import type { Callers } from './callers.ts';
+import { JobBody, jobBody, whoAsks } from './job-routes.ts';
 import type { DeadEvent, WebhookOperators, WebhookSnapshot } from './operators.ts';
 import { limitOf, operatorProblems } from './problems.ts';
 import {
@@ -7,7 +9,6 @@ import {
   LimitQuery,
   NoQuery,
   ReplayBody,
-  ReplayedBody,
   WebhookParams,
   WebhookTestBody,
   WebhooksBody,
@@ -18,7 +19,7 @@ const tags = ['webhooks'];
 const LIMIT = { usual: 50, most: 1_000 };
 
 /** How deliveries to webhooks go, and what an operator does about them. */
-export function webhookRoutes(app: App, operators: WebhookOperators): void {
+export function webhookRoutes(app: App, operators: WebhookOperators, callers: Callers): void {
   app.get(
     '/admin/v1/webhooks',
     {
@@ -55,10 +56,10 @@ export function webhookRoutes(app: App, operators: WebhookOperators): void {
       return { dead: dead.map(deadBody) };
     },
   );
-  actionRoutes(app, operators);
+  actionRoutes(app, operators, callers);
 }
 
-function actionRoutes(app: App, operators: WebhookOperators): void {
+function actionRoutes(app: App, operators: WebhookOperators, callers: Callers): void {
   app.post(
     '/admin/v1/webhooks/:webhook/test',
     {
@@ -89,23 +90,18 @@ function actionRoutes(app: App, operators: WebhookOperators): void {
         tags,
         operationId: 'replayWebhook',
         summary: 'Deliver again what is dead, or what happened within some time',
-        description: 'With the ids they had, after what is waiting already.',
+        description: 'With the ids they had, after what is waiting already. `/admin/v1/jobs` says how far it is.',
         params: WebhookParams,
         body: ReplayBody,
-        response: {
-          200: ReplayedBody,
-          ...operatorProblems('unknown_webhook', 'replay_too_large', 'queue_unavailable'),
-        },
+        response: { 202: JobBody, ...operatorProblems('unknown_webhook', 'job_running') },
       },
     },
-    async (request) => {
+    (request, reply) => {
       const { within_seconds: within } = request.body;
-      return {
-        replayed: await operators.replayWebhook(
-          request.params.webhook,
-          within === undefined ? undefined : within * 1_000,
-        ),
-      };
+      const withinMs = within === undefined ? undefined : within * 1_000;
+      const job = operators.replayWebhook(request.params.webhook, withinMs, whoAsks(callers, request));
+      reply.code(202);
+      return jobBody(job);
     },
   );
 }

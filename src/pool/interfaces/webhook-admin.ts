@@ -23,6 +23,14 @@ export interface DeadEvent {
   readonly diedAtMs: number;
 }
 
+/** How far a replay is, for whoever follows it. */
+export interface ReplayFollower {
+  /** So many are on their way again so far. */
+  readonly onCount: (count: number) => void;
+  /** Aborted: it ends after what it has under way, and throws shutting_down. */
+  readonly signal: AbortSignal;
+}
+
 /** Webhooks' places and dead events, as an operator looks at them and changes them. All throw queue_unavailable. */
 export interface WebhookAdmin {
   /** Undefined for one that has no place yet. */
@@ -35,7 +43,12 @@ export interface WebhookAdmin {
    * Has the webhook's dead events delivered again. Returns how many. Throws replay_too_large too, as the next one does:
    * the stream would have to discard what one of `others` has not had.
    */
-  replayDead(webhook: string, others: readonly string[]): Promise<number>;
+  replayDead(webhook: string, others: readonly string[], follower?: ReplayFollower): Promise<number>;
   /** Has what happened since then, and it is told of, delivered to the webhook again. Returns how many events. */
-  replaySince(webhook: Pick<Webhook, 'name' | 'events'>, sinceMs: number, others: readonly string[]): Promise<number>;
+  replaySince(
+    webhook: Pick<Webhook, 'name' | 'events'>,
+    sinceMs: number,
+    others: readonly string[],
+    follower?: ReplayFollower,
+  ): Promise<number>;
 }
