@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { lstat, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { lstat, mkdtemp, readdir, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,14 +8,20 @@ import { join } from 'node:path';
  * processes left which ended without a chance to remove them are gone then.
  */
 export async function temporaryFolder(prefix: string): Promise<string> {
+  const ours = `${prefix}${await processIdSpace()}-`;
   for (const entry of await readdir(tmpdir())) {
-    if (!entry.startsWith(prefix)) continue;
-    const pid = /^(\d+)-/.exec(entry.slice(prefix.length))?.[1];
+    if (!entry.startsWith(ours)) continue;
+    const pid = /^(\d+)-/.exec(entry.slice(ours.length))?.[1];
     if (pid === undefined || existsSync(`/proc/${pid}`)) continue;
     const path = join(tmpdir(), entry);
     // Others' are theirs to remove.
     const found = await lstat(path).catch(() => undefined);
     if (found?.uid === process.getuid?.()) await rm(path, { recursive: true, force: true });
   }
-  return mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+  return mkdtemp(join(tmpdir(), `${ours}${process.pid}-`));
+}
+
+/** Containers may share the folder with their host, and have process ids of their own: nobody knows the others'. */
+async function processIdSpace(): Promise<string> {
+  return /\d+/.exec(await readlink('/proc/self/ns/pid'))?.[0] ?? '';
 }

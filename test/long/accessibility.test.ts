@@ -4,6 +4,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TryItNowError } from '../../src/domain/errors.ts';
 import type { Instance } from '../../src/domain/instance.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { DEFAULT_COLORS, NO_BRANDING } from '../../src/presentation/branding.ts';
 import { en } from '../../src/presentation/languages/en.ts';
 import { BUILT_IN_LANGUAGES, Languages } from '../../src/presentation/languages/languages.ts';
@@ -140,6 +141,12 @@ const VIEWS: Readonly<Record<string, (page: Page, http: RunningServer) => Promis
   },
 };
 
+/** Whose pages are reached by the name that they know: by another one they open apps without a frame. */
+async function startReached(options: Parameters<typeof startHttp>[0]): Promise<RunningServer> {
+  const port = await freePort();
+  return startHttp({ ...options, port, publicUrl: `http://127.0.0.1:${port}` });
+}
+
 /** On a page of one's own instance, with its bar. */
 async function visited(page: Page, url: string, demos: FakeDemos): Promise<Instance> {
   await page.goto(`${url}/try/shop`);
@@ -189,7 +196,7 @@ describe.skipIf(why !== undefined)('every page', () => {
         template({ name: 'asks', title: 'Asks', lead: LEAD }),
         SHOP,
       ]);
-      await using http = await startHttp({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });
+      await using http = await startReached({ demos, page: { languages: LANGUAGES, ...(branding && { branding }) } });
       const shared = { languages: LANGUAGES, branding: branding ?? NO_BRANDING, startUrl: `${http.url}/` };
       const proxied = {
         ended: endedPage(shared),
@@ -235,7 +242,7 @@ describe.skipIf(why !== undefined)('every page', () => {
     const app = createServer((_, response) => response.setHeader('content-type', 'text/html').end(APP));
     await new Promise<void>((resolve) => app.listen(0, '127.0.0.1', resolve));
     demos.urlOf = (label) => `http://${label}.localhost:${(app.address() as AddressInfo).port}/`;
-    await using http = await startHttp({ demos });
+    await using http = await startReached({ demos });
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, bypassCSP: true });
     const page = await context.newPage();
     /** What has the focus after a step, as it is called; it has to show. */
