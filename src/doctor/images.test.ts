@@ -14,7 +14,6 @@ const sound: ImageSnapshot = {
   nextCheckMs: undefined,
   obstacle: undefined,
   tried: undefined,
-  passed: undefined,
   refused: undefined,
   former: undefined,
   checked: { v: 1, atMs: NOW_MS },
@@ -52,7 +51,7 @@ describe('new images', () => {
       'warning',
       /a new one could not be tried so far: no database/,
     ],
-    [{ obstacle: 'node-b: it is cordoned' }, 'warning', /new ones wait for a host .*: node-b: it is cordoned/],
+    [{ obstacle: 'node-b: it is cordoned' }, 'warning', /no host looks for new ones, .*: node-b: it is cordoned/],
     [{ pin: undefined, state: 'unknown' }, 'warning', /no server has had it/],
   ])('%j: %s', async (overrides, verdict, seen) => {
     expect(await diagnosed(overrides)).toEqual([

@@ -40,9 +40,9 @@ function observed(image: ImageSnapshot, nowMs: number): Observation {
   if (obstacle !== undefined)
     return warning(
       name,
-      `new ones wait for a host that may try them: ${obstacle}`,
-      'Open such a host again (`try-it-now nodes uncordon`), or give a host the labels (NODE_LABELS): a name stands ' +
-        'for one image everywhere, so a new one goes to visitors once it has passed with every template.',
+      `no host looks for new ones, or tries them: ${obstacle}`,
+      'Open such a host again (`try-it-now nodes uncordon`), or give one host all of these labels (NODE_LABELS): a ' +
+        'name stands for one image everywhere, so templates on different hosts take a name each.',
     );
   if (checked?.problem?.untried === true)
     return warning(

@@ -34,23 +34,6 @@ export const RefusedImage = Type.Object({
 export type RefusedImage = Static<typeof RefusedImage>;
 
 /**
- * One that has passed with some of its templates, of a host each, and waits for hosts that may have the others.
- * `askedMs`: when somebody had asked for it, if they did. By template: its version then, and a checkpoint made of it.
- */
-export const PassedImage = Type.Object({
-  v,
-  ...Found,
-  node: Type.String(),
-  atMs: Millis,
-  askedMs: Type.Optional(Millis),
-  templates: Type.Record(
-    Type.String(),
-    Type.Object({ version: Type.String(), checkpoint: Type.Optional(Type.String()) }),
-  ),
-});
-export type PassedImage = Static<typeof PassedImage>;
-
-/**
  * What the name stood for before, and the checkpoints that were promoted with what took its place, by template.
  * `dropped`: those that were current with it until an operator went back, and are so again on the way forward.
  */
@@ -89,7 +72,6 @@ export type ImageState = (typeof IMAGE_STATES)[number];
 /** What is recorded of an image that is looked for again, beside what its name stands for. */
 export interface ImageUpdate {
   readonly tried: TriedImage | undefined;
-  readonly passed: PassedImage | undefined;
   readonly refused: RefusedImage | undefined;
   readonly former: FormerImage | undefined;
   readonly checked: CheckedImage | undefined;

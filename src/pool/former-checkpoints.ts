@@ -1,4 +1,4 @@
-import { watchedImages, type ImageUpdate } from '../domain/image-update.ts';
+import { watchedImages, type FormerImage } from '../domain/image-update.ts';
 import type { Catalogue } from '../domain/template.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
 
@@ -8,15 +8,14 @@ export interface FormerCheckpointsDeps {
 }
 
 /**
- * Those that become current when an operator goes forward again to the image that they were made of, or when that has
- * passed its trial on all hosts. No history of checkpoints has them. Throws store_unavailable.
+ * Those that become current again when an operator goes forward to the image that they were made of. No history of
+ * checkpoints has them. Throws store_unavailable.
  */
 export async function formerCheckpoints({ catalogue, updates }: FormerCheckpointsDeps): Promise<ReadonlySet<string>> {
   const recorded = await updates.read(watchedImages(catalogue.all()).map(({ name }) => name));
-  return new Set(recorded.flatMap(checkpointsOf));
+  return new Set(recorded.flatMap(({ former }) => checkpointsOf(former)));
 }
 
-export function checkpointsOf({ former, passed }: Pick<ImageUpdate, 'former' | 'passed'>): readonly string[] {
-  const made = Object.values(passed?.templates ?? {}).flatMap(({ checkpoint }) => checkpoint ?? []);
-  return [...Object.values(former?.dropped ?? {}), ...made];
+export function checkpointsOf(former: FormerImage | undefined): readonly string[] {
+  return Object.values(former?.dropped ?? {});
 }

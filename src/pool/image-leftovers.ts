@@ -42,7 +42,7 @@ export async function removeLeftovers(
 export async function removeTrial(
   { runtime, checkpointRepository, promotions, log }: Trial,
   image: string,
-  update: Pick<ImageUpdate, 'former' | 'passed'>,
+  { former }: Pick<ImageUpdate, 'former'>,
   listed: readonly { readonly name: string }[],
 ): Promise<void> {
   for (const { name } of listed.filter((each) => each.name.startsWith(`demo-${markOf(image)}`))) {
@@ -53,7 +53,7 @@ export async function removeTrial(
     // Without a time it went to visitors once, whatever is known of that now.
     if (metadata?.forImage !== image || metadata.keepUntil === undefined) continue;
     const { current, earlier } = await promotions.status(template);
-    if ([current, ...earlier, ...checkpointsOf(update)].includes(id)) continue;
+    if ([current, ...earlier, ...checkpointsOf(former)].includes(id)) continue;
     log.info({ image, template, checkpoint: id }, 'A checkpoint that a trial left behind is removed');
     await checkpointRepository.remove(id);
   }

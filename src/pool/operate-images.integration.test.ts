@@ -146,14 +146,14 @@ describe('an operator', () => {
     expect((await again.shown()).checked?.problem).toBeUndefined();
   });
 
-  it('is told that no host may try an image with templates that ask for labels', async () => {
+  it('is told that no host can try an image whose templates are for different ones', async () => {
     const labelled = ['gpu', 'eu'].map((label) => ({ ...app, name: `on-${label}`, nodes: [label] }));
     const server = await settled({ templates: labelled });
     await checkImage(server.operators, NAME);
     await server.round();
     expect(await server.shown()).toMatchObject({
       state: 'asked',
-      obstacle: 'no host has the label gpu, which on-gpu asks for; no host has the label eu, which on-eu asks for',
+      obstacle: 'no host has the labels eu and gpu, which on-gpu, on-eu ask for',
     });
     const plain = await settled();
     expect((await plain.shown()).obstacle).toBeUndefined();

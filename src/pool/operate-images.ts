@@ -3,14 +3,12 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { ImageCheck } from '../domain/image-check.ts';
 import type { ImagePin } from '../domain/image-pin.ts';
 import { whyNobodyTries } from '../domain/image-trial-host.ts';
-import { passedSoFar, untriedOf } from '../domain/image-trial-parts.ts';
 import {
   IMAGE_UPDATE_VERSION,
   isTriedFirst,
   watchedImages,
   type ImageState,
   type ImageUpdate,
-  type TriedImage,
   type WatchedImage,
 } from '../domain/image-update.ts';
 import type { Catalogue } from '../domain/template.ts';
@@ -20,7 +18,7 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
 
 export interface OperateImagesDeps {
-  readonly catalogue: Pick<Catalogue, 'all' | 'get' | 'version'>;
+  readonly catalogue: Pick<Catalogue, 'all' | 'get'>;
   readonly imagePins: Pick<ImagePins, 'of'>;
   readonly imageUpdates: Pick<ImageUpdates, 'read' | 'decide' | 'rollBack'>;
   readonly registry: Pick<NodeRegistry, 'nodes'>;
@@ -38,16 +36,16 @@ export interface ImageSnapshot extends ImageUpdate {
   readonly pin: ImagePin | undefined;
   /** Undefined: only when somebody asks. */
   readonly nextCheckMs: number | undefined;
-  /** Why no host tries new ones with each of its templates; undefined: some do, or nobody is to. */
+  /** Why no host looks for new ones, or tries them; undefined: one does, or nobody is to. */
   readonly obstacle: string | undefined;
 }
 
-type SnapshotDeps = Pick<OperateImagesDeps, 'imagePins' | 'imageUpdates' | 'registry' | 'clock'> & {
-  readonly catalogue: Pick<Catalogue, 'all' | 'version'>;
-};
+type SnapshotDeps = Pick<OperateImagesDeps, 'imagePins' | 'imageUpdates' | 'registry' | 'clock'>;
 
 /** By name. Throws store_unavailable. */
-export async function listImages(deps: SnapshotDeps): Promise<readonly ImageSnapshot[]> {
+export async function listImages(
+  deps: SnapshotDeps & Pick<OperateImagesDeps, 'catalogue'>,
+): Promise<readonly ImageSnapshot[]> {
   const images = [...watchedImages(deps.catalogue.all())].sort((a, b) => (a.name < b.name ? -1 : 1));
   return snapshots(deps, images);
 }
@@ -133,17 +131,16 @@ async function snapshot(deps: SnapshotDeps, image: WatchedImage): Promise<ImageS
 }
 
 async function snapshots(
-  { catalogue, imagePins, imageUpdates, registry, clock }: SnapshotDeps,
+  { imagePins, imageUpdates, registry, clock }: SnapshotDeps,
   images: readonly WatchedImage[],
 ): Promise<readonly ImageSnapshot[]> {
   const names = images.map(({ name }) => name);
   const [pins, updates, nodes] = await Promise.all([imagePins.of(names), imageUpdates.read(names), registry.nodes()]);
   return images.flatMap((image, at) => {
-    const recorded = updates[at];
-    if (recorded === undefined) return [];
+    const update = updates[at];
+    if (update === undefined) return [];
     const { name, checks } = image;
     const pin = pins.get(name);
-    const update = { ...recorded, tried: recorded.tried ?? waiting(image, recorded, pin, catalogue) };
     const lastMs = update.checked?.atMs;
     const isWatched = isTriedFirst(image) && update.held === undefined;
     return {
@@ -157,22 +154,6 @@ async function snapshots(
       obstacle: isWatched ? whyNobodyTries(image, nodes) : undefined,
     };
   });
-}
-
-/** One that has passed with some of its templates is on its way, although nobody is at it. */
-function waiting(
-  image: WatchedImage,
-  update: ImageUpdate,
-  pin: ImagePin | undefined,
-  catalogue: Pick<Catalogue, 'version'>,
-): TriedImage | undefined {
-  const passed = passedSoFar(update, pin);
-  if (passed === undefined || update.checked?.problem !== undefined) return undefined;
-  const { id, digest, node, atMs: sinceMs } = passed;
-  const left = untriedOf(image, passed, catalogue).map((template) => template.name);
-  const has = Object.keys(passed.templates).filter((name) => !left.includes(name));
-  const step = `it has passed with ${has.join(', ')}, and waits for a host that may try it with ${left.join(', ')}`;
-  return { v: IMAGE_UPDATE_VERSION, id, ...(digest === undefined ? {} : { digest }), node, step, sinceMs };
 }
 
 function stateOf(

@@ -74,7 +74,7 @@ async function needed({
   const names = [...new Set([...offered, ...(await pins.usedWithin(OFF_CATALOGUE_MS))])];
   const [agreed, recorded] = await Promise.all([pins.of(names), updates.read(names)]);
   const tried = recorded.flatMap(({ tried: under }) => (under?.id === undefined ? [] : [{ ...under, id: under.id }]));
-  const others = recorded.flatMap(({ former, passed, refused }) => [former?.pin, passed, refused]);
+  const others = recorded.flatMap(({ former, refused }) => [former?.pin, refused]);
   const fixed = names.map((name) => ({ digest: digestIn(name) }));
   return { names: new Set(names.map(withTag)), known: [...fixed, ...agreed.values(), ...tried, ...others] };
 }

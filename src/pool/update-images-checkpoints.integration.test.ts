@@ -124,7 +124,7 @@ describe('a template with a promoted checkpoint', () => {
     expect(new Set(await server.checkpoints())).toEqual(new Set([made, left.id]));
     await store.clear();
     const deps = { checkpointRepository, promotions: store.promotions, runtime: server.engine, log: silent };
-    await removeTrial(deps, NAME, { former: undefined, passed: undefined }, []);
+    await removeTrial(deps, NAME, { former: undefined }, []);
     expect(await server.checkpoints()).toEqual([made]);
   });
 

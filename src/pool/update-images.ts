@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto';
 import type { Clock, SteadyClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
-import { passedSoFar, triedHere, untriedOf } from '../domain/image-trial-parts.ts';
 import {
   IMAGE_UPDATE_VERSION,
   isFetched,
@@ -10,17 +9,18 @@ import {
   isToBeTried,
   isTriedFirst,
   watchedImages,
+  withImage,
   type CheckedImage,
   type ImageUpdate,
-  type PassedImage,
   type RefusedImage,
   type TriedImage,
   type WatchedImage,
 } from '../domain/image-update.ts';
 import type { Log } from '../domain/log.ts';
 import { isShortOfMemory, whyClosed } from '../domain/placement.ts';
-import type { Catalogue, Template } from '../domain/template.ts';
+import type { Catalogue } from '../domain/template.ts';
 import { VISIT_EVENT_VERSION, type ImageEvent } from '../domain/visit-event.ts';
+import { removed } from './checkpoint-command.ts';
 import { keepPromoted } from './checkpoints.ts';
 import type { EventStream } from './interfaces/event-stream.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
@@ -29,10 +29,10 @@ import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Turn } from './interfaces/turn.ts';
 import type { EventObserver } from './publish-events.ts';
-import { removeLeftovers, removeTrial } from './image-leftovers.ts';
+import { markOf, removeLeftovers, removeTrial } from './image-leftovers.ts';
 import { inTurn } from './in-turn.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
-import { discard, tryImageWith, type TryImageWithDeps } from './try-image-with.ts';
+import { tryImage, type ImageVerdict, type TryImageDeps } from './try-image.ts';
 import { UntriedImages } from './untried-images.ts';
 
 export interface ImageUpdaterDeps {
@@ -43,7 +43,7 @@ export interface ImageUpdaterDeps {
   readonly turnOf: (task: string) => Turn;
   /** Whether names stand for what they do on this process's node; others try only what needs their labels. */
   readonly decides: () => Promise<boolean>;
-  readonly trial: TryImageWithDeps['trial'];
+  readonly trial: Omit<TryImageDeps, 'catalogue' | 'mark' | 'imageName'>;
   readonly registry: Pick<NodeRegistry, 'node'>;
   readonly node: { readonly name: string; readonly labels: readonly string[] };
   readonly requestReconcile: () => void;
@@ -59,6 +59,8 @@ export interface ImageUpdaterDeps {
 const TURN = { turnMs: 15_000, againMs: 4_000 };
 /** A tag that moved on this host, by a pull or a build there, is noticed so late. */
 const LOOK_MS = 10_000;
+/** One failure may be the host's, as of a port that was taken just then. */
+const TRIES = 2;
 const REASON_LENGTH = 1_000;
 const NONE = 'none';
 const MOST_UNTOLD = 100;
@@ -89,7 +91,7 @@ export class ImageUpdater {
   readonly #deps: ImageUpdaterDeps;
   readonly #startedMs: number;
   readonly #looked = new Map<string, number>();
-  readonly #putOff = new UntriedImages();
+  readonly #untried = new UntriedImages();
   #swept = false;
   /** Found out, and not in the stream of events yet. */
   #untold: readonly ImageEvent[] = [];
@@ -146,27 +148,25 @@ export class ImageUpdater {
   }
 
   /** Whether there is anything to be done that takes the image's turn. */
-  async #isDue(image: WatchedImage, update: ImageUpdate, { pin, seen }: Pick<Work, 'pin' | 'seen'>): Promise<boolean> {
+  async #isDue(
+    image: WatchedImage,
+    { asked, checked, tried, refused }: ImageUpdate,
+    { pin, seen }: Pick<Work, 'pin' | 'seen'>,
+  ): Promise<boolean> {
     const { name } = image;
-    const { asked, checked, tried, refused } = update;
-    const passed = passedSoFar(update, pin);
-    const isLeft = passed !== undefined && (await this.#untried(image, passed)).length > 0;
-    // What somebody asked for goes on elsewhere.
-    const isDone = passed !== undefined && passed.askedMs === asked?.atMs && !isLeft;
-    const isPutOff = this.#putOff.isPutOff(name, asked?.atMs, this.#deps.steadyClock.passedMs());
-    if ((asked !== undefined && !isPutOff && !isDone) || this.#isToBeFetched(image, checked)) return true;
+    const isPutOff = this.#untried.isPutOff(name, asked?.atMs, this.#deps.steadyClock.passedMs());
+    if ((asked !== undefined && !isPutOff) || this.#isToBeFetched(image, checked)) return true;
     if (performance.now() - (this.#looked.get(name) ?? -Infinity) < LOOK_MS) return false;
     this.#looked.set(name, performance.now());
     if (tried !== undefined || seen === undefined) return true;
     if (isPutOff) return false;
-    if (isLeft && isFetched(image)) return true;
     const found = await this.#found(name);
     if (found === undefined) return false;
     const is = (known: Parameters<typeof isSameImage>[1] | undefined): boolean =>
       known !== undefined && isSameImage(found, known);
     // Its registry says when it answers again; of others this host does.
     if (checked?.problem !== undefined && is(pin)) return !isFetched(image);
-    return (isLeft && is(passed)) || (found.id !== seen && !is(refused));
+    return found.id !== seen && !is(refused);
   }
 
   #isToBeFetched(image: WatchedImage, checked: CheckedImage | undefined): boolean {
@@ -175,22 +175,14 @@ export class ImageUpdater {
   }
 
   /** A node that begins nothing for visitors begins nothing for this. */
-  async #mayTry(image: WatchedImage): Promise<boolean> {
-    const { node, registry } = this.#deps;
-    if ((await this.#triedHere(image)) === undefined) return false;
+  async #mayTry({ deciding }: WatchedImage): Promise<boolean> {
+    const { node, registry, decides } = this.#deps;
+    const labels = new Set(deciding.flatMap((template) => template.nodes));
+    if (![...labels].every((label) => node.labels.includes(label))) return false;
+    if (labels.size === 0 && !(await decides())) return false;
     const known = await registry.node(node.name);
     if (known === undefined || whyClosed(known) !== undefined) return false;
     return known.heartbeat === undefined || !isShortOfMemory(known.heartbeat);
-  }
-
-  #triedHere(image: WatchedImage): Promise<readonly Template[] | undefined> {
-    return triedHere(image, this.#deps.node.labels, this.#deps.decides);
-  }
-
-  /** Those that this host may try, and that it has not passed with. */
-  async #untried(image: WatchedImage, passed: PassedImage | undefined): Promise<readonly Template[]> {
-    const here = (await this.#triedHere(image)) ?? [];
-    return untriedOf({ deciding: here }, passed, this.#deps.catalogue);
   }
 
   async #inTurn(image: WatchedImage, signal: AbortSignal): Promise<void> {
@@ -225,9 +217,7 @@ export class ImageUpdater {
     if (update.tried !== undefined) await removeTrial(trial, image.name, update, await trial.runtime.list());
     if (!(await this.#note(work, { id: before?.id ?? NONE, when: 'first' }, { tried: undefined }))) return;
     const asked = update.asked !== undefined;
-    const passed = passedSoFar(update, pin);
-    const isLeft = passed !== undefined && (await this.#untried(image, passed)).length > 0;
-    const isFetching = isFetched(image) && (asked || isLeft || this.#isToBeFetched(image, update.checked));
+    const isFetching = isFetched(image) && (asked || this.#isToBeFetched(image, update.checked));
     const fetched = isFetching ? await this.#fetch(work) : undefined;
     if (fetched === false) return;
     const found = fetched === undefined ? before : await this.#found(image.name);
@@ -237,22 +227,17 @@ export class ImageUpdater {
       await this.#note(work, NOT_HERE, { asked: undefined, checked: this.#checked() });
     if (found === undefined || pin === undefined) return;
     const known = { pin, seen: seen ?? before?.id ?? NONE, refused: update.refused, asked };
-    const isNext = isLeft && isSameImage(found, passed);
-    if (isNext || isToBeTried(found, known)) await this.#try({ ...work, pin }, found);
-    else if (isSameImage(found, pin))
-      await this.#upToDate(work, found, isFetching ? 'registry' : isFetched(image) ? 'lagging' : 'host');
+    if (isToBeTried(found, known)) await this.#try({ ...work, pin }, found);
+    else if (isSameImage(found, pin)) await this.#upToDate(work, found, isFetching || !isFetched(image));
   }
 
-  /** `lagging`: of a registry that was not asked, so that the name may lead elsewhere; `host`: of this one alone. */
-  async #upToDate(work: Work, { id }: FoundImage, of: 'registry' | 'host' | 'lagging'): Promise<void> {
+  /** `certain`: the name leads there for everybody, and not only on a host that lags behind. */
+  async #upToDate(work: Work, { id }: FoundImage, certain: boolean): Promise<void> {
     const { seen, update } = work;
-    const certain = of !== 'lagging';
-    const isPassedHere = of === 'registry' || update.passed?.node === this.#deps.node.name;
     const changes = {
       ...(update.asked === undefined ? {} : { asked: undefined }),
       // What was refused is not under the name any more.
       ...(certain && update.refused !== undefined ? { refused: undefined } : {}),
-      ...(certain && isPassedHere && update.passed !== undefined ? { passed: undefined } : {}),
       ...(certain && update.checked?.problem !== undefined ? { checked: this.#checked() } : {}),
     };
     if (seen !== id || Object.keys(changes).length > 0) await this.#note(work, { id, when: 'always' }, changes);
@@ -281,7 +266,6 @@ export class ImageUpdater {
     const { image, update } = work;
     const earlier = update.checked?.problem;
     const problem = { reason, sinceMs: earlier?.sinceMs ?? this.#deps.clock.now() };
-    if (update.passed !== undefined) this.#putOff.add(image.name, undefined, this.#deps.steadyClock.passedMs());
     await this.#note(work, NOT_HERE, { checked: this.#checked(problem), tried: undefined, asked: undefined });
     const said = 'Nobody can say whether there is a new image; the one there is stays';
     if (earlier === undefined) this.#deps.log.warn({ image: image.name, reason }, said);
@@ -298,19 +282,13 @@ export class ImageUpdater {
     const { id, digest } = found;
     log.info({ image: name, id, digest, before: pin.id }, 'A new image is tried before anybody gets it');
     try {
-      const known = passedSoFar(update, pin);
-      const passed = known !== undefined && isSameImage(found, known) ? known : undefined;
-      const here = await this.#untried(image, passed);
-      const verdict = await tryImageWith(this.#deps, here, image, found, this.#steps(work, found), work.signal);
-      this.#putOff.settled(name);
+      const verdict = await this.#verdict(work, found);
+      this.#untried.settled(name);
       if (verdict.kind === 'refused') await this.#refuse(work, found, verdict.reason);
-      else {
-        const templates = { ...passed?.templates, ...this.#passedWith(here, verdict.made) };
-        await this.#pass(work, found, templates, verdict.made);
-      }
+      else await this.#adopt(work, found, verdict.promoted);
     } catch (error) {
       if (work.signal.aborted || isStoreGone(error)) throw error;
-      const times = this.#putOff.add(name, update.asked?.atMs, steadyClock.passedMs());
+      const times = this.#untried.add(name, update.asked?.atMs, steadyClock.passedMs());
       const reason = describeError(error).slice(0, REASON_LENGTH);
       observer.imageTried('untried');
       log.warn({ image: name, id, reason, times }, 'A new image could not be tried; the one before stays meanwhile');
@@ -320,43 +298,58 @@ export class ImageUpdater {
     }
   }
 
-  #passedWith(templates: readonly Template[], made: Readonly<Record<string, string>>): PassedImage['templates'] {
-    return Object.fromEntries(
-      templates.map(({ name }) => {
-        const checkpoint = made[name];
-        const version = this.#deps.catalogue.version(name) ?? '';
-        return [name, { version, ...(checkpoint === undefined ? {} : { checkpoint }) }];
-      }),
-    );
+  /** Of all templates that have a container of it, but previews. */
+  async #verdict(
+    work: Work,
+    found: FoundImage,
+  ): Promise<
+    | { readonly kind: 'sound'; readonly promoted: Readonly<Record<string, string>> }
+    | { readonly kind: 'refused'; readonly reason: string }
+  > {
+    const { image } = work;
+    const onStep = this.#steps(work, found);
+    const promoted: Record<string, string> = {};
+    for (const { name } of image.deciding) {
+      const verdict = await this.#ofTemplate(work, name, found, (step) => onStep(`${name}: ${step}`)).catch(
+        async (error: unknown) => {
+          await this.#discard(promoted);
+          throw error;
+        },
+      );
+      if (verdict.kind === 'refused') {
+        await this.#discard(promoted);
+        return { kind: 'refused', reason: `Template ${name}: ${verdict.reason}`.slice(0, REASON_LENGTH) };
+      }
+      if (verdict.promotable !== undefined) promoted[name] = verdict.promotable;
+    }
+    return { kind: 'sound', promoted };
   }
 
-  /** It goes to visitors once it has passed with every template, on whichever hosts. */
-  async #pass(
-    work: Trial,
+  async #ofTemplate(
+    { image, signal }: Work,
+    name: string,
     found: FoundImage,
-    templates: PassedImage['templates'],
-    made: Readonly<Record<string, string>>,
-  ): Promise<void> {
-    const { catalogue, clock, log, node } = this.#deps;
-    const { image, update } = work;
-    const { name } = image;
-    const left = untriedOf(image, { templates }, catalogue).map((template) => template.name);
-    if (left.length === 0) {
-      await this.#adopt(work, found, templates, made);
-      return;
+    onStep: (step: string) => void,
+  ): Promise<ImageVerdict> {
+    const { trial, catalogue } = this.#deps;
+    const template = image.deciding.find((each) => each.name === name);
+    if (template === undefined) throw new Error(`${name} was a template of ${image.name} just now`);
+    const swapped = withImage(template, image.name, found.id);
+    const deps: TryImageDeps = {
+      ...trial,
+      mark: markOf(image.name),
+      imageName: image.name,
+      catalogue: {
+        all: () => [swapped],
+        get: (wanted) => (wanted === name ? swapped : undefined),
+        version: (wanted) => catalogue.version(wanted),
+      },
+    };
+    for (let attempt = 1; ; attempt += 1) {
+      const verdict = await tryImage(deps, swapped, onStep, signal);
+      if (verdict.kind === 'sound' || attempt === TRIES) return verdict;
+      onStep(`once more, since it failed: ${verdict.reason}`);
     }
-    const { id, digest } = found;
-    const asked = update.asked === undefined ? {} : { askedMs: update.asked.atMs };
-    const of = { id, ...(digest === undefined ? {} : { digest }), node: node.name, atMs: clock.now(), ...asked };
-    const passed: PassedImage = { v: IMAGE_UPDATE_VERSION, ...of, templates };
-    const changes = { passed, tried: undefined, refused: undefined, checked: this.#checked() };
-    if (!(await this.#note(work, { id, when: 'always' }, changes))) {
-      await discard(this.#deps, made);
-      return;
-    }
-    const said = 'A new image has passed on this host; it waits for hosts that may try it with the other templates';
-    if (Object.keys(templates).length > Object.keys(update.passed?.templates ?? {}).length)
-      log.info({ image: name, id, digest, passed: Object.keys(templates), left }, said);
   }
 
   async #refuse(work: Trial, found: FoundImage, reason: string): Promise<void> {
@@ -370,7 +363,7 @@ export class ImageUpdater {
       why: 'failed',
       ...{ reason, node: node.name, atMs: clock.now() },
     };
-    const changes = { refused, passed: undefined, tried: undefined, asked: undefined, checked: this.#checked() };
+    const changes = { refused, tried: undefined, asked: undefined, checked: this.#checked() };
     if (!(await this.#note(work, { id, when: 'always' }, changes))) return;
     observer.imageTried('refused');
     this.#tell('image_refused', name, found, reason);
@@ -381,35 +374,23 @@ export class ImageUpdater {
     );
   }
 
-  /** `made`: the checkpoints that are here. */
-  async #adopt(
-    work: Trial,
-    found: FoundImage,
-    passed: PassedImage['templates'],
-    made: Readonly<Record<string, string>>,
-  ): Promise<void> {
+  async #adopt(work: Trial, found: FoundImage, promoted: Readonly<Record<string, string>>): Promise<void> {
     const { id, digest } = found;
     const { trial, updates, node, clock, log, observer, requestReconcile } = this.#deps;
     const { image, pin, turn } = work;
     const { name } = image;
-    const promoted = Object.fromEntries(
-      image.deciding.flatMap((template) => {
-        const checkpoint = passed[template.name]?.checkpoint;
-        return checkpoint === undefined ? [] : [[template.name, checkpoint]];
-      }),
-    );
     const to: ImagePin = { v: IMAGE_PIN_VERSION, id, ...(digest === undefined ? {} : { digest }), node: node.name };
     const former = { v: IMAGE_UPDATE_VERSION, pin, untilMs: clock.now(), promoted } as const;
     await work.steps.told;
     if (!(await updates.adopt(turn.fence, { name, from: pin, to, former, refused: undefined }))) {
-      await discard(this.#deps, made);
+      await this.#discard(promoted);
       log.info(
         { image: name, id },
         'A new image passed its trial too late: it was held, or another one came before it',
       );
       return;
     }
-    for (const id of Object.values(made)) await keepPromoted(trial, id);
+    for (const made of Object.values(promoted)) await keepPromoted(trial, made);
     if (work.update.checked?.problem !== undefined)
       await this.#note(work, { id, when: 'always' }, { checked: this.#checked() });
     observer.imageTried('adopted');
@@ -419,6 +400,12 @@ export class ImageUpdater {
       'A new image has passed its trial; what is ready is replaced step by step',
     );
     requestReconcile();
+  }
+
+  /** Checkpoints that are nobody's then. */
+  async #discard(promoted: Readonly<Record<string, string>>): Promise<void> {
+    const { trial } = this.#deps;
+    for (const id of Object.values(promoted)) await removed(trial, () => trial.checkpointRepository.remove(id));
   }
 
   /** Tells how far it is, in the order of the steps. A step that cannot be written down is none that fails. */

@@ -6,7 +6,6 @@ import {
   CheckedImage,
   FormerImage,
   HeldImage,
-  PassedImage,
   RefusedImage,
   TriedImage,
   type ImageUpdate,
@@ -24,7 +23,6 @@ export const IMAGE_UPDATE_KEPT_MS = 60 * 24 * 3_600_000;
 
 const parsers = {
   tried: parser(TriedImage),
-  passed: parser(PassedImage),
   refused: parser(RefusedImage),
   former: parser(FormerImage),
   checked: parser(CheckedImage),
@@ -47,7 +45,6 @@ export class ValkeyImageUpdates implements ImageUpdates {
     const found = await this.#ask(() => Promise.all(names.map((name) => this.#client.hgetall(keys.imageUpdate(name)))));
     return found.map((texts) => ({
       tried: parsers.tried(texts['tried']),
-      passed: parsers.passed(texts['passed']),
       refused: parsers.refused(texts['refused']),
       former: parsers.former(texts['former']),
       checked: parsers.checked(texts['checked']),

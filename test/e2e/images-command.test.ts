@@ -46,7 +46,7 @@ it('ends where something else kept the image from being tried since, and says wh
 });
 
 it('says which host it waits for', async () => {
-  const obstacle = 'no host has the label gpu, which a asks for';
+  const obstacle = 'no host has the labels eu and gpu, which a, b ask for';
   const { code, output } = await checked([{ obstacle }, { state: 'current', refused: null }]);
   expect(output).toContain(`waiting until a host can take it up: ${obstacle}\n`);
   expect(code).toBe(0);

@@ -109,10 +109,11 @@ async function look(client: AdminClient, name: string): Promise<Image | undefine
 }
 
 function progress({ trying, obstacle }: Image): string {
-  const why = obstacle === null ? undefined : stripControlCharacters(obstacle);
-  if (trying !== null)
-    return `${trying.node}: ${stripControlCharacters(trying.step)}${why === undefined ? '' : ` (${why})`}`;
-  return why === undefined ? 'waiting until a server takes it up' : `waiting until a host can take it up: ${why}`;
+  if (trying === null && obstacle !== null)
+    return `waiting until a host can take it up: ${stripControlCharacters(obstacle)}`;
+  return trying === null
+    ? 'waiting until a server takes it up'
+    : `${trying.node}: ${stripControlCharacters(trying.step)}`;
 }
 
 function path(named: string, action: string): string {
@@ -163,6 +164,6 @@ function remarks({ trying, refused, held, problem, obstacle }: Image): readonly 
       : problem.untried
         ? [`a new one could not be tried for ${distance(problem.since)}, and will be again: ${reason(problem.reason)}`]
         : [`nobody can say for ${distance(problem.since)} whether there is a new one: ${reason(problem.reason)}`]),
-    ...(obstacle === null ? [] : [`new ones wait for a host that may try them: ${reason(obstacle)}`]),
+    ...(obstacle === null ? [] : [`no host looks for new ones: ${reason(obstacle)}`]),
   ];
 }

@@ -36,7 +36,7 @@ function one(view: View, image: ImageSnapshot): Html {
       )
     }${
       problem !== undefined && notice('warn', `${problemInWords(problem)}: ${said(problem.reason)}`)
-    }${obstacle !== undefined && notice('warn', `New ones wait for a host to try them: ${said(obstacle)}`)}${facts([
+    }${obstacle !== undefined && notice('warn', `No host looks for new ones: ${said(obstacle)}`)}${facts([
       ['State', badge(state, TONES[state])],
       ['Now', tried === undefined ? undefined : `${said(tried.node)}: ${said(tried.step)}`],
       ['Templates', templates.join(', ')],

@@ -61,7 +61,7 @@ export const ImageBody = Type.Object(
       ),
     ),
     next_check_at: Nullable(Time('Null: when somebody asks.')),
-    obstacle: Nullable(Type.String({ description: 'Why no host tries new ones, be it with one template.' })),
+    obstacle: Nullable(Type.String({ description: 'Why no host looks for new ones, or tries them.' })),
   },
   { description: 'The image as it is now.' },
 );

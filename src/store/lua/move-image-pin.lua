@@ -15,7 +15,7 @@ if ARGV[4] ~= '' then
   if redis.call('HEXISTS', KEYS[2], 'held') == 1 then return 0 end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-redis.call('HDEL', KEYS[2], 'tried', 'passed', 'refused', 'asked')
+redis.call('HDEL', KEYS[2], 'tried', 'refused', 'asked')
 if ARGV[7] ~= '' then redis.call('HSET', KEYS[2], 'refused', ARGV[7]) end
 redis.call('PEXPIRE', KEYS[2], ARGV[8])
 if ARGV[10] ~= '' then redis.call('HSET', KEYS[4], ARGV[1], ARGV[10]) end
