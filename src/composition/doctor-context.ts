@@ -63,7 +63,7 @@ import { deathsByTemplate } from '../queue/dead-reasons.ts';
 import { JetStreamWebhookAdmin } from '../queue/webhook-admin.ts';
 import { createPublisher } from '../queue/publisher.ts';
 import type { Store } from '../store/store.ts';
-import { ownBoot } from './own-host.ts';
+import { isThisNode, ownBoot } from './own-host.ts';
 import { fleetState, imageState, poolState, previewState } from './doctor-state.ts';
 import { templatesOffered } from './stored-previews.ts';
 import { addressTowards } from '../fleet/own-address.ts';
@@ -141,7 +141,11 @@ export async function openDoctorContext(own: Config, log: Log): Promise<DoctorCo
       ...hostPart(engine, metrics, config, hasProxy),
       ...serverPart(config, metrics, store),
       ...poolPart(store, queue, metrics, config),
-      ...driftChecks(drift, node.name === NO_NODE ? 'pool' : 'all', async () => (await metrics.get()) !== undefined),
+      ...driftChecks(
+        drift,
+        async () => ((await isThisNode(node, await store.need())) ? 'all' : 'pool'),
+        async () => (await metrics.get()) !== undefined,
+      ),
     ],
     tidied: () => Promise.allSettled(trials).then(() => undefined),
     close: () => closers.forEach((close) => void Promise.resolve(close()).catch(() => undefined)),

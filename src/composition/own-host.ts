@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Log } from '../domain/log.ts';
 import { NO_NODE } from '../domain/node.ts';
 import { OwnName } from '../pool/own-name.ts';
+import type { LastHeard } from '../pool/interfaces/node-registry.ts';
 import type { Store } from '../store/store.ts';
 
 /** Before anything is done under the node's name. Throws invalid_config where another host has it, which is alive. */
@@ -15,6 +16,20 @@ export async function openOwnName(
   const name = new OwnName({ registry, node, host: hostname(), boot, log });
   if (node.name !== NO_NODE) await name.waitUntilFree(stopping);
   return name;
+}
+
+/** Another host that says now that it is this node; undefined while there is none, or where nobody can tell. */
+export async function otherUnderName(
+  { name }: { readonly name: string },
+  { registry }: Pick<Store, 'registry'>,
+): Promise<LastHeard | undefined> {
+  const [boot, heard] = name === NO_NODE ? [] : await Promise.all([ownBoot(), registry.lastHeard()]);
+  return boot === undefined || heard?.boot === undefined || heard.boot === boot ? undefined : heard;
+}
+
+/** Whether what is recorded of the node is on this host, as far as anybody can tell: on another one it looks lost. */
+export async function isThisNode(node: { readonly name: string }, store: Pick<Store, 'registry'>): Promise<boolean> {
+  return node.name !== NO_NODE && (await otherUnderName(node, store)) === undefined;
 }
 
 interface Options {

@@ -9,6 +9,8 @@ import { Releasers } from '../lifecycle/releasers.ts';
 import type { RepairDeps } from '../pool/repair-drift.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { createPublisher } from '../queue/publisher.ts';
+import type { Store } from '../store/store.ts';
+import { otherUnderName } from './own-host.ts';
 import { besideServers } from './proxy-task.ts';
 import { templatesWithPreviews } from './stored-previews.ts';
 import type { Engine } from '../runtime/engines.ts';
@@ -20,13 +22,15 @@ export interface ReconcileContext extends RepairDeps {
 
 /**
  * What the command compares and repairs with, on this node, beside whatever server runs. Throws store_unavailable, and
- * engine_unavailable where the server's containers cannot be seen: to a wrong engine all of them would look lost.
+ * engine_unavailable where the server's containers cannot be seen: to a wrong engine all of them would look lost. So
+ * would they on a host that is not the one that is recorded: invalid_config.
  */
 export async function openReconcileContext(own: Config, version: string, log: Log): Promise<ReconcileContext> {
   const releasers = new Releasers();
   try {
     const infrastructure = new Infrastructure({ config: own, log, releasers });
     const store = await infrastructure.openStore();
+    await requireOwnName(own, store);
     const config = { ...own, templates: await templatesWithPreviews(own, store) };
     const { node } = config;
     const { engine, runtime } = await infrastructure.openEngine({
@@ -59,6 +63,18 @@ export async function openReconcileContext(own: Config, version: string, log: Lo
     await releasers.releaseAll(log);
     throw error;
   }
+}
+
+/** One look: right after a reboot, what is heard may still be of this host before it, for 12 s at most. */
+async function requireOwnName({ node }: Config, store: Store): Promise<void> {
+  const other = await otherUnderName(node, store);
+  if (other !== undefined)
+    throw new TryItNowError(
+      'invalid_config',
+      `NODE_NAME=${node.name} is the name of another host, ${other.host ?? 'unnamed'} at ` +
+        `${other.address ?? 'an unknown address'}, whose visits would be ended here. Run the command there, or give ` +
+        'this host a name of its own. Right after a reboot of this one, try again in a quarter of a minute',
+    );
 }
 
 function requireVisibleEngine(engine: Engine, config: Config): void {

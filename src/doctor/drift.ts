@@ -11,14 +11,18 @@ const DETECTION_MS = 15_000;
 const ORPHANS: readonly RepairKind[] = ['container', 'network', 'database', 'record'];
 
 /** What there is without a record, and records without what they name. */
-export function driftChecks(parts: Shared<DriftDeps>, scope: Scope, serverIsUp: () => Promise<boolean>): Check[] {
+export function driftChecks(
+  parts: Shared<DriftDeps>,
+  scope: () => Promise<Scope>,
+  serverIsUp: () => Promise<boolean>,
+): Check[] {
   return [
     {
       part: PART,
       what: 'in order',
       limitMs: DETECTION_MS,
       run: async () => {
-        const found = await detectDrift(await parts.need(), scope);
+        const found = await detectDrift(await parts.need(), await scope());
         return [...findings(found, await serverIsUp()), ...uncheckedKinds(found)];
       },
     },

@@ -115,7 +115,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
         deliver_policy: DeliverPolicy.StartTime,
         opt_start_time: new Date(sinceMs).toISOString(),
       }));
-      await this.#needRoom(EVENT_STREAM, froms, others, isWanted);
+      await this.#needRoom(EVENT_STREAM, froms, others, { isWanted, follower });
       let count = 0;
       for (const from of froms) {
         for await (const batch of this.#batches(EVENT_STREAM, from)) {
@@ -134,7 +134,7 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     stream: string,
     froms: readonly Partial<OrderedConsumerOptions>[],
     others: readonly string[],
-    isWanted?: (message: JsMsg) => boolean,
+    { isWanted, follower }: { readonly isWanted?: (message: JsMsg) => boolean; readonly follower?: Follower } = {},
   ): Promise<void> {
     const room = await this.#room(others);
     let most = 0;
@@ -143,7 +143,10 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
     if (isWanted === undefined) throw tooLarge(most, Math.floor(room));
     let wanted = 0;
     for (const from of froms)
-      for await (const batch of this.#batches(stream, from)) wanted += batch.filter(isWanted).length;
+      for await (const batch of this.#batches(stream, from)) {
+        wanted += batch.filter(isWanted).length;
+        tell(follower, 0);
+      }
     if (wanted > room) throw tooLarge(wanted, Math.floor(room));
   }
 
@@ -187,8 +190,8 @@ export class JetStreamWebhookAdmin implements WebhookAdmin {
           if (pulled >= left) break;
         }
         if (batch.length > 0) yield batch;
-        if (pulled === 0) return;
-        left -= pulled;
+        // Discarded meanwhile, or nothing has come in time.
+        left = pulled === 0 ? (await consumer.info(false)).num_pending : left - pulled;
       }
     } finally {
       await consumer.delete();
@@ -249,7 +252,9 @@ function tooLarge(wanted: number, room: number): TryItNowError {
 }
 
 /** Between what is under way at once. Throws shutting_down. */
-function tell(follower: ReplayFollower | undefined, count: number): void {
+type Follower = ReplayFollower | undefined;
+
+function tell(follower: Follower, count: number): void {
   follower?.onCount(count);
   if (follower?.signal.aborted === true)
     throw new TryItNowError(

@@ -8,15 +8,22 @@ import { stripControlCharacters } from './text.ts';
 type Job = Static<typeof JobBody>;
 
 const LOOK_EVERY_MS = 500;
+/** It goes on while a look at it fails, as over a connection that breaks off. */
+const UNSEEN_MS = 30_000;
 
 /**
- * Shows on standard error how far it is, until it has ended. Throws admin_unavailable where the server that answers
- * knows nothing of it: it was restarted, or is another one.
+ * Shows on standard error how far it is, until it has ended. Throws admin_unavailable where none answers for long, and
+ * where the server that answers knows nothing of it: it was restarted, or is another one.
  */
 export async function followJob(client: AdminClient, begun: Job): Promise<Job> {
-  let shown = begun.said;
+  let [shown, seenAtMs] = [begun.said, performance.now()];
   for (;;) {
-    const { jobs } = await client.ask(JobsBody, 'GET', '/jobs');
+    const jobs = await jobsNow(client, performance.now() - seenAtMs < UNSEEN_MS);
+    if (jobs === undefined) {
+      await sleep(LOOK_EVERY_MS);
+      continue;
+    }
+    seenAtMs = performance.now();
     const job = jobs.find(({ id, started_at: at }) => id === begun.id && at === begun.started_at);
     if (job === undefined)
       throw new TryItNowError(
@@ -29,5 +36,15 @@ export async function followJob(client: AdminClient, begun: Job): Promise<Job> {
     if (job.said !== shown) process.stderr.write(`${stripControlCharacters(job.said)}\n`);
     shown = job.said;
     await sleep(LOOK_EVERY_MS);
+  }
+}
+
+/** Undefined where no server answers and `mayFail`. */
+async function jobsNow(client: AdminClient, mayFail: boolean): Promise<readonly Job[] | undefined> {
+  try {
+    return (await client.ask(JobsBody, 'GET', '/jobs')).jobs;
+  } catch (error) {
+    if (mayFail && error instanceof TryItNowError && error.code === 'admin_unavailable') return undefined;
+    throw error;
   }
 }

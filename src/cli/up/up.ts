@@ -108,8 +108,9 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     return signal;
   });
   const releasers = new Releasers();
+  let started = false;
   try {
-    await startEverything({
+    const app = await startEverything({
       env: chosen,
       options,
       loaded,
@@ -122,11 +123,12 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
       screen,
       stopped: stopped.signal,
     });
-    if (!stopped.signal.aborted) await stopSignal;
+    started = true;
+    if (!stopped.signal.aborted) await Promise.race([stopSignal, app.nameTaken.then((taken) => Promise.reject(taken))]);
     screen.start('Taking everything down');
   } catch (error) {
     if (!stopped.signal.aborted) {
-      screen.fail(`Could not start; the whole log is in ${logFile}`);
+      screen.fail(`${started ? 'Cannot go on' : 'Could not start'}; the whole log is in ${logFile}`);
       throw error;
     }
   } finally {
@@ -165,7 +167,7 @@ async function startEverything({
   releasers,
   screen,
   stopped,
-}: UpParts): Promise<void> {
+}: UpParts): Promise<App> {
   const dir = await mkdtemp(join(tmpdir(), 'try-it-now-'));
   // The database server runs as another account, which must be able to pass through, not to look around.
   await chmod(dir, 0o711);
@@ -216,8 +218,8 @@ async function startEverything({
   releasers.push('server', () => app.stop());
   await warmUp(app, screen, failedStarts, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
-  if (stopped.aborted) return;
-  tellWhereToClick(commands, config, settings, logFile);
+  if (!stopped.aborted) tellWhereToClick(commands, config, settings, logFile);
+  return app;
 }
 
 async function startServer(parts: Omit<AppOptions, 'role' | 'version'>, settings: Environment): Promise<App> {
