@@ -7,8 +7,10 @@ import { newInstanceId } from '../../src/domain/ids.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { SimulatedHost } from '../../src/runtime/simulated/simulated-host.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
+import { keys } from '../../src/store/keys.ts';
 import { dumpOf } from '../support/dump.ts';
 import { eventually } from '../support/eventually.ts';
+import { fleetNode } from '../support/fleet.ts';
 import { Program } from '../support/program.ts';
 import { startStack } from '../support/stack.ts';
 
@@ -46,6 +48,16 @@ it('looks without changing a byte, then repairs, then finds nothing; refuses wha
     const valkey = new Valkey(config.valkey.port, config.valkey.host);
     try {
       expect(await run(['--dry-run'])).toEqual({ code: 0, output: 'All is in order.\n' });
+      // As on a host that was cut off while another one took its place: all visits there look lost from here.
+      const { heartbeat } = fleetNode({ heartbeat: { boot: 'of-another-host', host: 'host-b', address: '10.0.0.2' } });
+      await valkey.set(keys.heartbeat('node0'), JSON.stringify(heartbeat));
+      expect(await run([])).toEqual({
+        code: 78,
+        output: expect.stringMatching(
+          /^NODE_NAME=node0 is the name of another host, host-b at 10\.0\.0\.2,/m,
+        ) as string,
+      });
+      await valkey.del(keys.heartbeat('node0'));
       await host.start({
         name: 'demo-stray',
         owner: { deployment: config.deployment, node: 'node0' },
