@@ -107,6 +107,12 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     return page.frameLocator('iframe');
   }
 
+  const looks = (seen: () => Promise<void>) =>
+    eventually(async () => {
+      await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
+      await seen();
+    });
+
   it('goes on, and says so, where its browser became another visitor meanwhile', async () => {
     const frame = await click();
     await frame.getByRole('heading').waitFor();
@@ -248,8 +254,10 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await page.getByRole('heading', { name: 'This copy has ended' }).waitFor();
   });
 
-  it('says why it is not kept longer', async () => {
+  it('says why it is not kept longer, for as long as it takes to read that', async () => {
     await (await click()).getByRole('heading').waitFor();
+    await page.clock.install();
+    await page.reload();
     const refusals = [
       ['banned', en['failure.banned.heading']],
       ['foreign_origin', en['failure.foreign_origin.heading']],
@@ -261,18 +269,18 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
       await page.getByRole('button', { name: 'Keep it 15 minutes longer' }).click();
       await page.getByRole('status').getByText(words).waitFor();
     }
+    http.demos.failure = undefined;
+    await page.clock.fastForward(15_000);
+    const said = page.getByRole('status').first();
+    expect(await said.textContent()).toBe(en['visit.no_answer']);
+    await page.clock.fastForward(5_000);
+    await eventually(async () => expect(await said.textContent()).toBe(''));
   });
 
   it('asks in its title whether anybody is still there, and says that it ended because nobody was', async () => {
     await http[Symbol.asyncDispose]();
     await serve({ ...SHOP, idle: { endAfterMs: 600_000, warnMs: 60_000 } });
     await (await click()).getByRole('heading').waitFor();
-    const looks = async (seen: () => Promise<void>) => {
-      await eventually(async () => {
-        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))");
-        await seen();
-      });
-    };
     const title = await page.title();
     http.demos.nowMs += 550_000;
     await looks(async () => expect(await page.title()).toContain('Are you still there?'));
@@ -312,6 +320,47 @@ describe.skipIf(why !== undefined)(`the visit frame${why === undefined ? '' : ` 
     await page.mouse.click(60, 700);
     await share.waitFor({ state: 'hidden' });
     expect(await more.getAttribute('aria-expanded')).toBe('false');
+  });
+
+  describe('that is about to end, used or not,', () => {
+    const said = () => page.getByRole('status').first().textContent();
+    const stay = () => page.getByRole('button', { name: 'I am still here' });
+    /** In seconds from now. */
+    const ends = (seconds: number, unusedSeconds: number) => {
+      const { demos } = http;
+      demos.nowMs = (instance()?.deadlineMs ?? 0) - seconds * 1_000;
+      demos.lastUsedMs.set(instance()?.id ?? '', demos.nowMs + unusedSeconds * 1_000 - 600_000);
+    };
+    beforeEach(async () => {
+      await http[Symbol.asyncDispose]();
+      await serve({ ...SHOP, idle: { endAfterMs: 600_000, warnMs: 60_000 } });
+      await (await click()).getByRole('heading').waitFor();
+    });
+
+    it('warns of the one end once it has asked about the other', async () => {
+      await page.clock.install();
+      await page.reload();
+      ends(302, 45);
+      await looks(async () => expect(await said()).toBe(en['visit.unused']));
+      ends(299, 42);
+      await looks(() => page.locator('[data-bar][data-level=soon]').waitFor({ timeout: 100 }));
+      expect(await said()).toBe(en['visit.unused']);
+      await stay().click();
+      await page.getByText(en['visit.stays']).waitFor();
+      await page.clock.fastForward(6_000);
+      await eventually(async () => expect(await said()).toBe(en['visit.five_minutes']));
+      ends(290, 42);
+      await looks(async () => expect(await said()).toBe(en['visit.unused']));
+      ends(289, 600);
+      await looks(async () => expect(await said()).toBe(en['visit.five_minutes']));
+    });
+
+    it('does not ask where it ends before that', async () => {
+      const title = await page.title();
+      ends(50, 59);
+      await looks(() => page.locator('[data-bar][data-level=last]').waitFor({ timeout: 100 }));
+      expect([await said(), await stay().isVisible(), await page.title()]).toEqual(['One minute left', false, title]);
+    });
   });
 
   it.each([320, 390, 768, 1_024])('asks whether anybody is still there on a screen of %i', async (width) => {

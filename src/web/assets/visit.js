@@ -70,11 +70,26 @@ let askedInMs;
 let over = false;
 let level = '';
 
-const say = (text) => {
-  said.textContent = text;
+/** What passes is there to be read, and to be read out; what went wrong for longer. */
+const READ_MS = { done: 6_000, wrong: 20_000 };
+let passing;
+// Not written again where it is there: that would be read out again.
+const say = (text, forMs) => {
+  if (over) return;
+  clearTimeout(passing);
+  if (said.textContent !== text) said.textContent = text;
+  if (forMs !== undefined) passing = setTimeout(sayWhatStands, forMs);
 };
 
-const sayWhatStands = () => say(stay.hidden ? '' : texts.unused);
+const secondsNow = () => Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
+const warning = () => WARNINGS.findLast(({ at }) => secondsNow() <= at);
+
+/** The question, which is asked only of an end before the visit's own; else how little is left of that. */
+const whatStands = () => {
+  if (!stay.hidden) return texts.unused;
+  return secondsNow() === 0 ? '' : (warning()?.text ?? '');
+};
+const sayWhatStands = () => say(whatStands());
 
 const [first, later] = [1, 2].map((least) => new Intl.NumberFormat(lang, { minimumIntegerDigits: least }));
 const clock = (seconds) => {
@@ -83,13 +98,12 @@ const clock = (seconds) => {
   return [first.format(leading), ...others.map((part) => later.format(part))].join(':');
 };
 
-const secondsNow = () => Math.max(0, Math.ceil((endsAt - performance.now()) / 1000));
-
 const end = (limit) => {
   if (over) return;
-  over = true;
   // In a page of another site, its visitor may be typing elsewhere.
   const isHere = embedded === undefined || document.hasFocus();
+  say('');
+  over = true;
   frame.remove();
   document.title = title;
   clearTimeout(slow);
@@ -101,7 +115,6 @@ const end = (limit) => {
   for (const why of ended.querySelectorAll('[data-limit]')) why.hidden = why.dataset.limit !== limit;
   ended.hidden = false;
   if (isHere) ended.querySelector('h1').focus();
-  say('');
   tell({ seconds_left: 0 });
 };
 
@@ -109,15 +122,13 @@ const show = () => {
   if (over) return;
   const left = secondsNow();
   part('clock').textContent = clock(left);
-  const now = WARNINGS.findLast(({ at }) => left <= at);
-  const { level: next = '' } = now ?? {};
+  const { level: next = '' } = warning() ?? {};
   if (next !== level) {
     level = next;
     bar.dataset.level = level;
     if (exportNow !== null) exportNow.hidden = level === '';
-    part('clock-label').textContent = now === undefined ? texts.timeLeft : texts.ending;
-    // Whoever is asked whether they are still there has less time than that.
-    if (stay.hidden) say(now === undefined || left === 0 ? '' : now.text);
+    part('clock-label').textContent = level === '' ? texts.timeLeft : texts.ending;
+    sayWhatStands();
   }
   // The server decides when it is over; its clock and this one need not agree to the second.
   if (left === 0) void look();
@@ -128,7 +139,7 @@ const learn = (state) => {
   tell(state);
   endsAt = performance.now() + left * 1000;
   askedInMs = (unused - Number(warnSeconds ?? 0)) * 1000;
-  const asks = askedInMs <= 0;
+  const asks = askedInMs <= 0 && unused < left;
   if (stay.hidden === asks) {
     stay.hidden = !asks;
     // Who has another tab in front sees no more of this one.
@@ -159,7 +170,7 @@ const look = async () => {
   looking = true;
   const before = changes;
   const state = await ask('state').catch(({ code }) => {
-    if (code === 'foreign_visit' && said.textContent !== texts.foreign) say(texts.foreign);
+    if (code === 'foreign_visit') say(texts.foreign, READ_MS.wrong);
   });
   looking = false;
   if (state !== undefined && before === changes) learn(state);
@@ -194,13 +205,10 @@ const act = async (button, path, done) => {
     changes += 1;
     if (state !== undefined) {
       learn(state);
-      say(done);
-      setTimeout(() => {
-        if (said.textContent === done) sayWhatStands();
-      }, 6000);
+      say(done, READ_MS.done);
     }
   } catch ({ code }) {
-    say(refusals[code] ?? texts.noAnswer);
+    say(refusals[code] ?? texts.noAnswer, READ_MS.wrong);
   }
   button.removeAttribute('data-busy');
 };
@@ -233,7 +241,7 @@ part('end-now').addEventListener('click', async ({ currentTarget: button }) => {
   } catch ({ code }) {
     button.removeAttribute('data-busy');
     part('end-dialog').close();
-    say(refusals[code] ?? texts.noAnswer);
+    say(refusals[code] ?? texts.noAnswer, READ_MS.wrong);
   }
 });
 
