@@ -51,13 +51,24 @@ describe.skipIf(why !== undefined)(`the focus${why === undefined ? '' : ` (skipp
     await eventually(async () => expect(await focused('[part=button]')).toBe(true));
   });
 
-  it('stays where its visitor types when the visit ends in the page', async () => {
+  const said = () => bar().getByRole('status').first().textContent();
+
+  it('stays where its visitor types when the visit ends in the page, and the frame tells', async () => {
     await open('template="shop" mode="inline"');
     await tryIt().click();
     await inApp().getByRole('heading').waitFor();
     await site.page.evaluate("document.body.append(document.createElement('input'))");
     await site.page.getByRole('textbox').focus();
     await end();
-    expect(await site.page.evaluate('document.activeElement.tagName')).toBe('INPUT');
+    expect([await site.page.evaluate('document.activeElement.tagName'), await said()]).toEqual(['INPUT', 'Ended']);
+  });
+
+  it('is on what closes the visit as that ends above the page, and the frame tells', async () => {
+    await open();
+    await tryIt().click();
+    await inApp().getByRole('heading').waitFor();
+    expect(await focused('[part=close]')).toBe(true);
+    await end();
+    expect([await focused('[part=close]'), await said()]).toEqual([true, 'Ended']);
   });
 });

@@ -100,9 +100,9 @@ const clock = (seconds) => {
 
 const end = (limit) => {
   if (over) return;
-  // In a page of another site, its visitor may be typing elsewhere.
+  // In a page of another site, its visitor may be typing elsewhere: they are told, and keep the focus there.
   const isHere = embedded === undefined || document.hasFocus();
-  say('');
+  say(isHere ? '' : texts.ended);
   over = true;
   frame.remove();
   document.title = title;
