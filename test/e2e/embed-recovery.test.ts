@@ -69,6 +69,27 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
     await eventually(() => expect(demos.waiting.get('shop')).toEqual(['somebody']));
   });
 
+  it('holds nothing for a page that its browser keeps out of sight, until it comes back', async () => {
+    site.http.demos.ready.set('shop', 0);
+    await open();
+    await click();
+    await site.page.getByText('You are next').waitFor();
+    const turn = (event: string) =>
+      site.page.evaluate(`dispatchEvent(new PageTransitionEvent('${event}', { persisted: true }))`);
+    const held = async (count: number) => {
+      await eventually(async () =>
+        expect(await site.page.evaluate('navigator.locks.query().then(({ held }) => held.length)')).toBe(count),
+      );
+    };
+    await held(1);
+    await turn('pagehide');
+    await held(0);
+    await turn('pageshow');
+    await held(1);
+    await stop(site.page);
+    await held(0);
+  });
+
   it('leaves what comes after its visitor has stopped waiting to the tab that waits still', async () => {
     const { demos } = site.http;
     demos.ready.set('shop', 0);

@@ -258,6 +258,21 @@ describe.skipIf(why !== undefined)(why === undefined ? 'in a browser' : `in a br
       expect(await page.getByRole('button').count()).toBe(0);
     });
 
+    it('holds no place for a page that its browser keeps out of sight', async () => {
+      http.demos.ready.set('hello', 0);
+      await visit();
+      await tryButton().click();
+      await page.getByText('You are next').waitFor();
+      const held = async (count: number) => {
+        await eventually(async () =>
+          expect(await page.evaluate('navigator.locks.query().then(({ held }) => held.length)')).toBe(count),
+        );
+      };
+      await held(1);
+      await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))");
+      await held(0);
+    });
+
     it('takes another click some time after one that led nowhere', async () => {
       await visit();
       await page.clock.install();

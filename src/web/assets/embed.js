@@ -218,6 +218,8 @@ class TryItNow extends HTMLElement {
       template: this.#template,
     }));
     this.#hold(run);
+    // Until it is aborted.
+    window.addEventListener('pageshow', () => this.#hold(run), run);
     this.#show();
     this.#fill(
       make('div', { class: 'spinner', part: 'spinner' }),
@@ -428,13 +430,19 @@ class TryItNow extends HTMLElement {
   }
 
   // All tabs of a site have one place in the line, and one copy: each that waits or shows it holds a lock meanwhile.
+  // A page that is left, which browsers may keep, holds none until it comes back.
   #hold(run) {
     run.lock = `${KEY} ${visitor} ${run.template}`;
     run.held = navigator.locks
       ?.request(
         run.lock,
         { mode: 'shared' },
-        () => run.signal.aborted || new Promise((free) => run.signal.addEventListener('abort', free)),
+        () =>
+          new Promise((over) => {
+            if (run.signal.aborted) over();
+            run.signal.addEventListener('abort', over);
+            window.addEventListener('pagehide', over);
+          }),
       )
       .catch(() => {});
   }

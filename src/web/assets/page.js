@@ -106,12 +106,14 @@ const LISTEN_MS = 10_000;
 const ANSWER_MS = 5_000;
 
 // All tabs of a browser have one place in the line, and one copy: each that waits holds a lock until it stops. Returns
-// what stops, and says whether others wait. Without locks, as over plain http, nobody knows of others.
+// what stops, and says whether others wait. Without locks, as over plain http, nobody knows of others. A page that is
+// left holds none: browsers may keep it, out of sight, and it is loaded again where somebody comes back to it.
 const holdPlace = (name) => {
   const { locks } = navigator;
   let stop;
   const stopped = new Promise((over) => (stop = over));
   const held = locks?.request(name, { mode: 'shared' }, () => stopped).catch(() => undefined);
+  window.addEventListener('pagehide', stop);
   return async () => {
     stop();
     await held;
