@@ -36,7 +36,7 @@ export function problemsOf(snapshot: Snapshot): readonly Problem[] {
     })),
     ...('value' in pools ? pools.value.flatMap(ofPool) : []),
     ...('value' in queue ? ofQueue(queue.value, atMs) : []),
-    ...('value' in nodes ? ofNodes(nodes.value) : []),
+    ...('value' in nodes ? ofNodes(nodes.value, unwanted('value' in pools ? pools.value : [])) : []),
     ...('value' in catalogue ? ofCatalogue(catalogue.value, atMs) : []),
     ...('value' in images ? images.value.flatMap(ofImage) : []),
     ...('value' in previews ? previews.value.flatMap(ofPreview) : []),
@@ -76,11 +76,19 @@ function ofDoctor(diagnosed: Snapshot['diagnosed']): readonly Problem[] {
   ];
 }
 
+/** Of a pool that is to have none, nothing is tried. */
+function isWanted({ target, waiting }: PoolSnapshot['stats']): boolean {
+  return target > 0 || waiting > 0;
+}
+
+function unwanted(pools: readonly PoolSnapshot[]): ReadonlySet<string> {
+  return new Set(pools.filter(({ stats }) => !isWanted(stats)).map(({ template }) => template));
+}
+
 function ofPool({ template, mode, breaker, stats, reason }: PoolSnapshot): readonly Problem[] {
   const path = `/pools/${encodeURIComponent(template)}`;
   const found: Problem[] = [];
-  // Of a pool that is to have none, nothing is tried.
-  if (breaker.open && (stats.target > 0 || stats.waiting > 0))
+  if (breaker.open && isWanted(stats))
     found.push({
       tone: 'bad',
       text: `${template}: ${counted(breaker.failures, 'start', 'starts')} in a row failed`,
@@ -150,10 +158,11 @@ function ofQueue({ dead, oldestAtMs, consumers }: QueueInfo, now: number): reado
   return found;
 }
 
-function ofNodes(nodes: readonly NodeSnapshot[]): readonly Problem[] {
+function ofNodes(nodes: readonly NodeSnapshot[], unwantedTemplates: ReadonlySet<string>): readonly Problem[] {
   const silent = nodes.filter(({ heartbeat }) => heartbeat === undefined);
-  const others = nodes.filter(({ heartbeat }) => heartbeat !== undefined).flatMap(ofNode);
-  if (silent.length <= NAMED) return [...silent.map(ofSilent), ...others];
+  const others = nodes.filter(({ heartbeat }) => heartbeat !== undefined);
+  const theirs = others.flatMap((node) => ofNode(node, unwantedTemplates));
+  if (silent.length <= NAMED) return [...silent.map(ofSilent), ...theirs];
   const some = silent
     .slice(0, NAMED)
     .map(({ name }) => said(name))
@@ -161,7 +170,7 @@ function ofNodes(nodes: readonly NodeSnapshot[]): readonly Problem[] {
   const text = `${silent.length} nodes are silent: ${some} and ${silent.length - NAMED} more`;
   const remedy =
     'Look at what they have in common: the network, Valkey, the worker. Remove those that are gone for good.';
-  return [{ tone: 'bad', text, path: '/nodes', remedy }, ...others];
+  return [{ tone: 'bad', text, path: '/nodes', remedy }, ...theirs];
 }
 
 function ofSilent({ name, instances }: NodeSnapshot): Problem {
@@ -177,13 +186,18 @@ function visitsThere(count: number): string {
   return count === 0 ? '' : `${counted(count, 'visit there goes', 'visits there go')} on if it comes back. `;
 }
 
-function ofNode({ name, state, heartbeat, obstacles }: NodeSnapshot): readonly Problem[] {
+function ofNode(
+  { name, state, heartbeat, obstacles }: NodeSnapshot,
+  unwantedTemplates: ReadonlySet<string>,
+): readonly Problem[] {
   const path = `/nodes/${encodeURIComponent(name)}`;
   const node = said(name);
   if (state !== 'active') return [{ tone: 'warn', text: `Node ${node} is ${state}`, path }];
   if (heartbeat?.disk?.low === true) return [{ tone: 'bad', text: `The disk of node ${node} is nearly full`, path }];
   return [false, true].flatMap((isTried) => {
-    const kept = [...obstacles].filter(([, { lastResort }]) => lastResort === isTried);
+    const kept = [...obstacles].filter(
+      ([template, { lastResort }]) => lastResort === isTried && !unwantedTemplates.has(template),
+    );
     // Often one reason keeps all templates from it.
     return [...new Set(kept.map(([, { reason }]) => reason))].map((reason): Problem => {
       const names = kept.flatMap(([name, why]) => (why.reason === reason ? [name] : [])).join(', ');

@@ -98,7 +98,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(titleFor('podman'), () => {
     await suspend(podman.server);
     try {
       const found = await diagnose(cold);
-      expect(about(found, 'Engine', 'answers')).toMatchObject({ verdict: 'failure', remedy });
+      expect(about(found, 'Engine', 'answers')).toMatchObject({
+        verdict: 'failure',
+        seen: containing('no answer within 12 s'),
+        remedy,
+      });
       expect(about(found, 'Engine', 'image of default')).toMatchObject({ verdict: 'not_looked_at' });
     } finally {
       podman.server.signal('SIGCONT');

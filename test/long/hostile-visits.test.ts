@@ -19,7 +19,7 @@ const ATTACKS = [
 /** Before those, since they leave the others of a small machine few processors. */
 const HIDING = [
   { app: 'crowds', attack: 'fill-disk?crowd+4', reason: 'disk_limit' },
-  { app: 'mappings', attack: 'fill-disk?crowd-maps+4', reason: 'disk_limit' },
+  { app: 'mappings', attack: 'fill-disk?crowd-maps+24', reason: 'disk_limit' },
   { app: 'movers', attack: 'fill-disk?moving+24', reason: 'disk_limit' },
 ] as const;
 

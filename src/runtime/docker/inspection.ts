@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type Dockerode from 'dockerode';
 import type { ImageInspectInfo } from 'dockerode';
 import type { ContainerEngine, EngineFacts, EngineInspection, ImageFacts } from '../engine.ts';
+import { withDeadline } from '../../lifecycle/deadline.ts';
 import { networkNamed, networkPlan } from '../isolation/network-plan.ts';
 import { LABEL } from '../labels.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
@@ -13,44 +14,53 @@ import { upperFolder } from './upper-folder.ts';
  * says what it is it counts its containers by state, and waits for each that is just being restored or removed.
  */
 const LOOK_MS = 12_000;
+/** Its connection lasts for this much longer. */
+const GIVEN_UP_MS = 1_000;
 
 /** What an engine that speaks Docker's API says of itself. */
 export function inspectEngine(
   { name, title, bridgesStay }: Pick<ContainerEngine, 'name' | 'title' | 'bridgesStay'>,
   socketPath: string,
 ): EngineInspection {
-  const docker = connectEngine(socketPath, undefined, LOOK_MS);
-  const found = async (image: string): Promise<ImageInspectInfo | undefined> => {
+  // By itself the client library would say of an engine that is late that it cut the connection.
+  const docker = connectEngine(socketPath, undefined, LOOK_MS + GIVEN_UP_MS);
+  const ask = async <T>(what: string, work: Promise<T>): Promise<T> => {
     try {
-      return await docker.getImage(image).inspect();
+      return await withDeadline(LOOK_MS, work, () => {
+        throw new Error(`no answer within ${LOOK_MS / 1_000} s`);
+      });
     } catch (error) {
-      if (statusOf(error) === 404) return undefined;
-      throw engineFailure(error, { title, socketPath }, `look for ${image}`);
+      throw engineFailure(error, { title, socketPath }, what);
     }
   };
+  const found = (image: string): Promise<ImageInspectInfo | undefined> =>
+    ask(
+      `look for ${image}`,
+      docker
+        .getImage(image)
+        .inspect()
+        .catch((error: unknown) => {
+          if (statusOf(error) === 404) return undefined;
+          throw error;
+        }),
+    );
   return {
-    facts: () =>
-      engineFacts(docker).catch((error: unknown) => {
-        throw engineFailure(error, { title, socketPath }, 'say what it is');
-      }),
-    showsWritten: (deployment) =>
-      showsWritten(docker, deployment).catch((error: unknown) => {
-        throw engineFailure(error, { title, socketPath }, 'say where a container writes');
-      }),
+    facts: () => ask('say what it is', engineFacts(docker)),
+    showsWritten: (deployment) => ask('say where a container writes', showsWritten(docker, deployment)),
     async bridges(deployment) {
       const label = [`${LABEL.deployment}=${deployment}`];
-      try {
+      const networks = async (): Promise<ReadonlySet<string>> => {
         const running = await docker.listContainers({ filters: { label, status: ['running'] } });
         const made = bridgesStay ? await docker.listNetworks({ filters: { label } }) : [];
-        const used = new Set([
+        return new Set([
           ...running.flatMap(({ NetworkSettings }) => Object.keys(NetworkSettings.Networks)),
           ...made.map(({ Name }) => Name),
         ]);
-        const plan = networkPlan(name, deployment);
-        return [...used].flatMap((network) => networkNamed(plan, network)?.bridge ?? []);
-      } catch (error) {
-        throw engineFailure(error, { title, socketPath }, 'list containers');
-      }
+      };
+      const plan = networkPlan(name, deployment);
+      return [...(await ask('list containers', networks()))].flatMap(
+        (network) => networkNamed(plan, network)?.bridge ?? [],
+      );
     },
     async imageId(image) {
       return (await found(image))?.Id;

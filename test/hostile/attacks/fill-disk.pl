@@ -5,7 +5,8 @@
 # deleted: MiB in a file without a name that a process holds open for ten minutes; mapped: the same, held by a mapping;
 # mapped-low: by one of a page, at an address with leading zeros;
 # moving: MiB in a file below folders that are renamed all the time, for a minute;
-# crowd: the same as deleted, behind more open files of other processes than anybody looks through; crowd-maps: mappings.
+# crowd: the same as deleted, behind more open files of other processes than anybody looks through;
+# crowd-maps: the same as deleted, behind many mappings of another process.
 require '/attacks/system-calls.pl';
 
 my ($way, $much) = split /\+/, $ENV{QUERY_STRING};
