@@ -251,9 +251,9 @@ function tooLarge(wanted: number, room: number): TryItNowError {
   );
 }
 
-/** Between what is under way at once. Throws shutting_down. */
 type Follower = ReplayFollower | undefined;
 
+/** Between what is under way at once. Throws shutting_down. */
 function tell(follower: Follower, count: number): void {
   follower?.onCount(count);
   if (follower?.signal.aborted === true)

@@ -45,12 +45,18 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
     await tab.locator('dialog').waitFor({ state: 'detached' });
   };
 
-  it('keeps the place in the line while another tab waits with it', async () => {
+  /** With nobody before them. */
+  const waiting = async () => {
     const { demos } = site.http;
     demos.ready.set('shop', 0);
     await open();
     await click();
     await site.page.getByText('You are next').waitFor();
+    return demos;
+  };
+
+  it('keeps the place in the line while another tab waits with it', async () => {
+    const demos = await waiting();
     const other = await another();
     const wait = async () => {
       await other.getByRole('button', { name: 'Try it now' }).click();
@@ -70,10 +76,7 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
   });
 
   it('holds nothing for a page that its browser keeps out of sight, until it comes back', async () => {
-    site.http.demos.ready.set('shop', 0);
-    await open();
-    await click();
-    await site.page.getByText('You are next').waitFor();
+    await waiting();
     const turn = (event: string) =>
       site.page.evaluate(`dispatchEvent(new PageTransitionEvent('${event}', { persisted: true }))`);
     const held = async (count: number) => {
@@ -91,11 +94,7 @@ describe.skipIf(why !== undefined)(`embedded visits${why === undefined ? '' : ` 
   });
 
   it('leaves what comes after its visitor has stopped waiting to the tab that waits still', async () => {
-    const { demos } = site.http;
-    demos.ready.set('shop', 0);
-    await open();
-    await click();
-    await site.page.getByText('You are next').waitFor();
+    const demos = await waiting();
     const other = await another();
     const acquire = demos.acquireOrWait.bind(demos);
     let answerIt: (() => void) | undefined;
