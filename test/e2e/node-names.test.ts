@@ -102,9 +102,9 @@ it('has a worker that was cut off end, and no visit of the host that took its pl
   });
   await eventually(() => expect(cutOff.output).toContain('Try It Now started'), PATIENT);
   cutOff.signal('SIGSTOP');
+  await eventually(async () => expect(await valkey.hexists(keys.lostNodes, 'replaced')).toBe(1), PATIENT);
   const visit = await visitOn('replaced');
   await using _other = await otherHostAs('replaced', valkey);
-  await valkey.hset(keys.lostNodes, 'replaced', '1');
   cutOff.signal('SIGCONT');
   expect(await cutOff.exitCode).toBe(78);
   expect(cutOff.output).toMatch(/^NODE_NAME=replaced is the name of another host already, host-b at 10\.0\.0\.2,/m);
