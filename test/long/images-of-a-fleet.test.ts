@@ -28,7 +28,7 @@ const TARGET = 6;
 const BETWEEN_VISITS_MS = 2_000;
 const PATIENT = { timeoutMs: 180_000 };
 
-interface Ready {
+interface Listed {
   readonly node: string;
   readonly url: string;
 }
@@ -94,8 +94,8 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images in a fleet on ${
     JSON.parse(await at.tryItNow(...command, '--json')) as Json;
   const image = async (at: FleetHost): Promise<Json> =>
     ((await asked(at, 'images', 'list'))['images'] as readonly Json[])[0] ?? {};
-  const ready = async (at: FleetHost): Promise<readonly Ready[]> =>
-    (await asked(at, 'instances', 'list', '--state', 'ready'))['instances'] as readonly unknown[] as readonly Ready[];
+  const inState = async (state: 'warming' | 'ready', at: FleetHost): Promise<readonly Listed[]> =>
+    (await asked(at, 'instances', 'list', '--state', state))['instances'] as readonly unknown[] as readonly Listed[];
 
   async function read(url: string, host = second): Promise<string> {
     const { hostname } = new URL(url);
@@ -106,16 +106,19 @@ describe.skipIf(whyWithout('podman') !== undefined)(`new images in a fleet on ${
     return answer.statusCode === 200 ? text : `${answer.statusCode} ${text}`;
   }
 
-  /** Once all that is ready says so, and each of these nodes has some of it. */
+  /** Once all that is ready says so, each of these nodes has some of it, and nothing of before is on its way. */
   async function everywhere(says: string, nodes = fleet.hosts): Promise<void> {
     const names = nodes.map(({ machine }) => machine.name);
     await eventually(async () => {
-      const found = await ready(second);
+      const starting = await inState('warming', second);
+      const found = await inState('ready', second);
       const having = [...new Set(found.map(({ node }) => node))].sort();
       // A node gets its share of what is made from now on.
       if (found.length === TARGET && having.length < names.length) await visit();
       const texts = await Promise.all(found.map(({ url }) => read(url)));
-      expect({ nodes: having, texts }).toEqual({ nodes: names, texts: Array(TARGET).fill(says) });
+      expect({ nodes: having, texts, starting }).toEqual({
+        ...{ nodes: names, texts: Array(TARGET).fill(says), starting: [] },
+      });
     }, PATIENT);
   }
 
