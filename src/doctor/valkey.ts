@@ -128,7 +128,7 @@ function memory(found: ReadonlyMap<string, string>): Observation {
     : failure(
         'memory',
         seen,
-        'Raise `maxmemory` (`valkey-cli config set maxmemory 512mb`): when it is full, nothing can be handed out.',
+        'Raise `maxmemory` (`valkey-cli config set maxmemory 512mb`): when it is full, no instances can be made.',
       );
 }
 

@@ -82,6 +82,20 @@ const SCRIPT_NAMES = [
 ] as const;
 type ScriptName = (typeof SCRIPT_NAMES)[number];
 
+/**
+ * What ends, cleans up, puts right, or says who is alive and who leads goes on where Valkey's memory is used up: it
+ * takes some bytes, and gives back all that an instance had. Without this such a script is refused if the first command
+ * that it writes with happens to be one that may take memory.
+ */
+const EVEN_WITHOUT_MEMORY: ReadonlySet<ScriptName> = new Set([
+  ...(['release', 'mark-overdue', 'container-gone', 'database-dropped', 'cool-port', 'quarantine'] as const),
+  ...(['delete-record', 'retire-untrusted', 'cancel-tickets', 'renew-ticket', 'uncount-claim'] as const),
+  ...(['leave-waiting', 'record-use', 'record-failure', 'record-unhealthy', 'restore-failed'] as const),
+  ...(['reconcile-index', 'reconcile-ports', 'reconcile-hostname', 'reconcile-settings'] as const),
+  ...(['beat', 'note-loss', 'remove-node', 'take-turn', 'announce-process', 'watch-claims'] as const),
+  ...(['control-pool', 'end-preview', 'forget-preview'] as const),
+]);
+
 /** Node's timers may end a millisecond early by the clock that measures them. */
 const CLOCK_SLACK_MS = 5;
 
@@ -119,7 +133,8 @@ export class Scripts {
     const prelude = readScript('prelude').split(/\n{2,}/);
     this.#scripts = new Map(
       SCRIPT_NAMES.map((name) => {
-        const source = withPrelude(prelude, readScript(name));
+        const flags = EVEN_WITHOUT_MEMORY.has(name) ? '#!lua flags=allow-oom\n' : '';
+        const source = `${flags}${withPrelude(prelude, readScript(name))}`;
         return [name, { source, sha: createHash('sha1').update(source).digest('hex') }];
       }),
     );

@@ -2,6 +2,8 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { Redis as Valkey } from 'iovalkey';
 import { describe, expect, it } from 'vitest';
+import type { Heartbeat } from '../../src/domain/node.ts';
+import { keys } from '../../src/store/keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { startStack, type Stack } from '../support/stack.ts';
 import { suspend } from '../support/suspend.ts';
@@ -66,6 +68,35 @@ describe('the pool', () => {
       expect(await stats(stack)).toMatchObject({ ready: 3, assigned: 0, warming: 0, leaving: 0 });
       expect((await stack.app.runtime.list()).map(({ instanceId }) => instanceId)).not.toContain(id);
     }, PATIENT);
+  });
+
+  it('goes on ending visits, and stays a node, while the memory of Valkey is used up', async () => {
+    const brief = template({ ttl: { defaultMs: 3_000, maxMs: 6_000 } });
+    await using stack = await startStack({ templates: [brief], reconcileIntervalMs: 500 });
+    await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
+    const acquire = (): Promise<Response> => fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
+    const [over, ended] = [await acquire(), await acquire()];
+    const ids = await Promise.all([over, ended].map(async (answer) => ((await answer.json()) as { id: string }).id));
+    const valkey = new Valkey(stack.config.valkey.port, stack.config.valkey.host);
+    try {
+      await valkey.config('SET', 'maxmemory', '1');
+      expect((await fetch(`${stack.api}/api/v1/demo/${ids[1]}`, { method: 'DELETE' })).status).toBe(204);
+      await eventually(async () => {
+        expect(await valkey.hmget(keys.instances, ...ids)).toEqual([null, null]);
+        const containers = (await stack.app.runtime.list()).map(({ instanceId }) => instanceId);
+        for (const id of ids) expect(containers).not.toContain(id);
+      }, PATIENT);
+      const heartbeat = keys.heartbeat(stack.config.node.name);
+      const before = (JSON.parse((await valkey.get(heartbeat)) ?? '{}') as Partial<Heartbeat>).sequence ?? 0;
+      await eventually(async () => {
+        const { sequence } = JSON.parse((await valkey.get(heartbeat)) ?? '{}') as Partial<Heartbeat>;
+        expect(sequence).toBeGreaterThan(before + 1);
+      }, PATIENT);
+      await valkey.config('SET', 'maxmemory', '0');
+      await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3, leaving: 0 }), PATIENT);
+    } finally {
+      valkey.disconnect();
+    }
   });
 
   it('undoes a provision that fails, keeps every port accounted for, and recovers by itself', async () => {
