@@ -78,7 +78,7 @@ CHECKPOINT_DIR=/var/lib/try-it-now-staging/checkpoints
 VALKEY_ADDR=127.0.0.1:6380
 NATS_URL=nats://127.0.0.1:4223
 CONTAINER_PORT_RANGE_START=10000
-CONTAINER_PORT_RANGE_END=19999
+CONTAINER_PORT_RANGE_END=14999
 \`\`\``;
 
 export function configPage(): string {

@@ -26,7 +26,6 @@ servers|valkey-cli|valkey-tools|looking into that state by hand
 servers|caddy|caddy|the proxy between visitors and their instances
 servers|openssl|openssl|makes the certificates that Valkey and NATS show to further hosts
 databases|mariadbd|mariadb-server|a database for each instance whose app wants one; started by this project
-databases|mariadb|mariadb-client|loads what such a database is filled with, a dump as any app writes it
 databases|postgres|postgresql|the same for apps that want PostgreSQL; started by this project
 podman|podman|podman|the container engine
 podman|runc|runc|what Podman runs containers with; it can checkpoint them
@@ -40,6 +39,7 @@ containers|iptables|iptables|keeps instances away from each other, from this hos
 containers|ipset|ipset|holds the addresses that instances may reach by name (egress.allow)
 containers|ip|iproute2|keeps instances from seeing each other on their network; the tests play the outside world with it
 containers|modprobe|kmod|loads the part of the kernel that those rules need on a bridge
+containers|mariadb|mariadb-client|loads what a database is filled with, a dump as any app writes it
 containers|mmdebstrap|mmdebstrap|builds the example images without a container registry
 containers|busybox|busybox-static|a whole container image in 2 MB, for a first look and for the tests
 runsc|runsc|runsc|gVisor: a kernel of its own around what runs in a container (`runtime: runsc` of a template)

@@ -37,3 +37,10 @@ it('has visits end by the same rules on every host', () => {
   };
   expect(carried(rules)).toMatchObject(rules);
 });
+
+it('leaves the engine of a further host to that host where this one has none, as in a pod of Kubernetes', () => {
+  const engineless = { CONTAINER_MODE: 'none', CRIU_ENABLED: 'false', CHECKPOINT_SHARE: 'off' };
+  expect(carried(engineless)).toMatchObject({ CHECKPOINT_SHARE: 'off' });
+  for (const name of ['CONTAINER_MODE', 'CRIU_ENABLED']) expect(carried(engineless)).not.toHaveProperty(name);
+  expect(carried({ CONTAINER_MODE: 'podman', CRIU_ENABLED: 'false' })).toMatchObject({ CRIU_ENABLED: 'false' });
+});

@@ -65,13 +65,15 @@ export async function makeToken(options: MakeTokenOptions): Promise<JoinToken> {
   };
 }
 
+/** What a server without an engine is told of engines: a worker takes the one that answers on its own host. */
+const OF_ENGINES: readonly string[] = ['CONTAINER_MODE', 'CRIU_ENABLED'];
+
 /** What belongs to the fleet, as it is given here. */
 export function settingsOf(env: Environment, config: Config): Record<string, string> {
+  const hasNoEngine = env['CONTAINER_MODE']?.trim() === NO_ENGINE.name;
   const given = CARRIED_SETTINGS.flatMap((name) => {
     const value = env[name]?.trim() ?? '';
-    // A worker takes the engine that answers on its own host.
-    const isOwn = name === 'CONTAINER_MODE' && value === NO_ENGINE.name;
-    return value === '' || isOwn ? [] : [[name, value] as const];
+    return value === '' || (hasNoEngine && OF_ENGINES.includes(name)) ? [] : [[name, value] as const];
   });
   const { scheme, port = scheme === 'https' ? 443 : 80 } = config.proxy.address;
   // Worked out, for its default is the port of PROXY_LISTEN, which is this host's.

@@ -13,7 +13,7 @@ import { Seeds, lock, namesOnServer } from './seeds.ts';
 import { SessionGuard } from './session-guard.ts';
 import { NO_SUCH_DATABASE, NO_SUCH_TABLE, serverErrorNumber, withSession, type Session } from './session.ts';
 import { Sizes } from './sizes.ts';
-import { runSqlFile } from './sql-file.ts';
+import { requireClient, runSqlFile } from './sql-file.ts';
 
 /** A clone of a big seed takes its time, statement by statement. */
 const CLONE_ANSWER_TIMEOUT_MS = 60_000;
@@ -126,6 +126,7 @@ class MariadbDatabases implements Databases {
   }
 
   async #requireReady(templates: readonly Template[]): Promise<void> {
+    await requireClient();
     await withSession(this.#login, async (session) => {
       await requireMariadb(session);
       await requireSafe(session, this.#login);

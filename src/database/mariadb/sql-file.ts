@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { access, constants } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { DatabaseSeed } from '../../domain/database.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { readSeed } from '../read-seed.ts';
@@ -11,6 +13,22 @@ const CLIENT_PATH = '/usr/local/bin:/usr/bin:/bin';
 const STDERR_BYTES_KEPT = 4_096;
 /** The client's own numbers for a server that is unavailable or went away. */
 const SERVER_GONE = /^ERROR 20(?:02|03|06|13|26)\b/m;
+
+/** Throws database_failed where this host lacks the program that seeds are loaded with. `path`: as in PATH. */
+export async function requireClient(path = CLIENT_PATH): Promise<void> {
+  for (const folder of path.split(':')) {
+    const isThere = await access(join(folder, CLIENT), constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (isThere) return;
+  }
+  throw new TryItNowError(
+    'database_failed',
+    `This host lacks the program ${CLIENT}, which loads what databases are filled with; ` +
+      'install it (`apt-get install mariadb-client`)',
+  );
+}
 
 /**
  * Runs a dump with MariaDB's own client, which knows all that dumps contain (DELIMITER, versioned comments) and names
