@@ -338,8 +338,8 @@ describe('the client', () => {
   });
 
   describe('the one in Python', () => {
-    const python = (...args: string[]) =>
-      run('python3', [`${ROOT}/examples/clients/python/try_it_now.py`, stack.api, ...args]);
+    const program = `${ROOT}/examples/clients/python/try_it_now.py`;
+    const python = (...args: string[]) => run('python3', [program, stack.api, ...args]);
 
     it('takes, extends, saves and gives back', async () => {
       const folder = await mkdtemp(join(tmpdir(), 'tin-python-'));
@@ -356,6 +356,22 @@ describe('the client', () => {
       await eventually(async () => expect(await waiting()).toBe(1));
       await first.release();
       expect((await second).stdout).toMatch(/^waiting: place 1, about (\d+|None) s\n[^]*open http[^]*given back\n$/);
+    });
+
+    it('proves work where a server asks for it, and comes again after what a proxy says of a restart', async () => {
+      const forwarding = forwardingFor('203.0.113.8');
+      let isUp = false;
+      const proxy = createServer((request, response) => {
+        if (isUp) forwarding.emit('request', request, response);
+        else response.writeHead(502, { 'content-type': 'text/html' }).end('<h1>Bad Gateway</h1>');
+        isUp = true;
+      }).listen(0, '127.0.0.1');
+      await once(proxy, 'listening');
+      releasers.push('proxy', () => proxy.close());
+      const { port } = proxy.address() as AddressInfo;
+      const env = { ...process.env, http_proxy: `http://127.0.0.1:${port}` };
+      const { stdout } = await run('python3', [program, stack.api, '--template', 'shop'], { env });
+      expect(stdout).toMatch(/^open http[^]*given back\n$/);
     });
 
     it('says what is wrong, and what to do about it', async () => {

@@ -8,6 +8,7 @@ Needs Python 3.9 and nothing else. The API is described by /api/openapi.json of 
 
 import argparse
 import base64
+import hashlib
 import json
 import os
 import secrets
@@ -27,6 +28,19 @@ class Problem(Exception):
         self.remedy = problem["remedy"]
         self.retryable = problem["retryable"]
         self.retry_after_seconds = problem.get("retry_after_seconds", retry_after_seconds)
+        self.challenge = problem.get("challenge")
+
+
+REPEAT_SECONDS = 2
+
+
+def solve(challenge):
+    """What a server asks for while many want an instance: a number whose hash, behind the salt, is the one given."""
+    for number in range(challenge["maxnumber"] + 1):
+        if hashlib.sha256(f"{challenge['salt']}{number}".encode()).hexdigest() == challenge["challenge"]:
+            found = {name: challenge[name] for name in ("algorithm", "challenge", "salt", "signature")}
+            return base64.b64encode(json.dumps({**found, "number": number}).encode()).decode()
+    raise ValueError("the challenge of the server has no solution")
 
 
 class TryItNow:
@@ -51,7 +65,7 @@ class TryItNow:
         give_up_at = time.monotonic() + patience_seconds
         try:
             while True:
-                answer = self._ask("POST", "/api/v1/waiting", wish)
+                answer = self._wait_in_line(wish, give_up_at)
                 if "url" in answer:
                     return answer
                 if on_place is not None:
@@ -63,6 +77,23 @@ class TryItNow:
             # Those behind move up at once.
             self._ask("DELETE", f"/api/v1/waiting/{place}")
             raise
+
+    def _wait_in_line(self, wish, give_up_at):
+        while True:
+            try:
+                return self._ask("POST", "/api/v1/waiting", wish)
+            except Problem as problem:
+                if problem.challenge is not None and "altcha" not in wish:
+                    wish = {**wish, "altcha": solve(problem.challenge)}
+                elif not problem.retryable or time.monotonic() > give_up_at:
+                    raise
+                else:
+                    time.sleep(problem.retry_after_seconds or REPEAT_SECONDS)
+            except OSError:
+                # It is restarted, or the line is bad for a moment.
+                if time.monotonic() > give_up_at:
+                    raise
+                time.sleep(REPEAT_SECONDS)
 
     def look(self, id):
         return self._ask("GET", f"/api/v1/demo/{id}")
@@ -90,7 +121,24 @@ class TryItNow:
         try:
             return urllib.request.urlopen(request, timeout=self._timeout_seconds)
         except urllib.error.HTTPError as refusal:
-            raise Problem(json.loads(refusal.read())) from None
+            raise Problem(problem_of(refusal), retry_after(refusal)) from None
+
+
+def problem_of(refusal):
+    if refusal.headers.get_content_type() == "application/problem+json":
+        return json.loads(refusal.read())
+    # Of a proxy before the server.
+    return {
+        "detail": f"{refusal.url} answered {refusal.code}",
+        "code": "no_answer",
+        "remedy": "Look at what stands between here and the server.",
+        "retryable": refusal.code in (502, 503, 504),
+    }
+
+
+def retry_after(refusal):
+    seconds = refusal.headers.get("Retry-After", "")
+    return int(seconds) if seconds.isdigit() else None
 
 
 def main():
