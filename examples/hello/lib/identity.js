@@ -8,8 +8,7 @@ const maxFieldLength = 500;
 
 /**
  * What makes this board its own. Until it is activated it is what the process drew at its start, which every container
- * restored from one memory dump has in common; so has the generator behind `node:crypto`. Whatever must differ comes
- * from the seed handed over, through `secret`.
+ * restored from one memory dump has in common. Whatever must differ comes from the seed handed over, through `secret`.
  */
 export class Identity {
   #secret = randomBytes(32);
