@@ -353,6 +353,8 @@ describe('while the store is unavailable', () => {
 });
 
 describe('the saved names', () => {
+  const savedName = (label: string): string => `{"v":2,"nodes":{"node0":"127.0.0.1"}}\n["${label}","node0",21009]\n`;
+
   it('are readable to the owner only and serve a restart while the store is unavailable', async () => {
     const snapshotFile = join(await temporaryFolder(releasers), 'names.json');
     const { valkey, names, discovery } = await world({ snapshotFile });
@@ -371,28 +373,21 @@ describe('the saved names', () => {
   it('yield to the store when it answers', async () => {
     const snapshotFile = join(await temporaryFolder(releasers), 'names.json');
     const gone = newHostLabel();
-    await writeFile(
-      snapshotFile,
-      JSON.stringify({ v: 1, hostnames: { [gone]: { node: 'node0', port: 21_009 } }, nodes: { node0: '127.0.0.1' } }),
-    );
+    await writeFile(snapshotFile, savedName(gone));
     const { discovery } = await world({ snapshotFile });
     expect(await whereIs(discovery, gone)).toBeUndefined();
   });
 
+  const other = savedName('a').replace('2', '3');
   it.each([
     ['old', async (file: string) => utimes(file, new Date(Date.now() - 3_600_000), new Date(Date.now() - 3_600_000))],
-    ['damaged', async (file: string) => writeFile(file, '{"v":1,"hostnames":{"a":7')],
-    ['of another version', async (file: string) => writeFile(file, '{"v":2}')],
+    ['damaged', async (file: string) => writeFile(file, '{"v":2,"nodes":{"a":7')],
+    ['of another version', async (file: string) => writeFile(file, other)],
   ])('are not believed when they are %s', async (_, spoil) => {
     const snapshotFile = join(await temporaryFolder(releasers), 'names.json');
-    await writeFile(
-      snapshotFile,
-      JSON.stringify({
-        v: 1,
-        hostnames: { [newHostLabel()]: { node: 'node0', port: 21_009 } },
-        nodes: { node0: '127.0.0.1' },
-      }),
-    );
+    await writeFile(snapshotFile, savedName(newHostLabel()));
+    const believed = await discover(releasers, await freePort(), { snapshotFile });
+    expect(believed.stats().hostnames).toBe(1);
     await spoil(snapshotFile);
     const discovery = await discover(releasers, await freePort(), { snapshotFile });
     expect(discovery.stats().hostnames).toBe(0);

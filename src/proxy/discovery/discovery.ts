@@ -62,7 +62,7 @@ export async function startDiscovery(options: DiscoveryOptions): Promise<Discove
   const { source, greet, log, observer, useReports } = options;
   const table = new NameTable();
   const file = options.snapshotFile === undefined ? undefined : new SnapshotFile(options.snapshotFile, table, log);
-  const follower = new Follower({ source, table, log, onChange: () => file?.changed() });
+  const follower = new Follower({ source, table, log, onChange: (event) => file?.noted(event) });
   const isKnown = (label: string): boolean => table.find(label) !== undefined;
   const reporter = useReports && new UseReporter({ reports: useReports, isKnown, observer, log });
   const stop = async (): Promise<void> => {

@@ -10,7 +10,7 @@ export interface FollowerOptions {
   readonly table: NameTable;
   readonly log: Log;
   /** Called after everything that changed what the table holds. */
-  readonly onChange: () => void;
+  readonly onChange: (event: HostnameEvent) => void;
 }
 
 /**
@@ -81,14 +81,14 @@ export class Follower {
       case 'snapshot':
         table.replace(event.hostnames, event);
         this.#resyncs += 1;
-        onChange();
+        onChange(event);
         return;
       case 'changes':
         table.apply(event.changes);
-        onChange();
+        onChange(event);
         return;
       case 'nodes':
-        if (table.setNodes(event)) onChange();
+        if (table.setNodes(event)) onChange(event);
         return;
     }
   }
