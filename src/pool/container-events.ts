@@ -1,4 +1,5 @@
 import { describeError } from '../domain/errors.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { ContainerEnds } from './container-ends.ts';
 import { hasEnded } from './has-ended.ts';
@@ -25,9 +26,9 @@ const STABLE_MS = 1_000;
  */
 export async function followContainers(deps: ContainerEventDeps, signal: AbortSignal): Promise<void> {
   const over = new AbortController();
-  const ended = AbortSignal.any([signal, over.signal]);
-  const missed = sleep(STABLE_MS, ended).then(() => {
-    if (!ended.aborted) deps.requestReconcile();
+  using ended = eitherOf(signal, over.signal);
+  const missed = sleep(STABLE_MS, ended.signal).then(() => {
+    if (!ended.signal.aborted) deps.requestReconcile();
   });
   try {
     await deps.runtime.watch((container) => {

@@ -16,6 +16,7 @@ import { openStore, type Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { HeldWire, type Direction } from '../../test/support/held-wire.ts';
+import { leftAt } from '../../test/support/left-at.ts';
 import { claimPorts, type ClaimedPorts } from '../../test/support/port-ranges.ts';
 import { startProxyWorld, startUpstream, type ProxyWorld } from '../../test/support/proxy.ts';
 import { TestNats } from '../../test/support/queue.ts';
@@ -413,6 +414,10 @@ describe('a cleanup task delivered twice', () => {
     await cleanUp(steady.deps, { v: 1, kind: 'cleanup', id: task.id, node: 'node0' });
     await expectUnchanged(task.id, sight);
   });
+});
+
+it('leaves nothing at the signal of the workers after all that', () => {
+  expect([leftAt(never.signal), leftAt(never.stopping)]).toEqual([0, 0]);
 });
 
 it('leaves the recorded state consistent after all that', async () => {

@@ -1,4 +1,5 @@
 import { describeError } from '../domain/errors.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import type { Turn } from './interfaces/turn.ts';
 
 export interface TurnKeeping {
@@ -29,7 +30,8 @@ export async function inTurn(
     );
   }, againMs);
   try {
-    await work(AbortSignal.any([signal, lost.signal]));
+    using either = eitherOf(signal, lost.signal);
+    await work(either.signal);
   } catch (error) {
     if (!lost.signal.aborted) throw error;
     onLost(describeError(lost.signal.reason));

@@ -1,5 +1,6 @@
 import { TryItNowError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import type { PoolControls } from './interfaces/pool-controls.ts';
 import type { ProvisioningStore } from './interfaces/provisioning-store.ts';
 
@@ -50,16 +51,18 @@ export function holdLease(deps: LeaseDeps, instance: Instance, signal: AbortSign
         ),
       );
   };
+  const either = eitherOf(signal, lost.signal);
   const timer = setInterval(() => {
     renewal ??= renew().finally(() => {
       renewal = undefined;
     });
   }, RENEW_MS);
   return {
-    signal: AbortSignal.any([signal, lost.signal]),
+    signal: either.signal,
     [Symbol.asyncDispose]: async () => {
       clearInterval(timer);
       await renewal;
+      either[Symbol.dispose]();
     },
   };
 }

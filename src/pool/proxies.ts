@@ -1,4 +1,5 @@
 import { TryItNowError } from '../domain/errors.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { Probe } from './interfaces/probe.ts';
 
@@ -36,12 +37,12 @@ export class Proxies {
   /** Until any of them answers as wanted. Throws not_ready_in_time, of the preferred one. */
   async untilOk(path: string, question: Question, signal: AbortSignal): Promise<void> {
     const answered = new AbortController();
-    const either = AbortSignal.any([signal, answered.signal]);
+    using either = eitherOf(signal, answered.signal);
     const asked = this.#inTurn.map(async (url, at) => {
       const waitMs = at === 0 ? 0 : Math.min(this.#othersAfterMs, question.timeoutMs);
-      if (waitMs > 0) await sleep(waitMs, either);
+      if (waitMs > 0) await sleep(waitMs, either.signal);
       const timeoutMs = question.timeoutMs - waitMs;
-      await this.#probe.untilOk({ ...question, url: `${url}${path}`, timeoutMs }, either);
+      await this.#probe.untilOk({ ...question, url: `${url}${path}`, timeoutMs }, either.signal);
       return url;
     });
     try {

@@ -1,6 +1,7 @@
 import { TryItNowError } from '../domain/errors.ts';
 import { isLoopback } from '../domain/failure-facts.ts';
 import type { Template } from '../domain/template.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { CallDeps, Reach } from './activate.ts';
 import type { Sight } from './interfaces/probe.ts';
@@ -24,14 +25,14 @@ export async function unlessSettled(
   signal: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  const watch = untilSettled(deps, template, reach, either).then((seen) => {
+  using either = eitherOf(signal, over.signal);
+  const watch = untilSettled(deps, template, reach, either.signal).then((seen) => {
     if (seen === undefined) return;
     const message = `${reach.container} is up, and will not become ready`;
     over.abort(new TryItNowError('not_ready_in_time', message, { details: { seen } }));
   });
   try {
-    await wait(either);
+    await wait(either.signal);
   } finally {
     over.abort();
     await watch;

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { leftAt } from '../../test/support/left-at.ts';
 import { LogBook } from '../../test/support/queue.ts';
 import { fleetNode } from '../../test/support/fleet.ts';
 import { fillPool, startStore, type TestStore } from '../../test/support/store.ts';
@@ -147,6 +148,14 @@ it('ends the visits that wrote more than their template allows, and nobody elseâ
   expect(await recordOf(at(7))).toMatchObject({ state: 'releasing', reason: 'disk_limit' });
   expect(await recordOf(at(9))).toMatchObject({ state: 'assigned' });
   expect(await metrics.text()).toContain('try_it_now_releases_total{template="tiny",reason="disk_limit"} 2');
+});
+
+it('leaves nothing at the signal of its rounds, whether a look is done or takes too long', async () => {
+  watch = new DiskWatch({ ...deps, patienceMs: PATIENCE_MS });
+  const life = new AbortController().signal;
+  slow = new Set([at(0).container]);
+  for (let round = 0; round < 3; round += 1) await watch.round(life);
+  expect(leftAt(life)).toBe(0);
 });
 
 it('ends a visit that three looks in a row could not see through, and none that one could', async () => {

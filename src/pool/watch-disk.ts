@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue } from '../domain/template.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { sideBySide } from '../lifecycle/side-by-side.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { endAbuse, type EndAbuseDeps } from './end-abuse.ts';
@@ -137,7 +138,8 @@ export class DiskWatch {
 
   async #lookInTurn(visit: Instance, signal: AbortSignal): Promise<void> {
     const patience = AbortSignal.timeout(this.#patienceMs);
-    await this.#lookAt(visit, AbortSignal.any([signal, patience]), () => patience.aborted && !signal.aborted);
+    using either = eitherOf(signal, patience);
+    await this.#lookAt(visit, either.signal, () => patience.aborted && !signal.aborted);
   }
 
   /** `isSlow`: whether it has taken too long, once it is over. */

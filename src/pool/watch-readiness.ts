@@ -3,6 +3,7 @@ import { explainUnready, type Explanation } from '../domain/explain-failure.ts';
 import { isAnswer, type LastSeen } from '../domain/failure-facts.ts';
 import type { FailureReport } from '../domain/failure-report.ts';
 import type { Log } from '../domain/log.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import { OUTPUT_LINES, printable, reportFor, type DiagnosedAttempt } from './diagnose.ts';
 import type { ContainerRuntime } from './interfaces/container-runtime.ts';
@@ -32,8 +33,9 @@ export async function watchReadiness(
   signal: AbortSignal,
 ): Promise<void> {
   const over = new AbortController();
+  using either = eitherOf(signal, over.signal);
   let seen: LastSeen | undefined;
-  const watch = tellWhatShows(deps, attempt, () => seen, AbortSignal.any([signal, over.signal]));
+  const watch = tellWhatShows(deps, attempt, () => seen, either.signal);
   try {
     await work((sight) => {
       seen = sight;

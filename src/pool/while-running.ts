@@ -1,7 +1,8 @@
 import { TryItNowError } from '../domain/errors.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import type { ContainerEnds } from './container-ends.ts';
 import type { ContainerCondition, ContainerRuntime } from './interfaces/container-runtime.ts';
-import { sleep } from '../lifecycle/sleep.ts';
 
 export interface WhileRunningDeps {
   readonly runtime: Pick<ContainerRuntime, 'inspect'>;
@@ -19,15 +20,15 @@ export async function whileRunning<T>(
   signal: AbortSignal,
 ): Promise<T> {
   const over = new AbortController();
-  const either = AbortSignal.any([signal, over.signal]);
-  const watch = untilEnded(deps, container, either).then((end) => {
+  using either = eitherOf(signal, over.signal);
+  const watch = untilEnded(deps, container, either.signal).then((end) => {
     if (end === undefined) return;
     over.abort(
       new TryItNowError('container_exited', `The container ${container} ended with exit code ${end.exitCode}`),
     );
   });
   try {
-    return await work(either);
+    return await work(either.signal);
   } catch (error) {
     // A request that was cut off by the end may be told of before the end is.
     if (!signal.aborted && !over.signal.aborted && (await ended(deps, container)) !== undefined)
@@ -46,8 +47,8 @@ type End = ContainerCondition & { readonly running: false };
 async function untilEnded(deps: WhileRunningDeps, container: string, signal: AbortSignal): Promise<End | undefined> {
   for (;;) {
     const wake = new AbortController();
-    const either = AbortSignal.any([signal, wake.signal]);
-    await Promise.race([deps.containerEnds.next(container, either), sleep(LOOK_MS, either)]);
+    using either = eitherOf(signal, wake.signal);
+    await Promise.race([deps.containerEnds.next(container, either.signal), sleep(LOOK_MS, either.signal)]);
     wake.abort();
     if (signal.aborted) return undefined;
     const end = await ended(deps, container);

@@ -4,6 +4,7 @@ import type { Log } from '../domain/log.ts';
 import type { StreamEvent } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { sleep } from '../lifecycle/sleep.ts';
 import type { EventFeed, HeldEvent } from '../pool/interfaces/event-feed.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
@@ -108,7 +109,8 @@ class Session {
     this.#deps = deps;
     this.#unconfirmed = unconfirmed;
     this.#discarded = discarded;
-    this.#signal = AbortSignal.any([stopped, this.#ending.signal, this.#ended.signal]);
+    // Left at the latest as `run` ends what is under way.
+    this.#signal = eitherOf(stopped, this.#ending.signal, this.#ended.signal).signal;
   }
 
   async run(): Promise<void> {
@@ -151,9 +153,10 @@ class Session {
   /** A receiver that was asked may have the event: cut off, it would be given it twice. */
   async #lastAnswers(): Promise<void> {
     const answered = new AbortController();
+    using either = eitherOf(answered.signal, this.#ended.signal);
     await Promise.race([
       Promise.allSettled(this.#underWay).then(() => answered.abort()),
-      sleep(LAST_ANSWERS_MS, AbortSignal.any([answered.signal, this.#ended.signal])),
+      sleep(LAST_ANSWERS_MS, either.signal),
     ]);
   }
 

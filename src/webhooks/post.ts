@@ -2,6 +2,7 @@ import { Agent, request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { deadlineSignal } from '../lifecycle/deadline.ts';
+import { eitherOf } from '../lifecycle/either-of.ts';
 import { signedHeaders, type WebhookMessage } from './message.ts';
 
 export type PostOutcome =
@@ -37,6 +38,8 @@ export function createPoster({
     post: async (webhook, message, signal) => {
       const startedAt = performance.now();
       const patience = deadlineSignal(webhook.timeoutMs);
+      const either = eitherOf(signal, patience);
+      const leave = (): void => either[Symbol.dispose]();
       const took = (): number => Math.round(performance.now() - startedAt);
       try {
         const { statusCode: status, body } = await request(webhook.url, {
@@ -48,14 +51,18 @@ export function createPoster({
             ...signedHeaders(message, webhook.secrets, now()),
           },
           body: message.body,
-          signal: AbortSignal.any([signal, patience]),
+          signal: either.signal,
         });
         // The head has decided; what hangs after it only costs its connection.
-        void body.dump({ limit: MOST_READ }).catch(() => undefined);
+        void body
+          .dump({ limit: MOST_READ })
+          .catch(() => undefined)
+          .finally(leave);
         return status >= 200 && status < 300
           ? { kind: 'taken', status, tookMs: took() }
           : { kind: 'failed', reason: refusal(status), tookMs: took() };
       } catch (error) {
+        leave();
         if (signal.aborted) return { kind: 'stopped' };
         const reason = patience.aborted ? `no answer within ${webhook.timeoutMs / 1000} s` : describeError(error);
         return { kind: 'failed', reason, tookMs: took() };

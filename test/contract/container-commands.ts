@@ -9,6 +9,7 @@ import { DEFAULT_PROCESS, type ProcessSettings } from '../../src/domain/process-
 import { DATABASE_MOUNT, type Template } from '../../src/domain/template.ts';
 import type { ContainerSpec, ExecResult } from '../../src/pool/interfaces/container-runtime.ts';
 import { eventually } from '../support/eventually.ts';
+import { leftAt } from '../support/left-at.ts';
 import { template } from '../support/templates.ts';
 import { loadTinyImage } from '../support/tiny-image.ts';
 import type { EngineUnderTest } from './container-engine.ts';
@@ -60,7 +61,9 @@ export function commandsContract(underTest: () => EngineUnderTest): void {
     );
     expect(exitCode).toBe(7);
     expect(output.split('\n').sort()).toEqual(['', 'err 0', 'out template a=b "c"']);
-    expect(await exec(spec, [BUSYBOX, 'true'])).toEqual({ exitCode: 0, output: '' });
+    const { signal } = new AbortController();
+    expect(await exec(spec, [BUSYBOX, 'true'], { signal })).toEqual({ exitCode: 0, output: '' });
+    expect(leftAt(signal)).toBe(0);
   });
 
   it('hands over variables whose names no shell would take, to the first process and to commands', async () => {

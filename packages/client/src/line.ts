@@ -114,19 +114,20 @@ async function unlessAborted(connection: Connection, acquired: Acquired, signal:
 async function untilNews(
   connection: Connection,
   { place, ask_again_seconds: seconds }: Place,
-  told: (place: Place) => void,
+  onPlace: (place: Place) => void,
   signal: AbortSignal,
 ): Promise<void> {
   const news = new AbortController();
   const done = (): void => news.abort();
-  // Not AbortSignal.timeout: Node 20 forgets one that only AbortSignal.any refers to.
+  // Not AbortSignal.any: Node 20 keeps an entry of each at the signal for as long as that lives.
+  signal.addEventListener('abort', done);
+  if (signal.aborted) done();
   const timer = setTimeout(done, ASK_AT_LEAST_EVERY_MS);
-  const status = await connection.listen(
-    `/api/v1/waiting/${place}/events`,
-    { place: (data) => told(data as Place), turn: done, gone: done },
-    AbortSignal.any([signal, news.signal]),
-  );
-  clearTimeout(timer);
+  const told = { place: (data: unknown) => onPlace(data as Place), turn: done, gone: done };
+  const status = await connection.listen(`/api/v1/waiting/${place}/events`, told, news.signal).finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', done);
+  });
   signal.throwIfAborted();
   // No stream to be had, as where too many are open: asking does as well.
   if (status !== undefined) await pause(seconds * 1000, signal);

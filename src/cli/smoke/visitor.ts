@@ -4,6 +4,7 @@ import Value from 'typebox/value';
 import { Agent, request, type Dispatcher } from 'undici';
 import { describeError } from '../../domain/errors.ts';
 import { deadlineSignal } from '../../lifecycle/deadline.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 
 const ANSWER_WITHIN_MS = 10_000;
 const PROBLEM = Type.Object({ code: Type.String(), detail: Type.String() });
@@ -116,13 +117,18 @@ export class Visitor {
     signal: AbortSignal | undefined,
   ): Promise<Dispatcher.ResponseData> {
     const limit = deadlineSignal(ANSWER_WITHIN_MS);
+    const either = eitherOf(signal, limit);
+    const leave = (): void => either[Symbol.dispose]();
     try {
-      return await request(url, {
+      const answer = await request(url, {
         ...options,
         dispatcher: this.#agent,
-        signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+        signal: either.signal,
       });
+      answer.body.once('close', leave);
+      return answer;
     } catch (error) {
+      leave();
       signal?.throwIfAborted();
       const { origin } = new URL(url);
       throw new Error(

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { revocableDeadline } from '../../lifecycle/deadline.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 import type { DiskSeen, DiskUse } from '../../pool/interfaces/consumption.ts';
 import { frozen, processesOf } from './control-groups.ts';
 import { deletedFileBytes } from './deleted-files.ts';
@@ -33,10 +34,13 @@ export async function diskUseOf(place: WrittenBy, most: DiskUse, signal: AbortSi
     if (!seen.partial) return seen;
   }
   // What that throws, on a slow disk say, is nobody's fault who writes.
-  // Not AbortSignal.timeout: Node 20 forgets one that only AbortSignal.any refers to.
   const deadline = revocableDeadline(FROZEN_MOST_MS);
-  const patience = AbortSignal.any([signal, deadline.signal]);
-  return frozen(place.freezer, () => lookOnce(place, most, patience)).finally(deadline.takeBack);
+  using patience = eitherOf(signal, deadline.signal);
+  try {
+    return await frozen(place.freezer, () => lookOnce(place, most, patience.signal));
+  } finally {
+    deadline.takeBack();
+  }
 }
 
 async function lookOnce(place: WrittenBy, most: DiskUse, signal: AbortSignal): Promise<DiskSeen> {

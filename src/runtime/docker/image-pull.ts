@@ -4,6 +4,7 @@ import type Dockerode from 'dockerode';
 import Type from 'typebox';
 import Value from 'typebox/value';
 import { registryOf } from '../../domain/image-name.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 
 /**
  * What is read of a file of credentials: by registry, or by a part of it, `user:password` in Base64. A program that
@@ -53,7 +54,8 @@ export async function pullImage(
   },
 ): Promise<void> {
   await unlessSilent('the registry', silenceMs, async (silent, heard) => {
-    const signal = given === undefined ? silent : AbortSignal.any([silent, given]);
+    using either = eitherOf(silent, given);
+    const { signal } = either;
     signal.throwIfAborted();
     const login = authconfig === undefined ? {} : { authconfig };
     const stream = await docker.pull(reference, { ...login, abortSignal: signal });

@@ -1,6 +1,7 @@
 import type Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { deadlineSignal } from '../../lifecycle/deadline.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { ContainerRuntime, ExecResult } from '../../pool/interfaces/container-runtime.ts';
 import { engineAnswer } from './engine-errors.ts';
@@ -25,10 +26,10 @@ export async function runInContainer(
 ): Promise<ExecResult> {
   signal.throwIfAborted();
   const late = deadlineSignal(call.timeoutMs);
-  const either = AbortSignal.any([signal, late]);
+  using either = eitherOf(signal, late);
   const progress = { begun: false };
   try {
-    return await until(either, run(container, call, either, progress));
+    return await until(either.signal, run(container, call, either.signal, progress));
   } catch (error) {
     signal.throwIfAborted();
     const what = `The command ${JSON.stringify(call.command)} in ${name}`;

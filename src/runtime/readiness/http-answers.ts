@@ -2,6 +2,7 @@ import { Client } from 'undici';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { isWithin } from '../../domain/readiness.ts';
 import { deadlineSignal } from '../../lifecycle/deadline.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
 import type { HttpTarget, Probe, Sight } from '../../pool/interfaces/probe.ts';
 import { CookieJar } from './cookie-jar.ts';
@@ -120,7 +121,7 @@ export async function ask(
   const target = new URL(url);
   const client = new Client(target.origin, { pipelining: 0 });
   const timeout = deadlineSignal(timeoutMs);
-  const either = AbortSignal.any([signal, timeout]);
+  using either = eitherOf(signal, timeout);
   try {
     const answer = await client.request({
       method: body === undefined ? 'GET' : 'POST',
@@ -131,7 +132,7 @@ export async function ask(
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: either,
+      signal: either.signal,
     });
     const location = [answer.headers['location'] ?? ''].flat().join(' ');
     return { status: answer.statusCode, location, body: await textOf(answer.body) };

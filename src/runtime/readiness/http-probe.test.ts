@@ -8,6 +8,7 @@ import { freePort } from '../../launcher/tcp-ports.ts';
 import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import { HttpProbe } from './http-probe.ts';
 import { Authority } from '../../../test/support/certificates.ts';
+import { leftAt } from '../../../test/support/left-at.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 
 const never = new AbortController().signal;
@@ -46,6 +47,21 @@ it('takes any answer below 400, asks as a visitor comes, and leaves no connectio
   await new HttpProbe().untilOk({ url, visitor, timeoutMs: 60_000 }, never);
   expect(asked).toEqual([['GET', '/ready?deep=1', visitor.host, visitor.host, 'https']]);
   await eventually(() => expect(sockets.size).toBe(0));
+});
+
+it('leaves nothing at the signal of whoever asks, whatever comes of it', async () => {
+  const { url } = await web(({ url: path }, response) => {
+    if (path === '/moved') response.writeHead(302, { location: '/' }).end();
+    else if (path !== '/silent') response.writeHead(path === '/bad' ? 400 : 200).end('so it is');
+  });
+  const refused = `http://127.0.0.1:${await freePort()}/`;
+  const life = new AbortController().signal;
+  const probe = new HttpProbe();
+  for (const path of ['/', '/moved', '/bad', '/silent', refused]) {
+    const target = { url: new URL(path, url).href, timeoutMs: 50 };
+    await Promise.allSettled([probe.look(target, life), probe.ask(target, life), probe.untilOk(target, life)]);
+  }
+  expect(leftAt(life)).toBe(0);
 });
 
 it.each<[string, string, boolean, string]>([

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { Client } from 'undici';
 import { INNER_NAMES, type PublicOrigin } from '../../domain/address.ts';
 import { revocableDeadline } from '../../lifecycle/deadline.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 import type { HttpTarget } from '../../pool/interfaces/probe.ts';
 import type { CookieJar } from './cookie-jar.ts';
 
@@ -34,7 +35,7 @@ export async function answerOf(
   // One client a request and no keep-alive: the connection ends with it, whatever becomes of the answer.
   const client = new Client(url.origin, { pipelining: 0 });
   const { signal: timeout, takeBack } = revocableDeadline(Math.ceil(timeoutMs));
-  const either = AbortSignal.any([signal, timeout]);
+  using either = eitherOf(signal, timeout);
   try {
     const { statusCode, headers, body } = await client.request({
       method: 'GET',
@@ -46,14 +47,14 @@ export async function answerOf(
         ...more,
         ...cookies.header(),
       },
-      signal: either,
+      signal: either.signal,
     });
     cookies.keep(headers['set-cookie']);
     if (keepsText === true) return { status: statusCode, headers, text: await textOf(body) } satisfies Answered;
     if (keepsText === 'of400' && statusCode === 400)
       return { status: statusCode, headers, text: await textOf(body).catch(() => '') } satisfies Answered;
     // An app cut off in the middle of its answer may log an error, so a short one is read to its end.
-    await body.dump({ limit: BODY_READ_BYTES, signal: either }).catch(() => undefined);
+    await body.dump({ limit: BODY_READ_BYTES, signal: either.signal }).catch(() => undefined);
     return { status: statusCode, headers, text: '' } satisfies Answered;
   } catch (error) {
     return timeout.aborted ? NO_ANSWER : error;
