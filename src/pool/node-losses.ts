@@ -1,6 +1,6 @@
-import type { Clock } from '../domain/clock.ts';
+import type { SteadyClock } from '../domain/clock.ts';
 import type { Instance } from '../domain/instance.ts';
-import { HEARTBEAT_INTERVAL_MS, type FleetNode } from '../domain/node.ts';
+import { HEARTBEAT_INTERVAL_MS, HEARTBEAT_LIFE_MS, type FleetNode } from '../domain/node.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
@@ -22,7 +22,7 @@ export interface NodeLossesDeps extends ReleaseDeps {
   readonly inventory: Pick<Inventory, 'ofNode'>;
   readonly claimStore: Pick<ClaimStore, 'uncountClaim'>;
   readonly probe: Pick<Probe, 'reacts'>;
-  readonly clock: Clock;
+  readonly steadyClock: SteadyClock;
   readonly node: { readonly name: string };
 }
 
@@ -35,6 +35,8 @@ export class NodeLosses {
   readonly #deps: NodeLossesDeps;
   #lookedAtMs = -Infinity;
   #seenSinceMs = -Infinity;
+  /** When each node has sent the last heartbeat that was seen here. */
+  #heardMs: ReadonlyMap<string, number> = new Map();
   #lost: ReadonlySet<string> = new Set();
   #stranded: ReadonlyMap<string, number> = new Map();
 
@@ -69,15 +71,17 @@ export class NodeLosses {
 
   /** Every server sees them as lost from here on. */
   async #noteLosses(nodes: readonly FleetNode[]): Promise<ReadonlySet<string>> {
-    const { clock, node: own, registry, log } = this.#deps;
-    const now = clock.now();
-    // Either way: a clock that was set back would have it see nothing until it is where it was.
-    if (Math.abs(now - this.#lookedAtMs) > LOOK_GAP_MS) this.#seenSinceMs = now;
+    const { steadyClock, node: own, registry, log } = this.#deps;
+    const now = steadyClock.passedMs();
+    if (now - this.#lookedAtMs > LOOK_GAP_MS) this.#seenSinceMs = now;
     this.#lookedAtMs = now;
+    this.#heardMs = new Map(nodes.map((node) => [node.name, this.#lastHeard(node, now)]));
     const fallen = new Set<string>();
     if (now - this.#seenSinceMs < GRACE_MS) return fallen;
     for (const { name, heartbeatAgeMs, lostForMs, losses } of nodes) {
       if (name === own.name || heartbeatAgeMs !== undefined || lostForMs !== undefined) continue;
+      // The store's clock may have been set forward: then the heartbeats of all have ended at once.
+      if (now - (this.#heardMs.get(name) ?? -Infinity) < HEARTBEAT_LIFE_MS) continue;
       if (!(await registry.noteLoss(name))) continue;
       fallen.add(name);
       log.error(
@@ -87,6 +91,12 @@ export class NodeLosses {
       );
     }
     return fallen;
+  }
+
+  /** An age is by the store's clock, so the first look at a heartbeat knows best when it came. */
+  #lastHeard({ name, heartbeatAgeMs }: FleetNode, now: number): number {
+    const before = this.#heardMs.get(name) ?? -Infinity;
+    return heartbeatAgeMs === undefined ? before : Math.max(before, now - heartbeatAgeMs);
   }
 
   /** Returns what waits to be taken down there. */
