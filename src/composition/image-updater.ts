@@ -7,10 +7,7 @@ import type { ImageAgreement } from '../pool/agree-on-images.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { Observer } from '../pool/interfaces/observer.ts';
 import type { Probe } from '../pool/interfaces/probe.ts';
-import type { EventObserver } from '../pool/publish-events.ts';
 import { ImageUpdater } from '../pool/update-images.ts';
-import type { QueueConnection } from '../queue/connection.ts';
-import { JetStreamEvents } from '../queue/event-stream.ts';
 import type { Store } from '../store/store.ts';
 import { draftArchive } from './checkpoint-context.ts';
 import type { RestoreParts } from './restoring.ts';
@@ -25,12 +22,11 @@ export function createImageUpdater(parts: {
   readonly images: Pick<ImageAgreement, 'decides'>;
   readonly requestReconcile: () => void;
   readonly probe: Probe;
-  readonly observer: Pick<Observer, 'imageTried'> & Pick<EventObserver, 'published'>;
-  readonly connection: QueueConnection;
+  readonly observer: Pick<Observer, 'imageTried'>;
   readonly log: Log;
 }): ImageUpdater {
-  const { config, catalogue, store, runtime, restoring, images, probe, observer, connection, log } = parts;
-  const { node, checkpoints, proxy, webhooks } = config;
+  const { config, catalogue, store, runtime, restoring, images, probe, observer, log } = parts;
+  const { node, checkpoints, proxy } = config;
   const { checkpointing, checkpointRepository, databases } = restoring;
   return new ImageUpdater({
     catalogue,
@@ -49,9 +45,6 @@ export function createImageUpdater(parts: {
     node,
     requestReconcile: parts.requestReconcile,
     observer,
-    events: webhooks.some(({ events }) => events.some((type) => type === 'image_adopted' || type === 'image_refused'))
-      ? { stream: new JetStreamEvents({ connection, log }), observer }
-      : undefined,
     clock: systemClock,
     steadyClock,
     log,

@@ -46,11 +46,8 @@ const outboxBase = {
   sequence: Sequence,
 };
 
-/**
- * A change of a visit as the store's scripts write it down in the step that makes it. `claimed` stands for several
- * events, so that a click costs one entry.
- */
-export const OutboxEntry = Type.Union([
+/** `claimed` stands for several events, so that a click costs one entry. */
+const VisitEntry = Type.Union([
   Type.Object({
     ...outboxBase,
     kind: Type.Literal('claimed'),
@@ -64,6 +61,28 @@ export const OutboxEntry = Type.Union([
   Type.Object({ ...outboxBase, kind: Type.Literal('ended'), reason: Name, usedMs: Millis }),
   Type.Object({ ...outboxBase, kind: Type.Enum([...NOTED_STEPS]), lead: Type.Optional(Lead) }),
 ]);
+export type VisitEntry = Static<typeof VisitEntry>;
+
+const AboutImage = Type.Object({
+  image: Type.String({ maxLength: 500 }),
+  id: Type.String({ maxLength: 200 }),
+  digest: Type.Optional(Type.String({ maxLength: 200 })),
+  node: Name,
+  /** Why it is refused. */
+  reason: Type.Optional(Type.String({ maxLength: 2_000 })),
+});
+
+/** What came of the trial of a new image. */
+const ImageEntry = Type.Object({
+  v: Type.Literal(VISIT_EVENT_VERSION),
+  kind: Type.Enum(['image_adopted', 'image_refused']),
+  atMs: Millis,
+  data: AboutImage,
+});
+export type ImageEntry = Static<typeof ImageEntry>;
+
+/** A change as the store's scripts write it down in the step that makes it. */
+export const OutboxEntry = Type.Union([VisitEntry, ImageEntry]);
 export type OutboxEntry = Static<typeof OutboxEntry>;
 
 const EventId = Type.String({ pattern: '^evt_[a-z0-9_-]{1,64}$' });
@@ -100,14 +119,7 @@ const imageEvent = <T extends string>(type: T) =>
     id: EventId,
     atMs: Millis,
     type: Type.Literal(type),
-    data: Type.Object({
-      image: Type.String({ maxLength: 500 }),
-      id: Type.String({ maxLength: 200 }),
-      digest: Type.Optional(Type.String({ maxLength: 200 })),
-      node: Name,
-      /** Why it is refused. */
-      reason: Type.Optional(Type.String({ maxLength: 2_000 })),
-    }),
+    data: AboutImage,
   });
 
 /** A new image has passed or failed its trial: of no visit. */

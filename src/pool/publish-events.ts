@@ -1,6 +1,14 @@
 import { visitName } from '../domain/ids.ts';
 import type { Log } from '../domain/log.ts';
-import { VISIT_EVENT_VERSION, type OutboxEntry, type StreamEventType, type VisitEvent } from '../domain/visit-event.ts';
+import {
+  VISIT_EVENT_VERSION,
+  type ImageEntry,
+  type ImageEvent,
+  type OutboxEntry,
+  type StreamEventType,
+  type VisitEntry,
+  type VisitEvent,
+} from '../domain/visit-event.ts';
 import type { EventOutbox } from './interfaces/event-outbox.ts';
 import type { EventStream } from './interfaces/event-stream.ts';
 
@@ -56,18 +64,22 @@ async function publishEntry(
   entry: OutboxEntry | undefined,
 ): Promise<void> {
   if (entry === undefined) {
-    log.error({ entry: key }, 'Set aside an event of a visit that cannot be read; another version may have written it');
+    log.error({ entry: key }, 'Set aside an event that cannot be read; another version may have written it');
     eventObserver.unreadable();
     return;
   }
-  for (const event of eventsOf(key, entry)) {
+  for (const event of 'data' in entry ? [imageEventOf(key, entry)] : eventsOf(key, entry)) {
     await eventStream.publish(event);
     eventObserver.published(event.type);
   }
 }
 
-/** What an entry stands for, in its order. */
-export function eventsOf(key: string, entry: OutboxEntry): readonly VisitEvent[] {
+function imageEventOf(key: string, { kind: type, atMs, data }: ImageEntry): ImageEvent {
+  return { v: VISIT_EVENT_VERSION, id: `evt_${key}`, atMs, type, data };
+}
+
+/** What a visit's entry stands for, in its order. */
+export function eventsOf(key: string, entry: VisitEntry): readonly VisitEvent[] {
   const { id, template, site, atMs } = entry;
   const base = (sequence: number, at = atMs): Omit<VisitEvent, 'type' | 'data'> => ({
     v: VISIT_EVENT_VERSION,

@@ -1,8 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RepositoryInFolder } from '../../test/support/checkpoint-files.ts';
 import { HOUR_MS, ImageProcess, NAME, app, image, world } from '../../test/support/image-updating.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
+import type { StreamEvent } from '../domain/visit-event.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
+import { publishEvents } from './publish-events.ts';
 
 const HELD = 'a'.repeat(16);
 const [OLD, NEW] = [image(1), image(2)];
@@ -70,4 +72,55 @@ it.each<[string, (server: ImageProcess, dies: () => Promise<never>) => void]>([
   await restarted.round();
   const { current } = await store.promotions.status('tiny');
   expect([await restarted.serves(), await restarted.checkpoints()]).toEqual([NEW.id, [current]]);
+});
+
+describe('what a webhook is told of an image', () => {
+  /** By a process of the fleet that has tried nothing itself. */
+  async function published(): Promise<readonly StreamEvent[]> {
+    const events: StreamEvent[] = [];
+    const eventStream = { publish: (event: StreamEvent) => Promise.resolve(void events.push(event)) };
+    const eventObserver = { published: () => undefined, unreadable: () => undefined };
+    const { outbox } = store;
+    await publishEvents(
+      { outbox, eventStream, eventObserver, outboxLimit: 100, log: silent },
+      new AbortController().signal,
+    );
+    return events;
+  }
+
+  async function trial(found: typeof NEW): Promise<ImageProcess> {
+    const server = new ImageProcess(store, await folder());
+    releasers.push('engine', () => server.engine.close());
+    server.engine.local.set(NAME, OLD);
+    await server.round();
+    world.registry = found;
+    world.nowMs += HOUR_MS;
+    return server;
+  }
+
+  it.each([
+    ['passed', undefined, 'image_adopted', {}],
+    [
+      'failed',
+      { SIMULATED_EXIT_CODE: '3' },
+      'image_refused',
+      { reason: expect.stringContaining('exit code 3') as string },
+    ],
+  ])('is kept, once, although the process that tried it ended as it had %s', async (_, fault, type, more) => {
+    await store.outbox.limit(100);
+    const found = image(4, fault);
+    const server = await trial(found);
+    await server.round();
+    const data = { image: NAME, ...found, node: 'node0', ...more };
+    const id = expect.stringMatching(/^evt_\d+-\d+$/) as string;
+    expect(await published()).toEqual([{ v: 1, id, atMs: world.nowMs, type, data }]);
+    await server.round();
+    expect(await published()).toEqual([]);
+  });
+
+  it('is nothing where nobody wants to hear of it', async () => {
+    const server = await trial(NEW);
+    await server.round();
+    expect([await server.serves(), await published()]).toEqual([NEW.id, []]);
+  });
 });

@@ -26,6 +26,7 @@ afterAll(async () => {
 beforeEach(async () => {
   releasers = new Releasers();
   await store.clear();
+  await store.outbox.limit(100);
   world.nowMs = Date.parse('2026-01-02T03:04:05Z');
   world.registry = OLD;
   world.faults.clear();
@@ -80,8 +81,8 @@ describe('a new image', () => {
       refused: undefined,
     });
     expect([await server.left(), await server.trials(), server.reconciles]).toEqual([[], ['adopted 1'], 1]);
-    expect(server.told.map(({ type, data }) => [type, data])).toEqual([
-      ['image_adopted', { image: NAME, ...NEW, node: 'node0' }],
+    expect(await server.told()).toEqual([
+      { v: 1, kind: 'image_adopted', atMs: world.nowMs, data: { image: NAME, ...NEW, node: 'node0' } },
     ]);
     await server.round();
     expect(server.engine.started).toHaveLength(1);
@@ -118,8 +119,8 @@ describe('a new image', () => {
       tried: undefined,
     });
     expect(server.log.with('A new image is refused')).toHaveLength(1);
-    expect(server.told).toMatchObject([
-      { type: 'image_refused', data: { reason: expect.stringMatching(reason) as string } },
+    expect(await server.told()).toMatchObject([
+      { kind: 'image_refused', data: { reason: expect.stringMatching(reason) as string } },
     ]);
     expect([await server.left(), await server.trials()]).toEqual([[], ['refused 1']]);
     // One failure may have been the host's.

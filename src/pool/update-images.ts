@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Clock, SteadyClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
@@ -19,16 +18,14 @@ import {
 import type { Log } from '../domain/log.ts';
 import { isShortOfMemory, whyClosed } from '../domain/placement.ts';
 import type { Catalogue } from '../domain/template.ts';
-import { VISIT_EVENT_VERSION, type ImageEvent } from '../domain/visit-event.ts';
+import { VISIT_EVENT_VERSION, type ImageEntry } from '../domain/visit-event.ts';
 import { removed } from './checkpoint-command.ts';
 import { keepPromoted } from './checkpoints.ts';
-import type { EventStream } from './interfaces/event-stream.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
 import type { ImageUpdateChanges, ImageUpdates } from './interfaces/image-updates.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Turn } from './interfaces/turn.ts';
-import type { EventObserver } from './publish-events.ts';
 import { markOf, removeLeftovers, removeTrial } from './image-leftovers.ts';
 import { inTurn } from './in-turn.ts';
 import { nextImageCheckMs } from './next-image-check.ts';
@@ -48,8 +45,6 @@ export interface ImageUpdaterDeps {
   readonly node: { readonly name: string; readonly labels: readonly string[] };
   readonly requestReconcile: () => void;
   readonly observer: Pick<Observer, 'imageTried'>;
-  /** Undefined: no webhook asks for it. */
-  readonly events?: { readonly stream: EventStream; readonly observer: Pick<EventObserver, 'published'> } | undefined;
   readonly clock: Clock;
   readonly steadyClock: SteadyClock;
   readonly log: Log;
@@ -63,7 +58,6 @@ const LOOK_MS = 10_000;
 const TRIES = 2;
 const REASON_LENGTH = 1_000;
 const NONE = 'none';
-const MOST_UNTOLD = 100;
 
 type Here = Parameters<ImageUpdates['note']>[2];
 const NOT_HERE: Here = { id: NONE, when: 'first' };
@@ -93,15 +87,13 @@ export class ImageUpdater {
   readonly #looked = new Map<string, number>();
   readonly #untried = new UntriedImages();
   #swept = false;
-  /** Found out, and not in the stream of events yet. */
-  #untold: readonly ImageEvent[] = [];
 
   constructor(deps: ImageUpdaterDeps) {
     this.#deps = deps;
     this.#startedMs = deps.clock.now();
   }
 
-  /** Throws store_unavailable, engine_unavailable, and queue_unavailable where webhooks are told. */
+  /** Throws store_unavailable, engine_unavailable. */
   async round(signal: AbortSignal): Promise<void> {
     const { catalogue, updates, trial } = this.#deps;
     const images = watchedImages(catalogue.all()).filter(isTriedFirst);
@@ -123,28 +115,14 @@ export class ImageUpdater {
       const known = { pin, seen: seen.get(image.name) };
       if ((await this.#isDue(image, update, known)) && (await this.#mayTry(image))) await this.#inTurn(image, signal);
     }
-    await this.#tellWebhooks();
   }
 
-  /** What the stream does not take now, the next round tries again. */
-  async #tellWebhooks(): Promise<void> {
-    const { events } = this.#deps;
-    for (let [next] = this.#untold; events !== undefined && next !== undefined; [next] = this.#untold) {
-      await events.stream.publish(next);
-      events.observer.published(next.type);
-      this.#untold = this.#untold.slice(1);
-    }
-  }
-
-  #tell(type: ImageEvent['type'], image: string, { id, digest }: FoundImage, reason?: string): void {
-    const { events, clock, node } = this.#deps;
-    if (events === undefined) return;
-    const atMs = clock.now();
-    const name = createHash('sha256').update(`${type} ${image} ${id} ${atMs}`).digest('hex').slice(0, 32);
+  /** Written down with what it tells of. */
+  #event(kind: ImageEntry['kind'], image: string, { id, digest }: FoundImage, reason?: string): ImageEntry {
+    const { clock, node } = this.#deps;
     const found = { image, id, ...(digest === undefined ? {} : { digest }), node: node.name };
     const data = { ...found, ...(reason === undefined ? {} : { reason }) };
-    const event: ImageEvent = { v: VISIT_EVENT_VERSION, id: `evt_${name}`, atMs, type, data };
-    this.#untold = [...this.#untold, event].slice(-MOST_UNTOLD);
+    return { v: VISIT_EVENT_VERSION, kind, atMs: clock.now(), data };
   }
 
   /** Whether there is anything to be done that takes the image's turn. */
@@ -364,9 +342,9 @@ export class ImageUpdater {
       ...{ reason, node: node.name, atMs: clock.now() },
     };
     const changes = { refused, tried: undefined, asked: undefined, checked: this.#checked() };
-    if (!(await this.#note(work, { id, when: 'always' }, changes))) return;
+    const event = this.#event('image_refused', name, found, reason);
+    if (!(await this.#note(work, { id, when: 'always' }, changes, event))) return;
     observer.imageTried('refused');
-    this.#tell('image_refused', name, found, reason);
     log.error(
       { image: name, id, digest, reason, stays: work.pin.id },
       'A new image is refused and reaches nobody; the one before stays. When that is fixed under the same digest: ' +
@@ -382,7 +360,8 @@ export class ImageUpdater {
     const to: ImagePin = { v: IMAGE_PIN_VERSION, id, ...(digest === undefined ? {} : { digest }), node: node.name };
     const former = { v: IMAGE_UPDATE_VERSION, pin, untilMs: clock.now(), promoted } as const;
     await work.steps.told;
-    if (!(await updates.adopt(turn.fence, { name, from: pin, to, former, refused: undefined }))) {
+    const move = { name, from: pin, to, former, refused: undefined };
+    if (!(await updates.adopt(turn.fence, move, this.#event('image_adopted', name, found)))) {
       await this.#discard(promoted);
       log.info(
         { image: name, id },
@@ -394,7 +373,6 @@ export class ImageUpdater {
     if (work.update.checked?.problem !== undefined)
       await this.#note(work, { id, when: 'always' }, { checked: this.#checked() });
     observer.imageTried('adopted');
-    this.#tell('image_adopted', name, found);
     log.info(
       { image: name, id, digest, before: pin.id, checkpoints: Object.values(promoted) },
       'A new image has passed its trial; what is ready is replaced step by step',
@@ -425,13 +403,13 @@ export class ImageUpdater {
     };
   }
 
-  async #note(work: Work, ...what: readonly [Here, ImageUpdateChanges]): Promise<boolean> {
+  async #note(work: Work, ...what: readonly [Here, ImageUpdateChanges, ImageEntry?]): Promise<boolean> {
     await work.steps.told;
     return this.#write(work, ...what);
   }
 
-  #write({ image, turn }: Work, here: Here, changes: ImageUpdateChanges): Promise<boolean> {
-    return this.#deps.updates.note(turn.fence, image.name, here, changes);
+  #write({ image, turn }: Work, ...what: readonly [Here, ImageUpdateChanges, ImageEntry?]): Promise<boolean> {
+    return this.#deps.updates.note(turn.fence, image.name, ...what);
   }
 
   async #found(name: string): Promise<FoundImage | undefined> {

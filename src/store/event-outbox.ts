@@ -8,7 +8,7 @@ import { keys } from './keys.ts';
 
 const validator = Compile(OutboxEntry);
 
-/** The scripts that change instances write into it (`write_event` in lua/prelude.lua). */
+/** The scripts that change something write into it (`write_event`, `write_image_event` in lua/prelude.lua). */
 export class ValkeyEventOutbox implements EventOutbox {
   readonly #client: Valkey;
   readonly #turn: Turn;

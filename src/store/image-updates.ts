@@ -10,6 +10,7 @@ import {
   TriedImage,
   type ImageUpdate,
 } from '../domain/image-update.ts';
+import type { ImageEntry } from '../domain/visit-event.ts';
 import type { Fence, ImageMove, ImageUpdateChanges, ImageUpdates } from '../pool/interfaces/image-updates.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
@@ -69,21 +70,31 @@ export class ValkeyImageUpdates implements ImageUpdates {
     name: string,
     here: { readonly id: string; readonly when: 'first' | 'always' },
     changes: ImageUpdateChanges,
+    event?: ImageEntry,
   ): Promise<boolean> {
     const reply = await this.#scripts.run(
       'note-image-update',
-      [keys.imageUpdate(name), keys.turnTerms, keys.imageSeen(this.#node)],
-      [task, term, IMAGE_UPDATE_KEPT_MS, name, here.id, here.when, ...fieldsOf(changes).flat()],
+      [keys.imageUpdate(name), keys.turnTerms, keys.imageSeen(this.#node), keys.eventOutbox, keys.eventSettings],
+      [
+        task,
+        term,
+        IMAGE_UPDATE_KEPT_MS,
+        name,
+        here.id,
+        here.when,
+        event === undefined ? '' : JSON.stringify(event),
+        ...fieldsOf(changes).flat(),
+      ],
     );
     return reply === FLAG.YES;
   }
 
-  async adopt(fence: Fence, move: ImageMove): Promise<boolean> {
-    return this.#move(move, { fence, dropped: {}, seen: move.to.id });
+  async adopt(fence: Fence, move: ImageMove, event: ImageEntry): Promise<boolean> {
+    return this.#move(move, { fence, dropped: {}, seen: move.to.id, event });
   }
 
   async rollBack(move: ImageMove, dropped: FormerImage['promoted']): Promise<boolean> {
-    return this.#move(move, { fence: { task: '', term: 0 }, dropped, seen: '' });
+    return this.#move(move, { fence: { task: '', term: 0 }, dropped, seen: '', event: undefined });
   }
 
   async decide(name: string, changes: Pick<ImageUpdateChanges, 'held' | 'asked'>): Promise<void> {
@@ -103,6 +114,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
       readonly fence: Fence;
       readonly dropped: FormerImage['promoted'];
       readonly seen: string;
+      readonly event: ImageEntry | undefined;
     },
   ): Promise<boolean> {
     const checkpoints = [
@@ -116,6 +128,8 @@ export class ValkeyImageUpdates implements ImageUpdates {
         keys.imageUpdate(name),
         keys.turnTerms,
         keys.imageSeen(this.#node),
+        keys.eventOutbox,
+        keys.eventSettings,
         ...checkpoints.flatMap(({ template }) => [keys.checkpoints(template), keys.restores(template)]),
       ],
       [
@@ -129,6 +143,7 @@ export class ValkeyImageUpdates implements ImageUpdates {
         IMAGE_UPDATE_KEPT_MS,
         CHECKPOINT_HISTORY,
         how.seen,
+        how.event === undefined ? '' : JSON.stringify(how.event),
         ...checkpoints.flatMap(({ template, id, what }) => [what, template, id]),
       ],
     );

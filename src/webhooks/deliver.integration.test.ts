@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../domain/clock.ts';
 import { newInstanceId, visitName } from '../domain/ids.ts';
-import { VISIT_EVENT_TYPES, type OutboxEntry, type VisitEvent } from '../domain/visit-event.ts';
+import { VISIT_EVENT_TYPES, type VisitEntry, type VisitEvent } from '../domain/visit-event.ts';
 import type { Webhook } from '../domain/webhook.ts';
 import { eventsOf } from '../pool/publish-events.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -117,7 +117,7 @@ function deliver(
 function visitEvents(): { readonly visit: string; readonly events: readonly VisitEvent[] } {
   const id = newInstanceId();
   const base = { v: 1 as const, id, template: 'tiny', site: 'direct', atMs: Date.now() };
-  const entries: OutboxEntry[] = [
+  const entries: VisitEntry[] = [
     { ...base, kind: 'claimed', sequence: 1, deadlineMs: Date.now() + 60_000 },
     { ...base, kind: 'extended', sequence: 3, deadlineMs: Date.now() + 120_000 },
     { ...base, kind: 'ended', sequence: 4, reason: 'released', usedMs: 1_000 },

@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FoundImage } from '../../src/domain/image-pin.ts';
 import { Catalogue } from '../../src/domain/template.ts';
-import type { ImageEvent } from '../../src/domain/visit-event.ts';
+import type { ImageEntry } from '../../src/domain/visit-event.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { ImageAgreement } from '../../src/pool/agree-on-images.ts';
 import type { ContainerSpec } from '../../src/pool/interfaces/container-runtime.ts';
@@ -86,7 +86,6 @@ export class ImageProcess {
   readonly metrics = new Metrics({ templates: ['tiny'], version: 'test' });
   reconciles = 0;
   readonly files: RepositoryInFolder;
-  readonly told: ImageEvent[] = [];
   readonly #store: Store;
   readonly #agreement: ImageAgreement;
   readonly #updater: ImageUpdater;
@@ -124,15 +123,6 @@ export class ImageProcess {
         this.reconciles += 1;
       },
       observer: this.metrics,
-      events: {
-        stream: {
-          publish: (event) => {
-            this.told.push(event as ImageEvent);
-            return Promise.resolve();
-          },
-        },
-        observer: this.metrics,
-      },
       clock: { now: () => world.nowMs },
       steadyClock: { passedMs: () => world.nowMs },
     });
@@ -162,6 +152,12 @@ export class ImageProcess {
 
   async serves(): Promise<string | undefined> {
     return (await this.shown()).pin?.id;
+  }
+
+  /** What is written down for who wants to hear of it. */
+  async told(): Promise<readonly ImageEntry[]> {
+    const written = await this.#store.outbox.read(100);
+    return written.flatMap(({ entry }) => (entry !== undefined && 'data' in entry ? [entry] : []));
   }
 
   /** Nothing of a trial is left: neither containers nor checkpoints that are nobody's. */

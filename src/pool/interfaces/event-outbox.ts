@@ -7,7 +7,7 @@ export interface StoredEntry {
   readonly entry: OutboxEntry | undefined;
 }
 
-/** Changes of visits, written down in the store together with the change, until the stream of events has them. */
+/** What happened, written down in the store together with the change, until the stream of events has it. */
 export interface EventOutbox {
   /** From now on at most so many are kept; 0: none, and those that are kept are discarded. */
   limit(entries: number): Promise<void>;

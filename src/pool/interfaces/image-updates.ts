@@ -1,5 +1,6 @@
 import type { ImagePin } from '../../domain/image-pin.ts';
 import type { FormerImage, ImageUpdate, RefusedImage } from '../../domain/image-update.ts';
+import type { ImageEntry } from '../../domain/visit-event.ts';
 
 /** Of the process whose turn it is: what it writes counts only while nobody else has had it. */
 export interface Fence {
@@ -27,20 +28,22 @@ export interface ImageUpdates {
   /** What names stood for on this node when that was last looked at, where it was. */
   seen(names: readonly string[]): Promise<ReadonlyMap<string, string>>;
   /**
-   * Says how far it is, and what the name stands for on this node: `first` where that was never told. False, and
-   * nothing done, when another process has had the turn.
+   * Says how far it is, and what the name stands for on this node: `first` where that was never told. `event`: what
+   * those who want to hear of it are told. False, and nothing done, when another process has had the turn.
    */
   note(
     fence: Fence,
     name: string,
     here: { readonly id: string; readonly when: 'first' | 'always' },
     changes: ImageUpdateChanges,
+    event?: ImageEntry,
   ): Promise<boolean>;
   /**
-   * Has it go to visitors, on every node, with the checkpoints made of it (by template). False, and nothing done, when
-   * the name stands for another by now, somebody holds it, or another process has had the turn.
+   * Has it go to visitors, on every node, with the checkpoints made of it (by template), and those told who want to
+   * hear of it. False, and nothing done, when the name stands for another by now, somebody holds it, or another process
+   * has had the turn.
    */
-  adopt(fence: Fence, move: ImageMove): Promise<boolean>;
+  adopt(fence: Fence, move: ImageMove, event: ImageEntry): Promise<boolean>;
   /**
    * The way back, by an operator: `dropped` are current no more, where they were, which is recorded with the former
    * one; those that came with it before are current again. False when the name stands for another by now.

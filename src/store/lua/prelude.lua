@@ -127,16 +127,21 @@ local function count_step(funnel, template, site, step)
   count_funnel(funnel, funnel_field(template, site, step), 1)
 end
 
--- Writes down what happened to a visit, for who wants to hear of it, as `events` events. Nobody does without a limit; an
--- outbox that is full takes nothing more and counts that. The record counts its events: save it afterwards.
-local function write_event(outbox, settings, record, kind, events, about)
+-- Whether an event is written down. Nobody wants to hear of any without a limit; an outbox that is full, with so many
+-- times that limit, takes nothing more and counts that.
+local function is_written(outbox, settings, times)
   local limit = stored_number(redis.call('HGET', settings, 'limit'), 0)
-  if limit == 0 then return end
+  if limit == 0 then return false end
+  if redis.call('XLEN', outbox) < times * limit then return true end
+  count_up(settings, 'dropped')
+  return false
+end
+
+-- Writes down what happened to a visit, for who wants to hear of it, as `events` events. The record counts its events:
+-- save it afterwards.
+local function write_event(outbox, settings, record, kind, events, about)
   -- What a visitor told of themselves is told nobody twice: it has room of its own.
-  if redis.call('XLEN', outbox) >= (about.lead and 2 * limit or limit) then
-    count_up(settings, 'dropped')
-    return
-  end
+  if not is_written(outbox, settings, about.lead and 2 or 1) then return end
   local before = stored_number(record.events, 0)
   record.events = before + events
   about.v = 1
@@ -146,6 +151,11 @@ local function write_event(outbox, settings, record, kind, events, about)
   about.site = record.site or 'direct'
   about.sequence = before + 1
   redis.call('XADD', outbox, '*', 'event', cjson.encode(about))
+end
+
+-- The same of what came of an image's trial (JSON), '' nothing.
+local function write_image_event(outbox, settings, event)
+  if event ~= '' and is_written(outbox, settings, 1) then redis.call('XADD', outbox, '*', 'event', event) end
 end
 
 -- Steps that a visit takes once are noted in its record.
