@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Dockerode from 'dockerode';
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, it, onTestFinished } from 'vitest';
 import type { ImagePin } from '../../src/domain/image-pin.ts';
 import type { Template } from '../../src/domain/template.ts';
 import type { EngineRuntime } from '../../src/runtime/docker/engine-runtime.ts';
@@ -222,6 +222,61 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     expect(await image(bound, next)).toBe(moved?.id.replace(/^sha256:/, '').slice(0, 12));
     for (const { name } of await bound.list()) await bound.remove(name);
     await docker.getImage(id).remove({ force: true });
+  });
+
+  it('are fetched anew whatever else is on its way, and nobody who has what is pinned waits for that', async () => {
+    const { runtime, socketPath } = underTest();
+    const [repo, tag] = [`${registry.address}/two`, '1'];
+    const name = `${repo}:${tag}`;
+    const authconfig = { ...registry.login, serveraddress: registry.address };
+    const pushed = async (local: { readonly name: string }): Promise<void> => {
+      await docker.getImage(local.name).tag({ repo, tag });
+      await follow(await docker.getImage(name).push({ authconfig }));
+      await docker.getImage(name).remove();
+    };
+    const able = (pins?: ReadonlyMap<string, ImagePin>): EngineRuntime =>
+      runtime(undefined, undefined, undefined, undefined, registry.credentialsFile, pins);
+    const ids: string[] = [];
+    onTestFinished(async () => {
+      for (const { name: container } of await able().list()) await able().remove(container);
+      for (const id of ids) await docker.getImage(id).remove({ force: true });
+    });
+    {
+      await using old = await loadTinyImage(socketPath);
+      await pushed(old);
+    }
+    await able().fetchImage(name, () => undefined);
+    const [found] = await able().foundImages([name]);
+    ids.push(found?.id ?? '');
+    await docker.getImage(name).remove();
+    {
+      await using fresh = await loadTinyImage(socketPath);
+      ids.push((await docker.getImage(fresh.name).inspect()).Id);
+      await pushed(fresh);
+    }
+    const pin = { v: 1, id: found?.id ?? '', node: 'node-b', digest: found?.digest ?? '' } as const;
+    const bound = able(new Map<string, ImagePin>([[name, pin]]));
+    const twice = of({ image: name });
+
+    // What is pinned is on its way, for as long as the registry stands still.
+    registry.signal('SIGSTOP');
+    await bound.prepare([twice]);
+    const anew = bound.fetchImage(name, () => undefined);
+    registry.signal('SIGCONT');
+    await anew;
+    expect((await bound.foundImages([name]))[0]?.id).toBe(ids[1]);
+
+    // What is pinned is here.
+    registry.signal('SIGSTOP');
+    const again = bound.fetchImage(name, () => undefined);
+    try {
+      const spec = await newSpec(twice);
+      await bound.start(spec, never);
+      expect(await image(bound, spec)).toBe(pin.id.replace(/^sha256:/, '').slice(0, 12));
+    } finally {
+      registry.signal('SIGCONT');
+    }
+    await again;
   });
 
   it('are refused where the name stands for something else here, and what was agreed on cannot be had', async () => {

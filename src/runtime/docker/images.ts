@@ -52,7 +52,7 @@ const PULLED_AGAIN_MS = 60_000;
 export class EngineImages {
   readonly #options: ImagesOptions;
   readonly #ids = new Map<string, string>();
-  readonly #pulls = new Map<string, Promise<void>>();
+  readonly #pulls = new Map<string, { readonly reference: string; readonly done: Promise<void> }>();
   readonly #progress = new Map<string, string>();
   /** Why an image could not be fetched, and when that was. */
   readonly #failures = new Map<string, { readonly reason: string; readonly atMs: number }>();
@@ -81,8 +81,10 @@ export class EngineImages {
   /** The image to start this template from, by its id; waits until it is fetched. Throws image_missing. */
   async need(template: Template): Promise<string> {
     const { image } = template;
-    await this.#pulls.get(image)?.catch(() => undefined);
-    const known = this.#ids.get(image) ?? (await this.#find(template));
+    // A new one under the name of what is pinned is nothing to wait for.
+    if (!this.#options.pinned.has(image) || (await this.#known(template)) === undefined)
+      await this.#pulls.get(image)?.done.catch(() => undefined);
+    const known = await this.#known(template);
     if (known !== undefined) return known;
     if (this.#mayPull(template)) await this.#pullMissing(image).catch(() => undefined);
     const id = await this.#find(template);
@@ -148,6 +150,10 @@ export class EngineImages {
     );
   }
 
+  async #known(template: Template): Promise<string | undefined> {
+    return this.#ids.get(template.image) ?? (await this.#find(template));
+  }
+
   async #find({ name, image }: Template): Promise<string | undefined> {
     const { engine, inspect, architecture, pinned } = this.#options;
     const pin = pinned.get(image);
@@ -204,16 +210,19 @@ export class EngineImages {
     return this.#pull(image, digest === undefined ? image : byDigest(image, digest));
   }
 
-  /** One at a time for each image. */
-  #pull(image: string, reference: string, asked?: Asked): Promise<void> {
-    const running = this.#pulls.get(image);
-    if (running !== undefined) return running;
-    const pull = this.#fetch(image, reference, asked).finally(() => {
+  /** One at a time for each image: a tag and what is pinned of it lead to different ones, so neither does for both. */
+  async #pull(image: string, reference: string, asked?: Asked): Promise<void> {
+    for (let running = this.#pulls.get(image); running !== undefined; running = this.#pulls.get(image)) {
+      if (running.reference === reference) return running.done;
+      asked?.onProgress('another one of that name is fetched first');
+      await running.done.catch(() => undefined);
+    }
+    const done = this.#fetch(image, reference, asked).finally(() => {
       this.#pulls.delete(image);
       this.#progress.delete(image);
     });
-    this.#pulls.set(image, pull);
-    return pull;
+    this.#pulls.set(image, { reference, done });
+    return done;
   }
 
   /** `asked`: whoever asks is told how it goes, and says what becomes of it. */
