@@ -31,7 +31,7 @@ export function openCheckpointShare({ checkpoints: { share }, nats }: Config, lo
 export function createCheckpointCarrier(parts: {
   readonly config: Config;
   readonly catalogue: Catalogue;
-  readonly store: Pick<Store, 'promotions' | 'imageUpdates' | 'checkpointOffers' | 'registry' | 'turns'>;
+  readonly store: Pick<Store, 'promotions' | 'imageUpdates' | 'checkpointOffers' | 'registry' | 'processes' | 'turns'>;
   readonly runtime: ContainerRuntime;
   readonly restoring: RestoreParts;
   readonly probe: Probe;
@@ -59,6 +59,7 @@ export function createCheckpointCarrier(parts: {
     offers: store.checkpointOffers,
     share: openCheckpointShare(config, log),
     registry: store.registry,
+    processes: store.processes,
     turn: store.turns.of('checkpoint-share'),
     node,
     observer,

@@ -6,7 +6,13 @@ import type { CheckpointOperators, DoctorOperators, WebhookOperators } from '../
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import { requireTemplate } from '../pool/checkpoint-command.ts';
-import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '../pool/checkpoints.ts';
+import {
+  createCheckpoint,
+  createPromoted,
+  promoteCheckpoint,
+  prunable,
+  rollbackCheckpoint,
+} from '../pool/checkpoints.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
 import type { ImageUpdates } from '../pool/interfaces/image-updates.ts';
 import type { Promotions } from '../pool/interfaces/promotions.ts';
@@ -95,7 +101,7 @@ function checkpointOperators(
         }),
       );
     },
-    rollbackCheckpoint: (template) => promotions.rollback(requireTemplate(catalogue, template).name),
+    rollbackCheckpoint: (template) => rollbackCheckpoint(deps, template),
     pruneCheckpoints: async (keep) => {
       const removable = await prunable({ catalogue, checkpointRepository, promotions, updates }, keep);
       for (const id of removable) await checkpointRepository.remove(id);

@@ -1,128 +1,25 @@
 import { mkdir, readdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
+import { type CarryingNode, carryingNode, tiny } from '../../test/support/carrying-node.ts';
 import { RepositoryInFolder, asPodmanExports, host } from '../../test/support/checkpoint-files.ts';
-import { fleetNode } from '../../test/support/fleet.ts';
-import { LogBook } from '../../test/support/queue.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
-import { template } from '../../test/support/templates.ts';
 import { openTrialRepository } from '../checkpoints/repository.ts';
 import { sharedFolder } from '../checkpoints/shared-folder.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { Catalogue, templateVersion, type Template } from '../domain/template.ts';
-import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
-import { HttpProbe } from '../runtime/readiness/http-probe.ts';
-import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
-import { openStore, type Store } from '../store/store.ts';
-import { Metrics } from '../telemetry/metrics.ts';
-import { CheckpointCarrier } from './carry-checkpoints.ts';
 import type { CheckpointShare } from './interfaces/checkpoint-share.ts';
 import { prunable } from './checkpoints.ts';
-import { Restorer } from './restore.ts';
 
-const never = new AbortController().signal;
 const DAY_MS = 24 * 3_600_000;
-const tiny = template({ identity: 'none', warmup: [] });
 
 let releasers: Releasers;
 let store: TestStore;
 let shared: string;
-let maker: Node;
-let other: Node;
+let maker: CarryingNode;
+let other: CarryingNode;
 let nowMs: number;
-
-/** What one host has: a folder of checkpoints, an engine, and what has its checkpoints arrive. */
-class Node {
-  readonly files: RepositoryInFolder;
-  readonly store: Store;
-  readonly name: string;
-  readonly runtime = new SimulatedRuntime();
-  readonly checkpointing = new SimulatedCheckpointing(this.runtime);
-  readonly log = new LogBook();
-  readonly carrier: CheckpointCarrier;
-  readonly #metrics = new Metrics({ templates: [tiny.name], version: 'test' });
-
-  constructor(
-    files: RepositoryInFolder,
-    ofNode: Store,
-    name: string,
-    app: Template = tiny,
-    share: CheckpointShare = sharedFolder(shared),
-  ) {
-    this.files = files;
-    this.store = ofNode;
-    this.name = name;
-    const { promotions, imageUpdates: updates, checkpointOffers, registry, turns } = ofNode;
-    const { runtime, checkpointing, log } = this;
-    const catalogue = new Catalogue([app]);
-    const node = { name, address: '127.0.0.1', labels: [] };
-    this.carrier = new CheckpointCarrier({
-      ...{ catalogue, checkpointing, promotions, updates, registry, node, log },
-      checkpointRepository: files.checkpointRepository,
-      trial: {
-        ...{ catalogue, runtime, checkpointing, promotions, node, log, freePort },
-        checkpointRepository: openTrialRepository({ dir: files.dir, log: silent }),
-        databases: undefined,
-        probe: new HttpProbe(),
-        address: { scheme: 'http', baseDomain: 'localhost', port: undefined },
-        draftArchive: async () => {
-          await mkdir(files.dir, { recursive: true });
-          return join(files.home, `draft-${await freePort()}`);
-        },
-      },
-      offers: checkpointOffers,
-      share,
-      turn: turns.of('checkpoint-share'),
-      observer: this.#metrics,
-      ...{ clock: { now: () => nowMs }, steadyClock: { passedMs: () => nowMs } },
-    });
-  }
-
-  /** Says that it is alive and what it has, and sees to its checkpoints. */
-  async round(): Promise<void> {
-    await this.beat();
-    await this.carrier.round(never);
-    await this.beat();
-  }
-
-  async beat(): Promise<void> {
-    const { heartbeat } = fleetNode({ heartbeat: { checkpoints: await this.has() } });
-    if (heartbeat !== undefined) await this.store.registry.beat(heartbeat);
-  }
-
-  async has(): Promise<string[]> {
-    return (await this.files.checkpointRepository.list()).map(({ id }) => id);
-  }
-
-  get arrival() {
-    return this.carrier.arrivals()[tiny.name];
-  }
-
-  async carried(): Promise<string[]> {
-    const text = await this.#metrics.text();
-    return [
-      ...text.matchAll(/^try_it_now_checkpoints_carried_total\{.*how="(\w+)",status="(\w+)"\} ([1-9]\d*)$/gm),
-    ].map(([, how = '', status = '', count = '']) => `${how} ${status} ${count}`);
-  }
-
-  restorer(): Restorer {
-    const { checkpointing, log } = this;
-    const { promotions } = this.store;
-    return new Restorer({ checkpointing, checkpointRepository: this.files.checkpointRepository, promotions, log });
-  }
-
-  /** What an instance that is made now comes up from. */
-  async restores(restorer: Restorer, checkpoint: string): Promise<string | undefined> {
-    const name = `demo-${await freePort()}`;
-    const spec = { name, instanceId: undefined, template: tiny, hostPort: await freePort(), env: {} };
-    const before = this.checkpointing.restored.length;
-    await restorer.restore(tiny, templateVersion(tiny), checkpoint, spec, never);
-    await this.runtime.remove(name);
-    return this.checkpointing.restored.slice(before).at(-1);
-  }
-}
 
 /** Made on the maker and promoted there. */
 async function promoted(content = asPodmanExports()): Promise<string> {
@@ -132,23 +29,8 @@ async function promoted(content = asPodmanExports()): Promise<string> {
   return id;
 }
 
-async function nodeOf(name: string, app?: Template, share?: CheckpointShare): Promise<Node> {
-  const files = await RepositoryInFolder.make();
-  releasers.push('files', () => files[Symbol.asyncDispose]());
-  const ofNode =
-    name === 'node0'
-      ? store
-      : await openStore({
-          valkey: { ...store.address, password: undefined },
-          node: { name, address: '127.0.0.1' },
-          limits: { hourly: 0, daily: 0 },
-          portRange: store.portRange,
-          portCoolDownMs: 200,
-          log: silent,
-        });
-  if (ofNode !== store) releasers.push('store', () => ofNode.close());
-  return new Node(files, ofNode, name, app, share);
-}
+const nodeOf = (name: string, app?: Template, share = sharedFolder(shared)): Promise<CarryingNode> =>
+  carryingNode(name, { releasers, store, share, now: () => nowMs, ...(app === undefined ? {} : { app }) });
 
 beforeEach(async () => {
   releasers = new Releasers();

@@ -21,9 +21,11 @@ import type { Checkpointing } from './interfaces/checkpointing.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Observer } from './interfaces/observer.ts';
+import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { Turn } from './interfaces/turn.ts';
 import { inTurn } from './in-turn.ts';
+import { OffersOfGoneTemplates } from './offers-of-gone-templates.ts';
 import { removeUnused } from './remove-unused-checkpoints.ts';
 import { verifyCheckpoint } from './verify-checkpoint.ts';
 
@@ -40,6 +42,7 @@ export interface CarrierDeps {
   /** Undefined: nothing goes from node to node. */
   readonly share: CheckpointShare | undefined;
   readonly registry: Pick<NodeRegistry, 'nodes'>;
+  readonly processes: Pick<ProcessRegistry, 'everyone'>;
   /** One node at a time leaves something, and removes what nobody fetches any more. */
   readonly turn: Turn;
   readonly node: { readonly name: string; readonly labels: readonly string[] };
@@ -74,10 +77,12 @@ export class CheckpointCarrier {
   readonly #failed = new Map<string, { readonly times: number; readonly untilMs: number; readonly reason: string }>();
   /** Those that fit and did not restore here all the same. */
   readonly #unrestorable = new Set<string>();
+  readonly #ofGoneTemplates: OffersOfGoneTemplates;
   #shareLookedAt = -Infinity;
 
   constructor(deps: CarrierDeps) {
     this.#deps = deps;
+    this.#ofGoneTemplates = new OffersOfGoneTemplates(deps);
   }
 
   /** By template, how far this node is with its promoted checkpoint. */
@@ -307,7 +312,7 @@ export class CheckpointCarrier {
     );
   }
 
-  /** What is not promoted any more, and what an upload left that nobody ended. */
+  /** What is not promoted any more, or nobody needs, and what an upload left that nobody ended. */
   async #removeOutdated(share: CheckpointShare): Promise<void> {
     const { offers } = this.#deps;
     const offered = await offers.list();
@@ -320,7 +325,10 @@ export class CheckpointCarrier {
   async #outdated(offers: ReadonlyMap<string, CheckpointOffer>): Promise<readonly string[]> {
     const templates = new Set([...offers.values()].map(({ metadata }) => metadata.template));
     const current = await this.#deps.promotions.current([...templates]);
-    return [...offers].flatMap(([id, { metadata }]) => (current.get(metadata.template) === id ? [] : [id]));
+    const removable = await this.#ofGoneTemplates.removable(offers);
+    return [...offers].flatMap(([id, { metadata }]) =>
+      current.get(metadata.template) === id && !removable.has(id) ? [] : [id],
+    );
   }
 
   #progress(wanted: Wanted, state: CheckpointArrival['state'], ofBytes: number): (bytes: number) => void {

@@ -164,6 +164,18 @@ export async function promoteCheckpoint(
   return promote(deps, await verifyCheckpoint(deps, id, onStep, signal), onStep);
 }
 
+/**
+ * Back to the one before, also of a template that was taken out. Throws no_earlier_checkpoint, unknown_template where
+ * nothing is promoted of what is not on offer.
+ */
+export async function rollbackCheckpoint(
+  { catalogue, promotions }: Pick<CheckpointDeps, 'catalogue' | 'promotions'>,
+  template: string,
+): Promise<{ readonly from: string; readonly to: string | undefined }> {
+  if ((await promotions.current([template])).size === 0) requireTemplate(catalogue, template);
+  return promotions.rollback(template);
+}
+
 /** Throws store_unavailable, when it may have come to pass or may still. */
 async function promote(deps: CheckpointDeps, verification: Verification, onStep: OnStep): Promise<Promotion> {
   const { id, template, keepUntil } = verification.metadata;

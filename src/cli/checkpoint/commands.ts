@@ -4,8 +4,14 @@ import type { Environment } from '../../config/environment.ts';
 import { loadConfig } from '../../config/load.ts';
 import type { CheckpointMetadata } from '../../domain/checkpoint.ts';
 import { TryItNowError } from '../../domain/errors.ts';
-import { requireTemplate, type OnStep } from '../../pool/checkpoint-command.ts';
-import { createCheckpoint, createPromoted, promoteCheckpoint, prunable } from '../../pool/checkpoints.ts';
+import type { OnStep } from '../../pool/checkpoint-command.ts';
+import {
+  createCheckpoint,
+  createPromoted,
+  promoteCheckpoint,
+  prunable,
+  rollbackCheckpoint,
+} from '../../pool/checkpoints.ts';
 import { verifyCheckpoint, type Verification } from '../../pool/verify-checkpoint.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { confirmed } from '../confirmed.ts';
@@ -153,14 +159,13 @@ export async function promote(env: Environment, id: string, options: OutputOptio
 
 export async function rollback(env: Environment, template: string, options: OutputOptions): Promise<void> {
   await withContext(env, async (context) => {
-    requireTemplate(context.catalogue, template);
-    const { from, to } = await context.promotions.rollback(template);
+    const { from, to } = await rollbackCheckpoint(context, template);
+    const pool = context.catalogue.get(template) === undefined ? '' : ', and its pool is replaced gradually';
     if (options.json === true) printJson({ template, from, to: to ?? null });
     else
       console.log(
         `Template ${template} is no longer restored from ${from}; ` +
-          `${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}, and its pool is ` +
-          'replaced gradually.',
+          `${to === undefined ? 'it is started cold' : `it is restored from ${to} again`}${pool}.`,
       );
   });
 }
