@@ -1,6 +1,7 @@
 // Bundles src/ with the packages it uses to dist/, and copies what a bundler does not: Lua scripts, page
 // assets, licences. One file loads in a third of the time that two thousand modules take, at each start of a
 // server and of each command.
+import { createHash } from 'node:crypto';
 import { chmodSync, cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { build, transformSync } from 'esbuild';
@@ -46,6 +47,20 @@ function licences(inputs) {
   });
 }
 
+/** The same for the same sources, wherever they are built: by it hosts of a fleet with others are told apart. */
+function buildId() {
+  const files = readdirSync(DIST, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.endsWith('.map'))
+    .map(({ parentPath, name }) => join(parentPath, name));
+  const hash = createHash('sha256');
+  for (const file of files.sort())
+    hash
+      .update(`${relative(DIST, file)}\0`)
+      .update(readFileSync(file))
+      .update('\0');
+  return hash.digest('hex').slice(0, 8);
+}
+
 rmSync(DIST, { recursive: true, force: true });
 mkdirSync(DIST);
 const { metafile } = await build({
@@ -82,3 +97,4 @@ writeFileSync(
   licences(Object.keys(metafile.inputs)).join(`\n${'-'.repeat(78)}\n\n`),
 );
 chmodSync(join(DIST, 'main.js'), 0o755);
+writeFileSync(join(DIST, 'build-id'), buildId());

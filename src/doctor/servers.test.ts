@@ -62,6 +62,19 @@ it.each<[string, RunningProcess[], string, string]>([
   expect([diagnosis?.verdict, diagnosis?.seen]).toEqual([verdict, seen]);
 });
 
+it.each([
+  ['1.0.0+0a1b2c3d', '1.0.0+4e5f6a7b', 'Finish the upgrade'],
+  ['1.0.0+0a1b2c3d', '1.0.0+0a1b2c3d', 'Give all of them the same templates'],
+])('advises what to do about templates that differ between %s and %s', async (one, other, advice) => {
+  const running = [
+    { ...first, version: one },
+    { ...second, version: other, templates: { hello: 'v2' } },
+  ];
+  const processes = new Shared(() => Promise.resolve({ running: () => Promise.resolve(running) }), 'never');
+  const [diagnosis] = await runChecks([serversCheck(processes)]);
+  expect(diagnosis?.remedy).toMatch(new RegExp(`^${advice}`));
+});
+
 it('says that it could not look where the store does not answer', async () => {
   const processes = new Shared(() => Promise.reject(new Error('refused')), 'Valkey cannot be used');
   expect(await runChecks([serversCheck(processes)])).toMatchObject([

@@ -43,7 +43,11 @@ function judge(running: readonly RunningProcess[]): Observation {
   return warning(
     WHAT,
     `${seen}; they do not have the same ${mixed.join(', ')}, so visitors get one version or the other`,
-    'Give all of them the same templates, then `try-it-now templates reload`.',
+    // What the program itself adds to a template, such as its filter of system calls, is part of its version.
+    new Set(running.map(({ version }) => version)).size > 1
+      ? 'Finish the upgrade, servers before workers: they run different versions of the program. If that is done, ' +
+          'give all of them the same templates, then `try-it-now templates reload`.'
+      : 'Give all of them the same templates, then `try-it-now templates reload`.',
   );
 }
 

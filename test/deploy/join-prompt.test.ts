@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { encodeToken } from '../../src/fleet/join-token.ts';
-import { packageVersion } from '../../src/cli/package-version.ts';
 import { Cleanups, ownFolder } from '../support/deployment.ts';
 
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -15,7 +14,7 @@ it('asks for the join token on a terminal, takes it however long it is, and does
   // Longer in one line than a terminal that collects lines keeps.
   const token = encodeToken({
     v: 1,
-    program: packageVersion(),
+    program: execFileSync(process.execPath, [MAIN, '--version'], { encoding: 'utf8' }).trim(),
     expiresAtMs: 1,
     settings: {},
     secrets: {},
