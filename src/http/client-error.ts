@@ -29,8 +29,7 @@ export function answerClientError(
     readonly maxHeaderBytes: number;
     readonly typeBase: string;
     readonly requestId: string;
-    readonly page?:
-      ((error: TryItNowError, requestId: string, accepted: string | undefined) => RejectedPage) | undefined;
+    readonly page: RejectedPageOf;
   },
 ): void {
   if (error.code === 'ECONNRESET' || socket.destroyed) return;
@@ -41,7 +40,7 @@ export function answerClientError(
     const tooLarge = why.code === 'headers_too_large';
     const head = tooLarge ? headOf(error.rawPacket) : '';
     const { headers, body } =
-      tooLarge && options.page !== undefined && wantsPage(head)
+      tooLarge && wantsPage(head)
         ? options.page(why, requestId, headerIn(head, 'accept-language'))
         : {
             headers: { 'Content-Type': `${PROBLEM_TYPE}; charset=utf-8` },
@@ -51,8 +50,6 @@ export function answerClientError(
       [
         `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
         ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
-        // Cookies that an instance set for the domain above would keep the visitor out for as long as they last.
-        ...(tooLarge ? ['Clear-Site-Data: "cookies"'] : []),
         `Content-Length: ${Buffer.byteLength(body)}`,
         `X-Request-Id: ${requestId}`,
         'X-Content-Type-Options: nosniff',

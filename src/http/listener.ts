@@ -3,6 +3,7 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import { piledCookiesPage } from '../presentation/piled-cookies.ts';
 import { answerClientError, type RejectedPageOf } from './client-error.ts';
 import { trustedProxies } from './client-address.ts';
 import type { App } from './context.ts';
@@ -78,7 +79,7 @@ export interface ListenerOptions {
     reply: FastifyReply,
     error: TryItNowError,
   ) => FastifyReply | undefined;
-  /** For a browser whose request has too large headers. */
+  /** For a browser whose request has too large headers; one without any looks of ours where there is none. */
   readonly rejectedPage?: RejectedPageOf;
 }
 
@@ -189,7 +190,7 @@ function bareServer(
         maxHeaderBytes: limits.headerBytes,
         typeBase,
         requestId: requestId({ headers: {} }),
-        page: options.rejectedPage,
+        page: options.rejectedPage ?? piledCookiesPage,
       });
     },
   }).withTypeProvider<TypeBoxTypeProvider>();

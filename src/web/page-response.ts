@@ -17,6 +17,8 @@ export interface Sources {
   readonly frames?: string;
   /** What its scripts may ask, besides our own. */
   readonly connections?: string;
+  /** A script in the page itself, by its hash. */
+  readonly scripts?: string;
 }
 
 /** Sends a page with the headers all have. */
@@ -27,14 +29,15 @@ export function sendPage(reply: FastifyReply, text: string, sources: Sources = {
 
 /** `ancestors`: the part of the policy that says who may have the page in a frame. */
 export function pageHeaders(
-  { frames, connections }: Sources = {},
+  { frames, connections, scripts }: Sources = {},
   ancestors = "frame-ancestors 'none'",
 ): Record<string, string> {
+  const scriptSources = ["'self'", ...(scripts === undefined ? [] : [scripts])].join(' ');
   const connectSources = ["'self'", ...(connections === undefined ? [] : [connections])].join(' ');
   return {
     'content-type': 'text/html; charset=utf-8',
     [POLICY]:
-      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
+      `default-src 'none'; style-src 'self'; script-src ${scriptSources}; img-src 'self'; ` +
       `connect-src ${connectSources}; form-action 'self'; base-uri 'none'; ${ancestors}` +
       (frames === undefined ? '' : `; frame-src ${frames}`),
     // Our own forms must have an Origin we can check, while an instance learns nothing of where its visitor came from.

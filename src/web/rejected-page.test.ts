@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startHttp, type RunningServer } from '../../test/support/http-server.ts';
 import { sendRaw } from '../../test/support/raw-http.ts';
+import { PILED_COOKIES, PILED_COOKIES_SOURCE } from '../presentation/piled-cookies.ts';
 
 let http: RunningServer;
 beforeAll(async () => {
@@ -14,7 +15,7 @@ describe('a request with too many cookies', () => {
   it.each([
     ['en', 'Your browser sends too much at once'],
     ['de', 'Der Browser schickt zu viel auf einmal'],
-  ])('is answered with a page that clears them (%s)', async (language, heading) => {
+  ])('is answered with a page whose script deletes the largest of them (%s)', async (language, heading) => {
     const cookies = Array.from({ length: 8 }, (_, at) => `bomb${at}=${'x'.repeat(4_000)}`).join('; ');
     const answer = await sendRaw(
       http.port,
@@ -23,12 +24,15 @@ describe('a request with too many cookies', () => {
     expect(answer).toMatchObject({
       status: 431,
       headers: {
-        'clear-site-data': '"cookies"',
         'content-type': 'text/html; charset=utf-8',
         'cache-control': 'no-store',
       },
     });
+    // It would delete the cookies of the whole domain, and any page of another site can provoke this answer.
+    expect(answer.headers).not.toHaveProperty('clear-site-data');
     expect(answer.headers['content-security-policy']).toContain("frame-ancestors 'none'");
+    expect(answer.headers['content-security-policy']).toContain(PILED_COOKIES_SOURCE);
+    expect(answer.body).toContain(PILED_COOKIES.text);
     expect(answer.body).toContain(heading);
     expect(Buffer.byteLength(answer.body)).toBe(Number(answer.headers['content-length']));
   });

@@ -259,7 +259,7 @@ export const de = {
   'failure.unknown_route.text': 'In der Adresse steckt ein Tippfehler, oder was hier war, gibt es nicht mehr.',
   'failure.headers_too_large.heading': 'Der Browser schickt zu viel auf einmal',
   'failure.headers_too_large.text':
-    'Für diese Adresse hatten sich Cookies angesammelt. Der Browser wurde gebeten, sie zu löschen; der nächste ' +
+    'Falls sich für diese Adresse Cookies angesammelt hatten, sind die größten davon jetzt gelöscht; der nächste ' +
     'Versuch sollte also gelingen. Sonst bitte die Cookies dieser Seite selbst löschen.',
   'failure.foreign_origin.heading': 'Dieser Klick kam von einer anderen Website',
   'failure.foreign_origin.text': 'Deshalb ist nichts geschehen. Von unserer eigenen Seite aus funktioniert es.',
