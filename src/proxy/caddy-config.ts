@@ -58,6 +58,16 @@ export const PROXY_MEMORY_MS = REFRESH_MS + KEEP_ALIVE_MS;
 const MOST_HEAD_BYTES = 65_536;
 
 /**
+ * Browsers delete `"cookies"` for the whole site, start page and the operator's logins included, on any page that names
+ * an address of the app; all else that an app may clear is its own origin's. Its own cookies it can let expire.
+ */
+const CLEARED_OF_OWN_ORIGIN = [
+  { search_regexp: '[^,]*[*][^,]*', replace: '"cache", "storage"' },
+  { search_regexp: '(?i)[^,]*cookies[^,]*(,|$)', replace: '' },
+  { search_regexp: ',\\s*$', replace: '' },
+];
+
+/**
  * Caddy's `demo` server. Instances are no routes: every change through the admin API reloads the whole configuration
  * and cuts open WebSockets, so one wildcard route asks discovery at request time instead.
  */
@@ -240,9 +250,11 @@ function reverseProxy(options: DemoServerOptions): JsonObject {
     headers: {
       request: requestHeaders(address, origin),
       response: {
+        // What reaches beyond the instance's own host is taken out: these two headers alone do.
         replace: {
           // A cookie for the whole base domain would reach every other visitor's instance.
           'Set-Cookie': [{ search_regexp: '(?i);\\s*domain\\s*=[^;]*', replace: '' }],
+          'Clear-Site-Data': CLEARED_OF_OWN_ORIGIN,
           Location: locationReplacements(address, origin, innerPorts),
         },
       },

@@ -311,6 +311,27 @@ describe('a request through the proxy', () => {
     });
   });
 
+  it('cannot have browsers delete the cookies of the whole site', async () => {
+    const world = await startProxyWorld(releasers);
+    let sent: string | string[] = '';
+    const app = await startUpstream(releasers, (_, response) => response.setHeader('clear-site-data', sent).end());
+    await world.names.publish(app.label, app.port);
+    const passedOn: [string | string[], string][] = [
+      ['"cookies"', ''],
+      ['"*"', '"cache", "storage"'],
+      ['"cache", "cookies", "storage"', '"cache", "storage"'],
+      ['"storage","Cookies"', '"storage"'],
+      ['"cookies" , "executionContexts"', '"executionContexts"'],
+      [['"cache"', '"cookies"', ' "cookies", "*"'], '"cache", , "cache", "storage"'],
+      ['"cache"', '"cache"'],
+    ];
+    for (const [header, received] of passedOn) {
+      sent = header;
+      const { headers } = await get(world.proxyPort, `${app.label}.localhost`);
+      expect(String(headers['clear-site-data']).trim(), String(header)).toBe(received);
+    }
+  });
+
   it('cannot have the proxy keep large heads of answers', async () => {
     const world = await startProxyWorld(releasers);
     const app = await startUpstream(releasers, ({ url }, response) => {
