@@ -33,10 +33,15 @@ export interface ServerPatience {
   readonly answerMs: number;
   /** How long the server waits for somebody else's lock before it says so. */
   readonly lockWaitS: number;
+  /**
+   * How long the server hears nothing of us before it ends a session, and with it the locks: a host that lost its power
+   * says nothing. Work of the server's own, however long, is no silence.
+   */
+  readonly silenceS: number;
 }
 
 /** Longer than the server itself waits for a lock, so that its own explanation arrives first. */
-export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8 };
+export const SERVER_PATIENCE: ServerPatience = { answerMs: 10_000, lockWaitS: 8, silenceS: 15 };
 
 /** What instances may have of a server, whatever their sessions set; more ends the sessions. */
 export interface SessionBounds {

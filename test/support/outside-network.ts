@@ -58,18 +58,20 @@ for (const port of [${[...MAIL_PORTS, 8080].join()}])
   http.createServer((_, response) => response.end('outside')).listen(port, '0.0.0.0');
 `;
 
-/** Numbers that the addresses of one are made of; no other process on this host has it meanwhile. */
 const NUMBERS = 63;
 
-async function ownNumber(): Promise<{ readonly n: number; readonly mark: AsyncDisposable }> {
-  const n = randomInt(0, NUMBERS);
-  const mark = await takeMark(`outside-network-${n}`);
-  if (mark === undefined) throw new Error(`the outside network ${n} is another test's`);
-  return { n, mark };
+/** Addresses are made of it, four of a network; no other process on this host has it meanwhile. */
+export async function ownNumber(of: string): Promise<{ readonly n: number; readonly mark: AsyncDisposable }> {
+  return eventually(async () => {
+    const n = randomInt(0, NUMBERS);
+    const mark = await takeMark(`${of}-${n}`);
+    if (mark === undefined) throw new Error(`the ${of} ${n} is another test's`);
+    return { n, mark };
+  });
 }
 
 export async function outsideNetwork(): Promise<OutsideNetwork> {
-  const { n, mark } = await eventually(ownNumber);
+  const { n, mark } = await ownNumber('outside-network');
   const name = `tinout${n}-${randomInt(0, 0xffff).toString(16)}`;
   const [hostAddress, address, privateAddress] = [`203.0.113.${4 * n + 1}`, `203.0.113.${4 * n + 2}`, `10.222.${n}.77`];
   const link = name.slice(0, 15);

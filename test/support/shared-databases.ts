@@ -33,14 +33,14 @@ export interface SharedServer extends AsyncDisposable {
 
 const HOST = '127.0.0.1';
 /** The first characters of a name tell the engine, so the name of the socket has to as well. */
-const SOCKET = { mariadb: 'mysqld.sock', postgresql: '.s.PGSQL.5432' } as const;
+export const SOCKET = { mariadb: 'mysqld.sock', postgresql: '.s.PGSQL.5432' } as const;
 export const CONNECT = { mariadb: connectMariadb, postgresql: connectPostgres } as const;
 
-export async function startSharedMariadb(dir: string): Promise<SharedServer> {
+export async function startSharedMariadb(dir: string, host = HOST): Promise<SharedServer> {
   const port = await freePort();
   const launched = await launchMariadb({
     dir,
-    settings: ['--skip-networking=0', `--bind-address=${HOST}`, `--port=${port}`],
+    settings: ['--skip-networking=0', `--bind-address=${host}`, `--port=${port}`],
   });
   const { socketPath, user: root, password } = launched;
   const user = 'try-it-now';
@@ -54,7 +54,7 @@ export async function startSharedMariadb(dir: string): Promise<SharedServer> {
   await asRoot(`GRANT ALL ON *.* TO '${user}'@'%' WITH GRANT OPTION`);
   return {
     engine: 'mariadb',
-    host: HOST,
+    host,
     port,
     user,
     password,
@@ -67,14 +67,14 @@ export async function startSharedMariadb(dir: string): Promise<SharedServer> {
   };
 }
 
-export async function startSharedPostgres(dir: string): Promise<SharedServer> {
+export async function startSharedPostgres(dir: string, host = HOST): Promise<SharedServer> {
   const port = await freePort();
   const rules = join(dir, 'rules-for-all-hosts.conf');
   await mkdir(dir);
-  await writeFile(rules, 'local all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n', { mode: 0o644 });
+  await writeFile(rules, 'local all all scram-sha-256\nhost all all samenet scram-sha-256\n', { mode: 0o644 });
   const launched = await launchPostgres({
     dir,
-    settings: [`listen_addresses=${HOST}`, `port=${port}`, `hba_file=${rules}`],
+    settings: [`listen_addresses=${host}`, `port=${port}`, `hba_file=${rules}`],
   });
   const { user, password, socketPath } = launched;
   const own = join(dirname(socketPath), `.s.PGSQL.${port}`);
@@ -95,7 +95,7 @@ export async function startSharedPostgres(dir: string): Promise<SharedServer> {
   };
   return {
     engine: 'postgresql',
-    host: HOST,
+    host,
     port,
     user,
     password,
@@ -111,20 +111,18 @@ export async function startSharedPostgres(dir: string): Promise<SharedServer> {
   };
 }
 
-/** A node's way to the server: its relay, and what it needs to log in. */
-export interface NodeOfServer extends AsyncDisposable {
+/** A node's way to the server: what it needs to log in through its relay. */
+export interface WayToServer {
   readonly login: ServerLogin;
   /** As a node's settings say it. */
   readonly env: Readonly<Record<string, string>>;
-  connect(options: Omit<DatabaseOptions, keyof ServerLogin | 'mountedAt'>): Databases;
+  connect(options: Omit<DatabaseOptions, Exclude<keyof ServerLogin, 'patience'> | 'mountedAt'>): Databases;
 }
 
-/** `folder` is the node's own. */
-export async function nodeOf(server: SharedServer, folder: string): Promise<NodeOfServer> {
-  const { engine, host, port, user, password } = server;
-  const socketPath = join(folder, engine, SOCKET[engine]);
-  const { title, ...names } = DATABASE_SERVERS[engine];
-  const relay = await startRelay({ title, socketPath, server: { host, port }, log: silent });
+export interface NodeOfServer extends WayToServer, AsyncDisposable {}
+
+export function wayThrough(socketPath: string, { engine, host, port, user, password }: SharedServer): WayToServer {
+  const names = DATABASE_SERVERS[engine];
   const login = { socketPath, shared: { host, port }, user, password };
   return {
     login,
@@ -135,6 +133,14 @@ export async function nodeOf(server: SharedServer, folder: string): Promise<Node
       [names.password]: password,
     },
     connect: (options) => CONNECT[engine]({ ...options, ...login, mountedAt: dirname(socketPath) }),
-    [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose](),
   };
+}
+
+/** `folder` is the node's own. */
+export async function nodeOf(server: SharedServer, folder: string): Promise<NodeOfServer> {
+  const { engine, host, port } = server;
+  const socketPath = join(folder, engine, SOCKET[engine]);
+  const { title } = DATABASE_SERVERS[engine];
+  const relay = await startRelay({ title, socketPath, server: { host, port }, log: silent });
+  return { ...wayThrough(socketPath, server), [Symbol.asyncDispose]: () => relay[Symbol.asyncDispose]() };
 }

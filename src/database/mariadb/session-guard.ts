@@ -8,8 +8,6 @@ import { tryLock } from './seeds.ts';
 import { serverErrorNumber, withSession, type Row, type Session } from './session.ts';
 
 const ROUND_MS = 1_000;
-/** Many rounds. */
-const HANGS_AFTER_S = 10;
 
 /** ER_NO_SUCH_THREAD. */
 const ENDED_MEANWHILE = 1094;
@@ -73,7 +71,6 @@ async function becomeTheOne(
   names: DatabaseNames,
   signal: AbortSignal,
 ): Promise<void> {
-  await session.run('Having the server end this session if we hang', `SET SESSION wait_timeout = ${HANGS_AFTER_S}`);
   const isMine = (): Promise<boolean> => tryLock(session, names.guard(), { password, timeoutS: 1 });
   while (!signal.aborted) if (await isMine()) return;
 }

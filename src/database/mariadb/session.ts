@@ -15,14 +15,17 @@ export interface Session {
 /** A node's own server answers a new connection within a millisecond or two. */
 const CONNECT_TIMEOUT_MS = 2_000;
 
+/** Two may be lost, or late. */
+const PINGS_IN_A_SILENCE = 3;
+
 /**
  * What our own statements rely on, whatever the server's defaults: seeds with zero dates and zero ids are taken as they
  * are, constraints were checked when the seed was loaded, and times are not converted on the way.
  */
-function sessionSettings({ lockWaitS }: ServerPatience): string {
+function sessionSettings({ lockWaitS, silenceS }: ServerPatience): string {
   return [
     `SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO', lock_wait_timeout = ${lockWaitS}, ` +
-      `innodb_lock_wait_timeout = ${lockWaitS}`,
+      `innodb_lock_wait_timeout = ${lockWaitS}, wait_timeout = ${silenceS}`,
     "time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, check_constraint_checks = 0, " +
       'max_statement_time = 0, sql_quote_show_create = 1',
   ].join(', ');
@@ -52,11 +55,13 @@ export async function withSession<T>(
 ): Promise<T> {
   const patience = login.patience ?? SERVER_PATIENCE;
   const connection = await connect(login, answerTimeoutMs ?? patience.answerMs);
+  const { session, ping } = sessionOn(connection, login);
+  const pings = setInterval(ping, (patience.silenceS * 1_000) / PINGS_IN_A_SILENCE);
   try {
-    const session = sessionOn(connection, login);
     await session.run('Setting up a connection', sessionSettings(patience));
     return await use(session);
   } finally {
+    clearInterval(pings);
     // A broken one is closed already, and a server that hangs is not waited for.
     if (connection.isValid()) await connection.end().catch(() => undefined);
   }
@@ -102,29 +107,54 @@ async function connect(login: ServerLogin, answerTimeoutMs: number): Promise<Con
   }
 }
 
-function sessionOn(connection: Connection, login: ServerLogin): Session {
-  return {
+/** `ping` has the server go on with a session that waits for something else; a statement that runs needs none. */
+function sessionOn(
+  connection: Connection,
+  login: ServerLogin,
+): { readonly session: Session; readonly ping: () => void } {
+  let running = 0;
+  const during = async <T>(work: Promise<T>): Promise<T> => {
+    running += 1;
+    try {
+      return await work;
+    } finally {
+      running -= 1;
+    }
+  };
+  const session: Session = {
     // 'localhost' is every client of the server's own socket, and no other.
     clientHost: login.shared === undefined ? 'localhost' : '%',
     run: async (what, sql, values) => {
       try {
-        const answer: unknown = await connection.query(sql, values);
+        const answer: unknown = await during(connection.query(sql, values));
         return Array.isArray(answer) ? (answer as Row[]) : [];
       } catch (error) {
-        const { errno, fatal } = error as Partial<SqlError>;
-        if (fatal === true || !connection.isValid() || (errno !== undefined && SERVER_STATES.has(errno))) {
-          throw new TryItNowError(
-            'database_unavailable',
-            `${what} failed: MariaDB at ${placeOf(login)} stopped answering (${ownWords(error)})`,
-            { retryAfterMs: 2_000 },
-          );
-        }
-        throw new TryItNowError('database_failed', `${what} failed: MariaDB says "${ownWords(error)}"`, {
-          details: { errno },
-        });
+        throw statementFailure(what, error, { connection, login });
       }
     },
   };
+  const ping = (): void => {
+    // A failure is the next statement's.
+    if (running === 0) void during(connection.ping()).catch(() => undefined);
+  };
+  return { session, ping };
+}
+
+function statementFailure(
+  what: string,
+  error: unknown,
+  { connection, login }: { readonly connection: Connection; readonly login: ServerLogin },
+): TryItNowError {
+  const { errno, fatal } = error as Partial<SqlError>;
+  if (fatal === true || !connection.isValid() || (errno !== undefined && SERVER_STATES.has(errno)))
+    return new TryItNowError(
+      'database_unavailable',
+      `${what} failed: MariaDB at ${placeOf(login)} stopped answering (${ownWords(error)})`,
+      { retryAfterMs: 2_000 },
+    );
+  return new TryItNowError('database_failed', `${what} failed: MariaDB says "${ownWords(error)}"`, {
+    details: { errno },
+  });
 }
 
 /**

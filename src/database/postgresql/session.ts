@@ -24,6 +24,8 @@ const MAINTENANCE_DATABASE = 'postgres';
 
 /** A node's own server answers a new connection within some milliseconds. */
 const CONNECT_TIMEOUT_MS = 2_000;
+/** Two may be lost, or late. */
+const SIGNS_IN_A_SILENCE = 3;
 /** SQLSTATE: too many connections; the server is stopped, crashed, or starts just now; it broke the connection. */
 const SERVER_STATES = /^(?:53300|57P0[1235]|08...)$/;
 /** A wrong password, or a rule that lets nobody in. */
@@ -111,10 +113,16 @@ export function statementFailure(what: string, error: unknown, login: ServerLogi
   );
 }
 
-/** Whatever the server's defaults: no statement of ours waits for others for longer, and none is cut short by them. */
-function sessionSettings({ lockWaitS }: ServerPatience): string {
+/**
+ * Whatever the server's defaults: no statement of ours waits for others for longer, and none is cut short by them. Of a
+ * client that is silent the server's kernel asks for a sign of life; over a socket of its own there is nothing to ask.
+ */
+function sessionSettings({ lockWaitS, silenceS }: ServerPatience): string {
+  const everyS = silenceS / SIGNS_IN_A_SILENCE;
   return (
     `SET lock_timeout = '${lockWaitS}s'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; ` +
+    `SET tcp_keepalives_idle = ${everyS}; SET tcp_keepalives_interval = ${everyS}; ` +
+    `SET tcp_keepalives_count = ${SIGNS_IN_A_SILENCE - 1}; SET tcp_user_timeout = '${silenceS}s'; ` +
     "SET search_path = pg_catalog; SET client_min_messages = 'warning'"
   );
 }
