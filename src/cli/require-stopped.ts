@@ -1,5 +1,5 @@
 import { request } from 'undici';
-import { hasActiveWorkers } from '../composition/owned-resources.ts';
+import { hasActiveWorkers, runningProcesses } from '../composition/owned-resources.ts';
 import type { Config } from '../config/config.ts';
 import { reachableHost } from '../config/reachable-host.ts';
 import { TryItNowError } from '../domain/errors.ts';
@@ -13,23 +13,28 @@ const HEALTH_TIMEOUT_MS = 2_000;
  * server_running, whose message begins with what was left `untouched`.
  */
 export async function requireStopped(
-  { server, ...config }: Config,
+  config: Config,
   of: 'this node' | 'every node',
   untouched: string,
   log: Log,
 ): Promise<void> {
-  const url = `http://${reachableHost(server.host)}:${server.port}/health`;
-  const alive = (await answers(url))
-    ? `a server answers at ${url}`
-    : (await hasActiveWorkers({ server, ...config }, of, log)) === true
-      ? `workers of ${of} still ask NATS for tasks`
-      : undefined;
+  const alive = await whatRuns(config, of, log);
   if (alive === undefined) return;
   throw new TryItNowError(
     'server_running',
     `${untouched}: ${alive}, and would refill the pool at once. Stop it first (systemctl stop ` +
       "try-it-now try-it-now-worker), or say --force if it is not this deployment's",
   );
+}
+
+async function whatRuns(config: Config, of: 'this node' | 'every node', log: Log): Promise<string | undefined> {
+  const url = `http://${reachableHost(config.server.host)}:${config.server.port}/health`;
+  if (await answers(url)) return `a server answers at ${url}`;
+  const running = of === 'every node' ? ((await runningProcesses(config, log)) ?? []) : [];
+  if (running.length > 0)
+    return running.map(({ role, host, pid }) => `the ${role} on ${host} (process ${pid}) ran a moment ago`).join(', ');
+  if ((await hasActiveWorkers(config, of, log)) === true) return `workers of ${of} still ask NATS for tasks`;
+  return undefined;
 }
 
 async function answers(url: string): Promise<boolean> {

@@ -5,6 +5,7 @@ import { ownDatabases } from '../database/own-databases.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS, type DatabaseEngine } from '../domain/database.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
+import type { RunningProcess } from '../domain/running-process.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import type { ContainerRuntime } from '../pool/interfaces/container-runtime.ts';
 import type { QueueConnection } from '../queue/connection.ts';
@@ -126,6 +127,19 @@ export async function ownedData(config: Config, log: Log): Promise<OwnedResource
   } catch (error) {
     await releasers.releaseAll(log);
     throw error;
+  }
+}
+
+/** Every server and worker that was heard of a moment ago, also one that asks for no tasks. Undefined: no Valkey. */
+export async function runningProcesses(config: Config, log: Log): Promise<readonly RunningProcess[] | undefined> {
+  const releasers = new Releasers();
+  try {
+    const { processes } = await new Infrastructure({ config, log, releasers }).openStore();
+    return await processes.running();
+  } catch {
+    return undefined;
+  } finally {
+    await releasers.releaseAll(log);
   }
 }
 
