@@ -25,6 +25,7 @@ interface Asking {
 /** Known, or never asked. */
 export const EXEMPT: Proven = { unproven: false, provenFor: Number.MAX_SAFE_INTEGER };
 
+const SECOND_MS = 1_000;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 /** From when on it was needed last: it does not flicker. */
@@ -44,8 +45,8 @@ interface Watched {
   reason: GateReason | undefined;
   /** A pool that is being filled for the first time is not being emptied. */
   hadStock: boolean;
-  /** When instances were taken within the last minute. */
-  taken: number[];
+  /** How many instances were taken in each second of the last minute, the oldest in front. */
+  readonly taken: Map<number, number>;
   /** In a minute, over the last hour. */
   usual: number;
   lookedAt: number;
@@ -97,6 +98,8 @@ export class Gate {
     if (this.#mode === 'auto') {
       const stats = await this.#inventory.stats(templates);
       for (const { name } of templates) this.#judge(name, stats.get(name));
+      const offered = new Set(templates.map(({ name }) => name));
+      for (const name of this.#watched.keys()) if (!offered.has(name)) this.#watched.delete(name);
     }
     for (const { name } of templates) this.#observer.gate(name, this.#reason(name));
   }
@@ -108,7 +111,14 @@ export class Gate {
 
   /** An instance was handed to somebody who is not known. */
   noteTaken(template: string): void {
-    this.#of(template).taken.push(this.#now());
+    // Nobody asks how many there were.
+    if (this.#mode !== 'auto') return;
+    const { taken } = this.#of(template);
+    const now = this.#now();
+    const second = Math.floor(now / SECOND_MS);
+    const count = taken.get(second);
+    if (count === undefined) forgetBeforeLastMinute(taken, now);
+    taken.set(second, (count ?? 0) + 1);
   }
 
   /** A solution that comes with the request is used up. Throws store_unavailable. */
@@ -146,8 +156,8 @@ export class Gate {
   #judge(template: string, stats: PoolStats | undefined): void {
     const watched = this.#of(template);
     const now = this.#now();
-    watched.taken = watched.taken.filter((at) => at > now - MINUTE_MS);
-    const perMinute = watched.taken.length;
+    forgetBeforeLastMinute(watched.taken, now);
+    const perMinute = [...watched.taken.values()].reduce((sum, count) => sum + count, 0);
     const low = stats === undefined ? undefined : lowStock(stats);
     watched.hadStock ||= stats !== undefined && low === undefined;
     const scarce = watched.hadStock ? low : undefined;
@@ -178,12 +188,19 @@ export class Gate {
       why: undefined,
       reason: undefined,
       hadStock: false,
-      taken: [],
+      taken: new Map(),
       usual: 0,
       lookedAt: this.#now(),
     };
     this.#watched.set(template, watched);
     return watched;
+  }
+}
+
+function forgetBeforeLastMinute(taken: Map<number, number>, now: number): void {
+  for (const second of taken.keys()) {
+    if (second * SECOND_MS > now - MINUTE_MS) return;
+    taken.delete(second);
   }
 }
 
