@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js';
 
-type Address = ipaddr.IPv4 | ipaddr.IPv6;
+export type Address = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** A site or a customer of a hosting company usually holds a whole /48, with 65,536 networks of /64 in it. */
 const SITE_PREFIX = 48;
@@ -14,7 +14,7 @@ const WIDEST = { ipv4: 8, ipv6: 16 };
  * customers who have nothing to do with each other, and each of its addresses costs whoever would misuse it.
  */
 export function networkOf(clientKey: string): string {
-  const address = clientAddress(clientKey);
+  const address = addressOf(clientKey);
   return address?.kind() === 'ipv6' ? cut(address, SITE_PREFIX) : clientKey;
 }
 
@@ -45,12 +45,13 @@ export function clientNetwork(text: string): string | undefined {
 export function membersOf(network: string): (clientKey: string) => boolean {
   const [range, prefix] = ipaddr.parseCIDR(network);
   return (clientKey) => {
-    const address = clientAddress(clientKey);
+    const address = addressOf(clientKey);
     return address !== undefined && address.kind() === range.kind() && address.match(range, prefix);
   };
 }
 
-function clientAddress(clientKey: string): Address | undefined {
+/** Undefined for a client that is known by something else. */
+export function addressOf(clientKey: string): Address | undefined {
   const [address = ''] = clientKey.split('/');
   return ipaddr.isValid(address) ? ipaddr.parse(address) : undefined;
 }

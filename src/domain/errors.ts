@@ -151,6 +151,14 @@ export const ERROR_CATALOGUE = {
     title: 'A template, or a preview of another one, has this name',
     remedy: 'Give the preview another name, such as that of the template with -pr-12 behind it.',
   },
+  network_rule_limit: {
+    status: 409,
+    retryable: false,
+    title: 'There are as many bans, or allowances, as may be',
+    remedy:
+      'Ban a wider network instead of its addresses one by one, take back what is no longer needed ' +
+      '(`try-it-now bans remove NETWORK`, `allowances remove NETWORK`), or keep a whole list in the firewall.',
+  },
   preview_limit: {
     status: 409,
     retryable: false,

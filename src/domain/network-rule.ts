@@ -3,6 +3,9 @@ import Type, { type Static } from 'typebox';
 /** Raised when the stored shape changes; one of another version is left alone. */
 const NETWORK_RULE_VERSION = 1;
 
+/** Of each kind: all of them are read in one go, and by every server. */
+export const MOST_NETWORK_RULES = 10_000;
+
 /** `ban`: nothing is handed out to its clients. `allowance`: they may have more than others. */
 export type NetworkRuleKind = 'ban' | 'allowance';
 

@@ -1,9 +1,10 @@
-import { isLoopback, membersOf, networkOf } from '../domain/client-network.ts';
+import { isLoopback, networkOf } from '../domain/client-network.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
+import { NetworkTable } from '../domain/network-table.ts';
 import { isBrowser } from '../domain/owner.ts';
 import type { HeldLimits } from './interfaces/claim-store.ts';
-import type { NetworkRules } from './interfaces/network-rules.ts';
+import type { NetworkRules, StoredNetworkRules } from './interfaces/network-rules.ts';
 
 /** How many instances may be held at once; 0: any number. */
 export interface HeldSettings {
@@ -30,9 +31,16 @@ export interface Admitted {
 /** A rule as it is remembered; its end by our own monotonic clock, whatever the store's says. */
 interface KnownRule {
   readonly rule: NetworkRule;
-  readonly isFor: (clientKey: string) => boolean;
   readonly endsAt: number;
 }
+
+type KnownRules = Readonly<Record<NetworkRuleKind, NetworkTable<KnownRule>>>;
+
+/**
+ * So often all are read whether anything seems to have changed or not: what ended goes, what somebody wrote into the
+ * store by hand comes, and their ends go by its clock as it is now.
+ */
+const READ_AGAIN_MS = 60_000;
 
 /**
  * Who is let in, and to how much. Rules for networks are remembered, so that no click waits for them; `refresh` has to
@@ -40,9 +48,13 @@ interface KnownRule {
  */
 export class Admission {
   readonly #held: HeldSettings;
-  readonly #rules: Pick<NetworkRules, 'list'> | undefined;
+  readonly #rules: Pick<NetworkRules, 'unlessKnown'> | undefined;
   readonly #now: () => number;
-  #known: Readonly<Record<NetworkRuleKind, readonly KnownRule[]>> = { ban: [], allowance: [] };
+  readonly #known: KnownRules = { ban: new NetworkTable(), allowance: new NetworkTable() };
+  /** Since the last look began: it may miss them. */
+  #decided: (() => void)[] = [];
+  #state = '';
+  #readAt = -Infinity;
 
   constructor({
     held,
@@ -51,7 +63,7 @@ export class Admission {
   }: {
     readonly held: HeldSettings;
     /** Without them there are none. */
-    readonly rules?: Pick<NetworkRules, 'list'>;
+    readonly rules?: Pick<NetworkRules, 'unlessKnown'>;
     readonly now?: () => number;
   }) {
     this.#held = held;
@@ -61,12 +73,26 @@ export class Admission {
 
   /** Throws store_unavailable. */
   async refresh(): Promise<void> {
+    this.#decided = [];
     if (this.#rules === undefined) return;
-    const { nowMs, ban, allowance } = await this.#rules.list();
-    const now = this.#now();
-    const known = (rules: readonly NetworkRule[]): KnownRule[] =>
-      rules.map((rule) => ({ rule, isFor: membersOf(rule.network), endsAt: now + rule.untilMs - nowMs }));
-    this.#known = { ban: known(ban), allowance: known(allowance) };
+    const isRecent = this.#now() - this.#readAt < READ_AGAIN_MS;
+    const stored = await this.#rules.unlessKnown(isRecent ? this.#state : '');
+    if (stored === undefined) return;
+    this.#readAt = this.#now();
+    this.#state = stored.state;
+    this.#take(stored, this.#readAt);
+    for (const decide of this.#decided) decide();
+  }
+
+  /** A rule that was just stored: from now on it holds here. */
+  note(kind: NetworkRuleKind, rule: NetworkRule): void {
+    const endsAt = this.#now() + rule.untilMs - rule.sinceMs;
+    this.#decide(() => this.#known[kind].set(rule.network, { rule, endsAt }));
+  }
+
+  /** A rule that was just taken back. */
+  drop(kind: NetworkRuleKind, network: string): void {
+    this.#decide(() => this.#known[kind].delete(network));
   }
 
   /** Who has an API key, and who is on this machine itself, may have any number. Throws banned. */
@@ -114,11 +140,25 @@ export class Admission {
     );
   }
 
+  #decide(decide: () => void): void {
+    decide();
+    this.#decided.push(decide);
+  }
+
+  #take({ nowMs, ...stored }: StoredNetworkRules, now: number): void {
+    for (const kind of ['ban', 'allowance'] as const) {
+      const known = this.#known[kind];
+      for (const rule of stored[kind]) known.set(rule.network, { rule, endsAt: now + rule.untilMs - nowMs });
+      known.keepOnly(new Set(stored[kind].map(({ network }) => network)));
+    }
+  }
+
   /** The one that lasts longest, of those that hold for this client. */
   #find(kind: NetworkRuleKind, clientKey: string): KnownRule | undefined {
     const now = this.#now();
-    return this.#known[kind]
-      .filter(({ isFor, endsAt }) => endsAt > now && isFor(clientKey))
-      .sort((a, b) => b.endsAt - a.endsAt)[0];
+    let found: KnownRule | undefined;
+    for (const known of this.#known[kind].around(clientKey))
+      if (known.endsAt > now && (found === undefined || known.endsAt > found.endsAt)) found = known;
+    return found;
   }
 }

@@ -1,7 +1,7 @@
 import { clientNetwork, membersOf, networkOf } from '../domain/client-network.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { RememberedHarm } from '../domain/harm.ts';
-import type { NetworkRule, NetworkRuleKind } from '../domain/network-rule.ts';
+import { MOST_NETWORK_RULES, type NetworkRule, type NetworkRuleKind } from '../domain/network-rule.ts';
 import type { Admission } from './admission.ts';
 import type { Suspect } from '../domain/suspect.ts';
 import type { ShareCounts } from './interfaces/share-counts.ts';
@@ -14,7 +14,7 @@ export interface OperateNetworksDeps extends ReleaseDeps {
   readonly networkRules: NetworkRules;
   readonly harmMemory: HarmMemory;
   readonly shareCounts: Pick<ShareCounts, 'suspects'>;
-  readonly admission: Pick<Admission, 'refresh'>;
+  readonly admission: Pick<Admission, 'note' | 'drop'>;
   readonly inventory: Pick<Inventory, 'list'>;
 }
 
@@ -52,7 +52,7 @@ export async function forgiveHarm({ harmMemory }: OperateNetworksDeps, who: stri
 
 /**
  * Nothing is handed out to it from now on; other servers know within seconds. `end`: what its clients hold ends as
- * well. Returns how many did. Throws invalid_request.
+ * well. Returns how many did. Throws invalid_request, network_rule_limit.
  */
 export async function banNetwork(
   deps: OperateNetworksDeps,
@@ -63,7 +63,9 @@ export async function banNetwork(
   return { rule, ended: end ? await endAllOf(deps, rule.network) : 0 };
 }
 
-/** Its clients may hold so many at once, and come as often as they like. Throws invalid_request. */
+/**
+ * Its clients may hold so many at once, and come as often as they like. Throws invalid_request, network_rule_limit.
+ */
 export async function allowNetwork(deps: OperateNetworksDeps, wanted: WantedRule, held: number): Promise<NetworkRule> {
   return put(deps, 'allowance', wanted, held);
 }
@@ -76,7 +78,7 @@ export async function removeNetworkRule(
 ): Promise<void> {
   const network = networkNamed(text);
   const existed = await networkRules.remove(kind, network);
-  await admission.refresh();
+  admission.drop(kind, network);
   if (!existed)
     throw new TryItNowError(
       'unknown_network',
@@ -96,7 +98,13 @@ async function put(
     ...(reason === undefined ? {} : { reason }),
     ...(held === undefined ? {} : { held }),
   });
-  await admission.refresh();
+  if (rule === undefined)
+    throw new TryItNowError(
+      'network_rule_limit',
+      `There are ${MOST_NETWORK_RULES} ${kind === 'ban' ? 'bans' : 'allowances'}, as many as may be; ` +
+        'one for a wider network does for many, and those that have ended make room within a minute',
+    );
+  admission.note(kind, rule);
   return rule;
 }
 

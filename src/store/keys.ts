@@ -141,6 +141,8 @@ export const keys = {
   bans: 'bans',
   /** hash: network of clients → rule (JSON) that it may have more than others */
   allowances: 'allowances',
+  /** string: how often a rule of either was stored, by which servers see that there is anything to read */
+  networkRulePuts: 'network_rule_puts',
   /** string: "<id> <held until at most (ms)> <client>" in lines, of a network of clients or an owner; ends by itself */
   held: (holder: string) => `held:${holder}`,
   /** hash: "<kind> <who> <figure>" → how often in that minute; ends by itself */

@@ -77,6 +77,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.spentChallenge(EACH), 'string'],
   [keys.bans, 'hash', SAVED],
   [keys.allowances, 'hash', SAVED],
+  [keys.networkRulePuts, 'string'],
   [keys.shares(EACH), 'hash'],
   [keys.suspects, 'hash'],
   [keys.eventOutbox, 'stream', SAVED],

@@ -41,6 +41,9 @@ export const NOTE_STEP = { NOTED: 1, UNCHANGED: 0, UNKNOWN: -1, NOWHERE: -2 } as
 /** First element of the answer of put-preview.lua. */
 export const PUT_PREVIEW = { PUT: 0, NAME_TAKEN: -1, OFFERED_LIMIT: -2, RECORDED_LIMIT: -3 } as const;
 
+/** What put-network-rule.lua answers instead of the rule. */
+export const PUT_NETWORK_RULE = { LIMIT: 0 } as const;
+
 /** What rollback-checkpoint.lua answers instead of ids. */
 export const ROLLBACK_CHECKPOINT = { NONE_PROMOTED: 0 } as const;
 

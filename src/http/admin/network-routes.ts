@@ -113,7 +113,7 @@ function banRoutes(app: App, operators: NetworkOperators): void {
         description: 'In place of an earlier ban of the same network. Further servers know within two seconds.',
         params: NetworkParams,
         body: BanBody,
-        response: { 200: BannedBody, ...operatorProblems() },
+        response: { 200: BannedBody, ...operatorProblems('network_rule_limit') },
       },
     },
     async (request) => {
@@ -168,7 +168,7 @@ function allowanceRoutes(app: App, operators: NetworkOperators): void {
         description: 'It holds so many at once, and how often it takes one is not limited.',
         params: NetworkParams,
         body: AllowanceBody,
-        response: { 200: AllowanceRuleBody, ...operatorProblems() },
+        response: { 200: AllowanceRuleBody, ...operatorProblems('network_rule_limit') },
       },
     },
     async (request) => {
