@@ -1,3 +1,5 @@
+import fc from 'fast-check';
+import ipaddr from 'ipaddr.js';
 import { expect, it } from 'vitest';
 import { clientNetwork, isLoopback, membersOf, networkOf } from './client-network.ts';
 
@@ -47,3 +49,18 @@ it.each([
   ['203.0.113.7', '2001:db8:1::/48', false],
   ['unknown', '203.0.113.0/24', false],
 ])('%s in %s: %s', (client, network, expected) => expect(membersOf(network)(client)).toBe(expected));
+
+it('cuts any address to any prefix as the library does', () => {
+  const ipv4 = fc.tuple(fc.ipV4(), fc.integer({ min: 8, max: 32 }));
+  const ipv6 = fc.tuple(fc.ipV6(), fc.integer({ min: 16, max: 64 }));
+  fc.assert(
+    fc.property(fc.oneof(ipv4, ipv6), ([text, prefix]) => {
+      const address = ipaddr.parse(text);
+      fc.pre(address.kind() === 'ipv4' || ipaddr.process(text).kind() === 'ipv6');
+      const cidr = `${address.toString()}/${prefix}`;
+      const first =
+        address.kind() === 'ipv4' ? ipaddr.IPv4.networkAddressFromCIDR(cidr) : ipaddr.IPv6.networkAddressFromCIDR(cidr);
+      expect(clientNetwork(`${text}/${prefix}`)).toBe(`${first.toString()}/${prefix}`);
+    }),
+  );
+});

@@ -19,11 +19,14 @@ export function isHarmful(reason: string | null): boolean {
 /**
  * What somebody's harm is remembered under: where they come from, of IPv6 the /48, and their browser, by a digest that
  * opens nothing. Nothing of who is on this machine. Whether it matters is decided where they ask: with an API key or an
- * allowance it does not.
+ * allowance it does not. `network` is their address's, for who has it at hand.
  */
-export function harmNames(clientKey: string | undefined, owner: string | null): readonly string[] {
+export function harmNames(
+  clientKey: string | undefined,
+  owner: string | null,
+  network = clientKey === undefined ? '' : networkOf(clientKey),
+): readonly string[] {
   if (clientKey === undefined || isLoopback(clientKey)) return [];
-  const network = networkOf(clientKey);
   return owner !== null && isBrowser(owner) ? [network, visitorDigest(owner)] : [network];
 }
 

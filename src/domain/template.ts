@@ -213,6 +213,7 @@ export function templateVersion(template: Template): string {
 }
 
 interface Offer {
+  readonly all: readonly Template[];
   readonly byName: ReadonlyMap<string, Template>;
   readonly versions: ReadonlyMap<string, string>;
   readonly default: Template;
@@ -273,8 +274,9 @@ export class Catalogue {
     return this.#current().versions.get(name);
   }
 
+  /** The same array until any of them changes. */
   all(): readonly Template[] {
-    return [...this.#current().byName.values()];
+    return this.#current().all;
   }
 
   /** With those that visits may outlive. */
@@ -298,7 +300,7 @@ export class Catalogue {
   /** Nothing has to run for a template to end. */
   #current(): Offer {
     if (this.#now() < this.#offer.untilMs) return this.#offer;
-    const before = [...this.#offer.byName.values()];
+    const before = this.#offer.all;
     this.#offer = offerOf(before, this.#offer.text, this.#now());
     this.#withdraw(before);
     for (const onReplaced of this.#subscribers) onReplaced();
@@ -324,8 +326,10 @@ function offerOf(all: readonly Template[], text: string, nowMs: number): Offer {
   const [first] = templates;
   if (first === undefined) throw new Error('a catalogue needs at least one template that does not end');
   const versions = new Map(templates.map((template) => [template.name, templateVersion(template)]));
+  const byName = new Map(templates.map((template) => [template.name, template]));
   return {
-    byName: new Map(templates.map((template) => [template.name, template])),
+    all: [...byName.values()],
+    byName,
     versions,
     default: first,
     revision: shortDigest(JSON.stringify([text, ...versions])),

@@ -37,3 +37,19 @@ describe('The embedding site of a click', () => {
     expect(from({}, told)).toBe('direct');
   });
 });
+
+it('goes by the templates as they are now, and reads their origins once for all clicks', () => {
+  let read = 0;
+  const offering = (...origins: readonly string[]) => ({
+    get allowedOrigins() {
+      read += 1;
+      return origins;
+    },
+  });
+  let templates = [offering('https://shop.example.net')];
+  const site = embeddingSites('https://try.example.org', [], () => templates);
+  const click = () => site({ headers: { origin: 'https://shop.example.net' }, host: '' } as unknown as FastifyRequest);
+  expect([click(), click(), click(), read]).toEqual(['shop.example.net', 'shop.example.net', 'shop.example.net', 1]);
+  templates = [offering('https://news.example.net'), offering()];
+  expect([click(), click(), read]).toEqual(['other', 'other', 3]);
+});

@@ -13,17 +13,23 @@ const NAME = /^[a-z0-9.:-]{1,260}$/;
 
 /**
  * `sites` are hosts; those whose pages may offer a template are told apart as well. Of an address only the host is
- * looked at, and only a listed one is ever kept.
+ * looked at, and only a listed one is ever kept. `templates` gives the same array until any of them changes.
  */
 export function embeddingSites(
   publicUrl: string,
   sites: readonly string[],
   templates: () => readonly Pick<Template, 'allowedOrigins'>[] = () => [],
 ): SiteOf {
-  const isKnown = (host: string): boolean =>
-    sites.includes(host) ||
-    (NAME.test(host) &&
-      templates().some(({ allowedOrigins }) => allowedOrigins.some((origin) => new URL(origin).host === host)));
+  let offered: ReturnType<typeof templates> | undefined;
+  let known: ReadonlySet<string> = new Set();
+  const isKnown = (host: string): boolean => {
+    const now = templates();
+    if (now !== offered) {
+      offered = now;
+      known = new Set([...sites, ...hostsOf(now)]);
+    }
+    return known.has(host);
+  };
   const own = new URL(publicUrl).host;
   return (request, told) => {
     const from = request.headers.origin ?? request.headers.referer;
@@ -33,4 +39,11 @@ export function embeddingSites(
       return told !== undefined && (isKnown(told) || told === OTHER_SITE) ? told : DIRECT_SITE;
     return isKnown(host) ? host : OTHER_SITE;
   };
+}
+
+/** Those with a name that an event may carry. */
+function hostsOf(templates: readonly Pick<Template, 'allowedOrigins'>[]): readonly string[] {
+  return templates
+    .flatMap(({ allowedOrigins }) => allowedOrigins.map((origin) => new URL(origin).host))
+    .filter((host) => NAME.test(host));
 }

@@ -275,7 +275,7 @@ async function claim(
       ...proven,
       avoided: deliveryCheck.avoided(),
       held: admitted.held,
-      ...(admitted.known ? {} : { harmNames: harmNames(clientKey, owner) }),
+      ...(admitted.known ? {} : { harmNames: harmNames(clientKey, owner, admitted.held?.network) }),
       replacing,
     });
   } catch (error) {

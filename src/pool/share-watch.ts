@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { clientNetwork, isLoopback } from '../domain/client-network.ts';
+import { addressOf, isLoopback } from '../domain/client-network.ts';
 import type { Clock } from '../domain/clock.ts';
 import { isHarmful } from '../domain/harm.ts';
 import type { Instance } from '../domain/instance.ts';
@@ -136,17 +136,15 @@ export class ShareWatch {
 
   #count({ clientKey, owner, site }: Unknown, figures: readonly ShareFigure[]): void {
     // Not an address: who sends an API key.
-    if (isLoopback(clientKey) || clientNetwork(clientKey) === undefined) return;
+    if (isLoopback(clientKey) || addressOf(clientKey) === undefined) return;
     const taker: Taker = {
       clientKey,
       visitor: owner !== null && isBrowser(owner) ? visitorDigest(owner) : undefined,
       site: site === DIRECT_SITE || site === OTHER_SITE ? undefined : site,
     };
-    for (const figure of figures) {
-      for (const field of shareFields(taker, figure)) {
-        const count = this.#counts.get(field);
-        if (count !== undefined || this.#counts.size < MOST_FIELDS) this.#counts.set(field, (count ?? 0) + 1);
-      }
+    for (const field of shareFields(taker, figures)) {
+      const count = this.#counts.get(field);
+      if (count !== undefined || this.#counts.size < MOST_FIELDS) this.#counts.set(field, (count ?? 0) + 1);
     }
   }
 }

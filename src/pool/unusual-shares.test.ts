@@ -9,7 +9,7 @@ function counted(all: readonly Counted[]) {
   const counts = new Map<string, number>();
   for (const [who, figures] of all)
     for (const [figure, count] of Object.entries(figures) as [ShareFigure, number][])
-      for (const field of shareFields({ visitor: undefined, site: undefined, ...who }, figure))
+      for (const field of shareFields({ visitor: undefined, site: undefined, ...who }, [figure]))
         counts.set(field, (counts.get(field) ?? 0) + count);
   return counts;
 }

@@ -34,8 +34,8 @@ export interface Taker {
   readonly site: string | undefined;
 }
 
-/** Where it is counted. */
-export function shareFields({ clientKey, visitor, site }: Taker, figure: ShareFigure): readonly string[] {
+/** Where these are counted. */
+export function shareFields({ clientKey, visitor, site }: Taker, figures: readonly ShareFigure[]): readonly string[] {
   const network = networkOf(clientKey);
   return [
     EVERYBODY,
@@ -43,7 +43,7 @@ export function shareFields({ clientKey, visitor, site }: Taker, figure: ShareFi
     ...(network === clientKey ? [] : [`network ${network}`]),
     ...(visitor === undefined ? [] : [`visitor ${visitor}@${clientKey}`]),
     ...(site === undefined ? [] : [`site ${site}`]),
-  ].map((counted) => `${counted} ${figure}`);
+  ].flatMap((counted) => figures.map((figure) => `${counted} ${figure}`));
 }
 
 /** Who takes an unusual share: each once, where an address is enough without the network around it. */
