@@ -1,12 +1,20 @@
 import { Cron } from 'croner';
 import type { ImageCheck } from '../domain/image-check.ts';
 
-/** When an image is looked for next under its name; undefined: only when somebody asks. */
+/** By so much the clocks of hosts that keep time may differ. */
+const APART_MS = 60_000;
+
+/**
+ * When an image is looked for next under its name; undefined: only when somebody asks. A last time that is still to
+ * come was noted while a clock was ahead, and says nothing.
+ */
 export function nextImageCheckMs(
   checks: readonly ImageCheck[],
-  { lastMs, sinceMs }: { readonly lastMs: number | undefined; readonly sinceMs: number },
+  times: { readonly lastMs: number | undefined; readonly sinceMs: number; readonly nowMs: number },
 ): number | undefined {
-  const times = checks.flatMap((check): number[] => {
+  const { sinceMs, nowMs } = times;
+  const lastMs = times.lastMs !== undefined && times.lastMs <= nowMs + APART_MS ? times.lastMs : undefined;
+  const next = checks.flatMap((check): number[] => {
     switch (check.kind) {
       case 'manual':
         return [];
@@ -18,5 +26,5 @@ export function nextImageCheckMs(
           .map((at) => at.getTime());
     }
   });
-  return times.length === 0 ? undefined : Math.min(...times);
+  return next.length === 0 ? undefined : Math.min(...next);
 }

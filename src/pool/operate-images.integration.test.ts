@@ -146,6 +146,20 @@ describe('an operator', () => {
     expect((await again.shown()).checked?.problem).toBeUndefined();
   });
 
+  it('sees when an image is looked for next, also where the clock was a year ahead at its last look', async () => {
+    const rightMs = world.nowMs;
+    world.nowMs += 365 * 24 * HOUR_MS;
+    const server = await settled();
+    await server.round();
+    expect(await server.shown()).toMatchObject({ nextCheckMs: world.nowMs + HOUR_MS });
+    world.nowMs = rightMs;
+    expect(await server.shown()).toMatchObject({ nextCheckMs: rightMs });
+    world.registry = NEW;
+    await server.round();
+    expect(await server.serves()).toBe(NEW.id);
+    expect(await server.shown()).toMatchObject({ nextCheckMs: rightMs + HOUR_MS });
+  });
+
   it('is told that no host can try an image whose templates are for different ones', async () => {
     const labelled = ['gpu', 'eu'].map((label) => ({ ...app, name: `on-${label}`, nodes: [label] }));
     const server = await settled({ templates: labelled });

@@ -134,6 +134,7 @@ async function snapshots(
   { imagePins, imageUpdates, registry, clock }: SnapshotDeps,
   images: readonly WatchedImage[],
 ): Promise<readonly ImageSnapshot[]> {
+  const nowMs = clock.now();
   const names = images.map(({ name }) => name);
   const [pins, updates, nodes] = await Promise.all([imagePins.of(names), imageUpdates.read(names), registry.nodes()]);
   return images.flatMap((image, at) => {
@@ -150,7 +151,7 @@ async function snapshots(
       checks,
       state: stateOf(image, update, pin),
       pin,
-      nextCheckMs: update.held === undefined ? nextImageCheckMs(checks, { lastMs, sinceMs: clock.now() }) : undefined,
+      nextCheckMs: update.held === undefined ? nextImageCheckMs(checks, { lastMs, sinceMs: nowMs, nowMs }) : undefined,
       obstacle: isWatched ? whyNobodyTries(image, nodes) : undefined,
     };
   });

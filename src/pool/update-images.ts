@@ -83,7 +83,7 @@ type Trial = Work & { readonly pin: ImagePin };
  */
 export class ImageUpdater {
   readonly #deps: ImageUpdaterDeps;
-  readonly #startedMs: number;
+  #startedMs: number;
   readonly #looked = new Map<string, number>();
   readonly #untried = new UntriedImages();
   #swept = false;
@@ -148,8 +148,11 @@ export class ImageUpdater {
   }
 
   #isToBeFetched(image: WatchedImage, checked: CheckedImage | undefined): boolean {
-    const next = nextImageCheckMs(image.checks, { lastMs: checked?.atMs, sinceMs: this.#startedMs });
-    return isFetched(image) && next !== undefined && next <= this.#deps.clock.now();
+    const nowMs = this.#deps.clock.now();
+    // The clock may have been ahead as this process started.
+    this.#startedMs = Math.min(this.#startedMs, nowMs);
+    const next = nextImageCheckMs(image.checks, { lastMs: checked?.atMs, sinceMs: this.#startedMs, nowMs });
+    return isFetched(image) && next !== undefined && next <= nowMs;
   }
 
   /** A node that begins nothing for visitors begins nothing for this. */

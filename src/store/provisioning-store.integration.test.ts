@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fleetNode } from '../../test/support/fleet.ts';
 import { startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
 import { claimed, draft, expectPortsToBalance, tiny, viewOf } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
+import type { Heartbeat } from '../domain/node.ts';
 import { keys } from './keys.ts';
 
+const YEAR_MS = 365 * 24 * 3_600_000;
 let store: TestStore;
 beforeAll(async () => {
   store = await startStore();
@@ -214,6 +217,31 @@ it('gives out no port again that the range no longer holds', async () => {
   const [first = '', second = ''] = await narrow.provisioningStore.reserveTickets(tiny);
   expect((await warm(narrow, tiny, first)).port).toBe(21_000);
   await expect(warm(narrow, tiny, second)).rejects.toMatchObject({ code: 'no_free_port' });
+});
+
+it('gives out a port that rests until a clock which was ahead is reached', async () => {
+  await using small = await startStore({ portRange: { start: 21_000, end: 21_000 } });
+  await small.valkey.del(keys.availablePorts('node0'));
+  await small.valkey.zadd(keys.coolingPorts('node0'), Date.now() + YEAR_MS, '21000');
+  await small.registry.beat(fleetNode().heartbeat as Heartbeat);
+  expect(await small.registry.node('node0')).toMatchObject({ freePorts: 1 });
+  const [id = ''] = await small.provisioningStore.reserveTickets(tiny);
+  expect((await warm(small, tiny, id)).port).toBe(21_000);
+});
+
+it('has an attempt make way whose lease lasts until a clock which was ahead is reached', async () => {
+  const [id = ''] = await store.provisioningStore.reserveTickets(tiny);
+  const dead = await warm(store, tiny, id);
+  expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toEqual({ kind: 'underway' });
+  expect(await store.inventory.idleTickets()).toEqual([]);
+  const record = JSON.parse((await store.valkey.hget(keys.instances, id)) ?? '') as object;
+  const lease = { leaseUntilMs: Date.now() + YEAR_MS };
+  await store.valkey.hset(keys.instances, id, JSON.stringify({ ...record, ...lease }));
+  expect((await store.inventory.idleTickets()).map((ticket) => ticket.id)).toEqual([id]);
+  expect(await store.provisioningStore.beginAttempt(tiny, draft(id))).toMatchObject({
+    kind: 'left_over',
+    instance: { id, attempt: dead.attempt },
+  });
 });
 
 it('restores the recorded ports when an instance asks for one and there are none', async () => {

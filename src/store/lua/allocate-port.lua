@@ -9,12 +9,13 @@ local function in_range(port)
   return number >= tonumber(ARGV[3]) and number <= tonumber(ARGV[4]) and string.format('%d', number) == port
 end
 
-local rested = redis.call('ZRANGE', KEYS[3], '-inf', now_ms(), 'BYSCORE', 'LIMIT', 0, 100)
-for _, port in ipairs(rested) do
-  redis.call('ZREM', KEYS[3], port)
-  -- The range may have become narrower while it rested.
-  if in_range(port) then
-    redis.call('SADD', KEYS[2], port)
+for _, range in ipairs(rested_ranges(now_ms())) do
+  for _, port in ipairs(redis.call('ZRANGE', KEYS[3], range[1], range[2], 'BYSCORE', 'LIMIT', 0, 100)) do
+    redis.call('ZREM', KEYS[3], port)
+    -- The range may have become narrower while it rested.
+    if in_range(port) then
+      redis.call('SADD', KEYS[2], port)
+    end
   end
 end
 local record = load_attempt(KEYS[1], ARGV[1], ARGV[2])

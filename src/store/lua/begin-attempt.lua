@@ -11,7 +11,7 @@ if not redis.call('ZSCORE', KEYS[2], id) or is_unreadable(KEYS[1], id) then retu
 local now = now_ms()
 local existing = load_record(KEYS[1], id)
 if existing then
-  if existing.state == 'warming' and (existing.leaseUntilMs or 0) > now then return {3} end
+  if is_at_work(existing, now) then return {3} end
   -- Spent on the record's way to ready, a ticket cannot be here any more: somebody has put it back.
   if existing.state == 'ready' or existing.state == 'assigned' then
     redis.call('ZREM', KEYS[2], id)

@@ -18,8 +18,7 @@ while #idle < limit do
     local id, until_ms = tickets[at], tonumber(tickets[at + 1])
     local record = load_record(KEYS[2], id)
     if record then
-      local at_work = record.state == 'warming' and (record.leaseUntilMs or 0) > now
-      if not at_work then idle[#idle + 1] = id end
+      if not is_at_work(record, now) then idle[#idle + 1] = id end
     elseif not is_unreadable(KEYS[2], id) and (until_ms <= still_new or until_ms > full) then
       -- One with more than its first life was worked on already and waits for another try.
       idle[#idle + 1] = id

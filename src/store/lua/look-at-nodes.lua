@@ -14,6 +14,7 @@ for index = 1, #ARGV do
 end
 texts = redis.call('MGET', unpack(texts))
 local nodes = {}
+local rested = rested_ranges(now)
 for index = 1, #ARGV do
   local at = 7 * index - 5
   local control = redis.call('HMGET', KEYS[at + 1], 'mode', 'since_ms', 'deadline_ms')
@@ -25,7 +26,8 @@ for index = 1, #ARGV do
     control[3] or '',
     redis.call('HLEN', KEYS[at + 2]),
     redis.call('ZCOUNT', KEYS[at + 3], '(' .. now, '+inf'),
-    redis.call('SCARD', KEYS[at + 4]) + redis.call('ZCOUNT', KEYS[at + 5], '-inf', now),
+    redis.call('SCARD', KEYS[at + 4]) + redis.call('ZCOUNT', KEYS[at + 5], rested[1][1], rested[1][2])
+      + redis.call('ZCOUNT', KEYS[at + 5], rested[2][1], rested[2][2]),
     now,
     lost[index] and stored_number(lost[index], now) or '',
     stored_number(texts[2 * index], 0),

@@ -32,6 +32,21 @@ local function pause_until(text, now)
   return until_ms <= now + LONGEST_PAUSE_MS and until_ms or 0
 end
 
+-- A port rests for an hour at most, and the clocks of two servers of the store differ by seconds. What rests longer was
+-- noted while a clock was ahead.
+local LONGEST_REST_MS = 3660000
+
+-- The two ranges of scores of cooling_ports whose ports rest no more.
+local function rested_ranges(now)
+  return {{'-inf', now}, {'(' .. now + LONGEST_REST_MS, '+inf'}}
+end
+
+-- Whether somebody works on it: a lease lasts seconds, and one that ends much later is of a clock that was ahead.
+local function is_at_work(record, now)
+  local until_ms = record.leaseUntilMs or 0
+  return record.state == 'warming' and until_ms > now and until_ms <= now + LONGEST_PAUSE_MS
+end
+
 -- Raises a stored counter, or a hash's field, and returns it; one that is no number begins again. By one, if not told.
 local function count_up(key, field, by)
   by = by or 1
