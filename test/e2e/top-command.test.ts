@@ -57,9 +57,12 @@ it.each([
   },
 );
 
-it('puts the terminal back when it is told to end', async () => {
+it('draws nothing but its frames, and puts the terminal back when it is told to end', async () => {
   await using terminal = new Terminal('top --interval 200ms', { env, columns: 80, rows: 24 });
   await eventually(() => expect(frameOf(terminal).join('\n')).toContain('tiny'), PATIENT);
+  // As many readings as Node lets listen to one signal before it warns of them.
+  await eventually(() => expect(terminal.seen.split('\u001b[H').length).toBeGreaterThan(20), PATIENT);
+  expect(terminal.seen).not.toContain('Warning');
   terminal.signal('SIGTERM');
   await terminal.exitCode();
   expect(terminal.seen).toMatch(/\[\?25h.\[\?1049l$/);

@@ -87,7 +87,7 @@ async function watch(
     while (!screen.left.aborted) {
       const startedAt = performance.now();
       try {
-        const now = await Promise.race([read(), untilAborted(screen.left)]);
+        const now = await unlessAborted(screen.left, read());
         if (now === undefined) break;
         scene = { ...scene, before: scene.trouble === undefined ? scene.now : undefined, now, trouble: undefined };
       } catch (error) {
@@ -104,8 +104,17 @@ async function watch(
   setTimeout(() => process.exit(), 0);
 }
 
-function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+/** Undefined as soon as the signal is aborted; the work then goes on unwatched. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  let leave = (): void => undefined;
+  const aborted = new Promise<undefined>((resolve) => {
+    leave = () => resolve(undefined);
+    signal.addEventListener('abort', leave);
+    if (signal.aborted) leave();
   });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', leave);
+  }
 }
