@@ -69,6 +69,8 @@ export const InstanceRecord = Type.Object({
   failures: Type.Optional(Type.Integer({ minimum: 0 })),
   /** The embedding site that its visitor came from, as the funnel tells sites apart; absent: none. */
   site: Type.Optional(Type.String()),
+  /** It was handed out in place of one that was dead, and counts against no limit. */
+  replacement: Type.Optional(Type.Boolean()),
   /** How many events of its visit were written down. */
   events: Type.Optional(Type.Integer({ minimum: 0 })),
   /** Why its visitor gets it in a tab of its own, without our bar; absent: a frame shows it, as far as is known. */

@@ -242,13 +242,23 @@ it("hands out a node's instances however silent one is that a visitor has there 
   await new Promise((resolve) => app.close(resolve));
 });
 
-it('lets a visitor who used up the limit have a dead one replaced', async () => {
-  const { deps, instances } = await bench([]);
+it('replaces a dead one for who used up the limit, and takes what replaces that for a new click', async () => {
+  const { deps, instances, counted } = await bench([]);
+  const take = (gate = deps.gate) =>
+    acquire({ ...deps, gate, runningContainers: new RunningContainers(runtime) }, click());
   await store.valkey.set(keys.hourlyRate(SUBJECT), 4, 'PX', 60_000);
-  await acquire(deps, click());
-  await runtime.remove(instances[0]?.container ?? '');
-  expect(await acquire(deps, click())).toMatchObject({ id: instances[1]?.id });
-  await expect(acquire(deps, click({ idempotencyKey: undefined }))).rejects.toMatchObject({ code: 'hourly_limit' });
+  for (const at of [0, 1]) {
+    expect(await take()).toMatchObject({ id: instances[at]?.id, again: false });
+    await runtime.remove(instances[at]?.container ?? '');
+  }
+  await expect(take()).rejects.toMatchObject({ code: 'hourly_limit' });
+  await store.valkey.set(keys.hourlyRate(SUBJECT), 1, 'PX', 60_000);
+  await expect(take(gateOf('on'))).rejects.toMatchObject({ code: 'challenge_required' });
+  expect(await take()).toMatchObject({ id: instances[2]?.id, again: false });
+  await runtime.remove(instances[2]?.container ?? '');
+  // It was handed out, and its visitor had it.
+  await expect(take()).rejects.toMatchObject({ code: 'pool_empty' });
+  expect(await counted()).toEqual([2, 2]);
 });
 
 it('refuses who holds as many as they may, says what they are, and has a dead one replaced all the same', async () => {

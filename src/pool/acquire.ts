@@ -2,6 +2,7 @@ import { instanceUrl, type PublicAddress } from '../domain/address.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { harmNames } from '../domain/harm.ts';
 import { visitName } from '../domain/ids.ts';
+import type { ReleaseReason } from '../domain/instance.ts';
 import { fillLanding, landingFor } from '../domain/landing.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import { templateEnded } from '../domain/template-ended.ts';
@@ -146,6 +147,11 @@ async function serve(
 async function aliveOne(deps: AcquireDeps, wish: Wish, template: Template): Promise<HandedOut | Waiting> {
   const first = await take(deps, wish, template, undefined);
   if (first.kind === 'waiting' || first.alive) return first.outcome;
+  if (first.outcome.kind === 'again') {
+    // Who has code in their instance can end it, and each that they get for it: one is free, the next is a take.
+    if (first.outcome.isReplacement && first.reason !== 'node_lost') return aliveOne(deps, wish, template);
+    return replacementOf(deps, wish, template, first.outcome);
+  }
   try {
     const found = await replacementOf(deps, wish, template, first.outcome);
     if (found.kind === 'waiting') await deps.claimStore.uncountClaim(wish.request.clientKey);
@@ -184,6 +190,8 @@ interface Taken {
   readonly outcome: HandedOut;
   /** False: it is on its way out already. */
   readonly alive: boolean;
+  /** Of one that is not alive: why it is taken out. */
+  readonly reason?: ReleaseReason | undefined;
 }
 
 /** Throws when there was nothing to take, and nothing to wait for. */
@@ -220,8 +228,8 @@ async function take(
   if (!wish.admitted.known) noteWho(deps, wish, template, outcome, replacing);
   if (handedOut === undefined) throw refusal(template, outcome as Refused);
   if (alive && handedOut.waitedMs !== undefined) observer.waited(template.name, handedOut.waitedMs);
-  if (!alive) await releaseDead(deps, template, handedOut);
-  return { kind: 'taken', outcome: handedOut, alive };
+  const reason = alive ? undefined : await releaseDead(deps, template, handedOut);
+  return { kind: 'taken', outcome: handedOut, alive, reason };
 }
 
 /** Who takes, and who asks for more than they may. */

@@ -1,4 +1,5 @@
 import { describeError } from '../domain/errors.ts';
+import type { ReleaseReason } from '../domain/instance.ts';
 import type { Template } from '../domain/template.ts';
 import type { DeliveryCheck } from './delivery-check.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
@@ -59,18 +60,18 @@ async function isNodeLost({ registry, node: own }: DeliveryDeps, name: string): 
   return name !== own.name && (await registry.node(name))?.lostForMs !== undefined;
 }
 
-/** It is taken out, so that its visitor can be given another one. */
+/** It is taken out, so that its visitor can be given another one. Why. */
 export async function releaseDead(
   deps: DeliveryDeps,
   template: Template,
   { id, node, upstream }: Delivered,
-): Promise<void> {
+): Promise<ReleaseReason> {
   deps.log.warn(
     { instance: id, template: template.name, node, upstream },
     'A dead instance was about to be handed out; it is replaced',
   );
   const view = await deps.claimStore.find(id);
-  if (view === undefined) return;
   const reason = (await isNodeLost(deps, node)) ? 'node_lost' : 'container_lost';
-  await releaseInstance(deps, view.instance, reason, { from: ['assigned'] });
+  if (view !== undefined) await releaseInstance(deps, view.instance, reason, { from: ['assigned'] });
+  return reason;
 }

@@ -41,6 +41,7 @@ type ClaimedReply = readonly [
   bare: number,
   site: string,
   nodeName: string,
+  replacement: number,
 ];
 
 type EmptyReply = readonly [
@@ -185,8 +186,8 @@ export class ValkeyClaimStore implements ClaimStore {
   }
 
   #handedOut(reply: ClaimedReply): ClaimOutcome {
-    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, bare, site, nodeName] =
-      reply;
+    const [code, id, label, deadlineMs, leftMs, port, node, count, landing, waitedMs, lapsed, ...last] = reply;
+    const [bare, site, nodeName, replacement] = last;
     this.#guard.note(count);
     this.#batches.noteClock(deadlineMs - leftMs);
     return {
@@ -199,6 +200,7 @@ export class ValkeyClaimStore implements ClaimStore {
       upstream: this.#nodes.upstream(node, port),
       hasLanding: landing === FLAG.YES,
       isBare: bare === FLAG.YES,
+      isReplacement: replacement === FLAG.YES,
       site,
       ...(waitedMs < 0 ? {} : { waitedMs }),
       ...noted(lapsed),

@@ -73,6 +73,8 @@ type Answer =
       readonly hasLanding: boolean;
       /** No frame would show it. */
       readonly isBare: boolean;
+      /** It was handed out in place of one that was dead, and counts against no limit. */
+      readonly isReplacement: boolean;
       /** The embedding site it is counted for: of who waited, the one they came from. */
       readonly site: string;
       /** How long the caller had a place; absent for one who had none. */

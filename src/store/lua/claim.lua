@@ -33,7 +33,7 @@
 -- Returns for each claim
 --         {0|1, id, label, deadline, ms left, port, node's entry or '', claim count, 1 when its activation gave a
 --         landing that nobody took yet, ms waited or -1, {sites of places that lapsed}, 1 when no frame shows it,
---         embedding site, node} taken | the same again, with count 0
+--         embedding site, node, 1 when it was handed out in place of a dead one} taken | the same again, with count 0
 --         {-1, now, warming, all there are, target that an operator or the pool itself has set, or '',
 --         failures in a row, ms until a refill may be tried,
 --         the caller's position or 0, {sites of places that lapsed}, 1 when the place is new} none for this caller
@@ -108,7 +108,8 @@ local function handed_out(claim, code, record, count)
   local node = record.node
   if not addresses[node] then addresses[node] = redis.call('HGET', KEYS[5], node) or '' end
   return {code, record.id, record.label, record.deadlineMs, record.deadlineMs - now, record.port, addresses[node],
-    count, record.landing and 1 or 0, claim.waited, claim.lapsed, record.bare and 1 or 0, record.site or 'direct', node}
+    count, record.landing and 1 or 0, claim.waited, claim.lapsed, record.bare and 1 or 0, record.site or 'direct', node,
+    record.replacement and 1 or 0}
 end
 
 local function refused(claim, answer)
@@ -320,6 +321,7 @@ local function assign(claim, taken)
   taken.assignedAtMs = now
   taken.deadlineMs = now + ttl
   if claim.site ~= 'direct' then taken.site = claim.site end
+  taken.replacement = claim.counted or nil
   -- Who gets another for one that was dead did not click again.
   local clicked, had_to_wait = not claim.counted, not claim.counted and claim.waited >= 0
   if is_heard then
