@@ -28,7 +28,7 @@ import { resumeCleanups } from '../pool/reap.ts';
 import type { Scope } from '../pool/detect-drift.ts';
 import { reconcile } from '../pool/reconcile.ts';
 import { DELIVERY_POLICY } from '../queue/stream-and-consumers.ts';
-import { readyQueue, startWorkers } from '../queue/worker.ts';
+import { readyQueue, startWorkers, type Workers } from '../queue/worker.ts';
 import { Languages } from '../presentation/languages/languages.ts';
 import { loadPages } from '../web/pages.ts';
 
@@ -48,6 +48,8 @@ export interface App {
   reloadTemplates(): Promise<void>;
   /** In the order of the operators' contract; everything is released, whatever fails on the way. */
   stop(): Promise<void>;
+  /** After a stop: whether the tasks that it left running, as an engine was at them, end within the limit. */
+  untilIdle(limitMs: number): Promise<boolean>;
 }
 
 const TOLERATED_AT_START: readonly ErrorCode[] = [
@@ -100,8 +102,8 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   // Before the first refill is planned: it goes to nodes that are heard of.
   await pool.beat();
 
+  const workers = holdsInstances ? await startHandling(parts, config, releasers) : undefined;
   if (holdsInstances) {
-    await startHandling(parts, config, releasers);
     await resumeCleanups(pool, { node: config.node.name });
   } else {
     await readyQueue(parts.connection, log);
@@ -131,6 +133,7 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   return {
     ...{ demos, runtime: pool.runtime, port: http?.port, nameTaken: pool.ownName.taken, stop },
     reloadTemplates: () => parts.reload.reloadOnSignal(),
+    untilIdle: async (limitMs) => (await workers?.untilIdle(limitMs)) ?? true,
   };
 }
 
@@ -195,7 +198,7 @@ async function startHandling(
   { pool, store, connection, metrics }: AppParts,
   { node, queue, server }: Config,
   releasers: Releasers,
-): Promise<void> {
+): Promise<Workers> {
   const handlers: TaskHandlers = {
     provision: (task, context) => provision(pool, task, context),
     cleanup: (task) => cleanUp(pool, task),
@@ -217,6 +220,7 @@ async function startHandling(
     policy: { ...DELIVERY_POLICY, ackWaitMs: queue.ackWaitMs },
   });
   releasers.push('workers', () => workers.stop(server.shutdownGraceMs));
+  return workers;
 }
 
 interface Serving {

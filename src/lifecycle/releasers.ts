@@ -9,12 +9,15 @@ export class Releasers {
     this.#stack.push({ name, release });
   }
 
-  async releaseAll(log: Log): Promise<void> {
+  /** `failed` is told of each part that did not stop cleanly, with the reason, beside the log. */
+  async releaseAll(log: Log, failed?: (part: string, reason: string) => void): Promise<void> {
     for (let entry = this.#stack.pop(); entry !== undefined; entry = this.#stack.pop()) {
       try {
         await entry.release();
       } catch (error) {
-        log.error({ part: entry.name, err: error, reason: describeError(error) }, 'A part did not stop cleanly');
+        const reason = describeError(error);
+        log.error({ part: entry.name, err: error, reason }, 'A part did not stop cleanly');
+        failed?.(entry.name, reason);
       }
     }
   }

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync, readlinkSync } from 'node:fs';
-import { chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -34,6 +34,20 @@ it('is a new one, and those of processes that are gone go with what is in them',
     expect(second).not.toBe(first);
   } finally {
     for (const each of [ofAnother, ofContainer, first, second]) await rm(each, { recursive: true });
+  }
+});
+
+it('keeps the newest of them where that is asked for', async () => {
+  const prefix = `tin-temporary-${randomBytes(4).toString('hex')}-`;
+  const [older, newer] = [join(tmpdir(), leftover(prefix)), join(tmpdir(), leftover(prefix))];
+  await mkdir(older);
+  await mkdir(newer);
+  await utimes(older, 1, 1);
+  const own = await temporaryFolder(prefix, { kept: 1 });
+  try {
+    expect([older, newer].map((each) => existsSync(each))).toEqual([false, true]);
+  } finally {
+    for (const each of [newer, own]) await rm(each, { recursive: true });
   }
 });
 

@@ -59,6 +59,8 @@ export interface Workers {
    * after ack_wait. The connection stays open: anyone who opened it closes it.
    */
   readonly stop: (graceMs: number) => Promise<void>;
+  /** Of those that were left running: whether they end within the limit. */
+  readonly untilIdle: (limitMs: number) => Promise<boolean>;
 }
 
 interface Lane {
@@ -134,6 +136,7 @@ export async function startWorkers(options: WorkerOptions): Promise<Workers> {
         );
       log.info({ node }, 'Queue workers stopped');
     },
+    untilIdle: (limitMs) => allSettled(inFlight(), limitMs),
   };
 }
 

@@ -246,11 +246,14 @@ describe('try-it-now up', () => {
       for (const child of children)
         expect(await readFile(`/proc/${child}/status`, 'utf8').catch(() => 'gone')).toMatch(/gone|State:\tZ/);
     });
-    // On the disk nobody could clear up after it, and the log helps to find out why.
-    for (const left of [dirname(log), folder]) {
-      expect(existsSync(left)).toBe(true);
-      await rm(left, { recursive: true });
-    }
+    // On the disk nobody could clear up after it. The next one does, and leaves the log, which helps to find out why.
+    for (const left of [log, folder]) expect(existsSync(left)).toBe(true);
+    await using next = new Program(['up'], await upSettings());
+    await eventually(() => expect(next.output).toContain('Click here:'));
+    expect([log, folder].map((left) => existsSync(left))).toEqual([true, false]);
+    next.signal('SIGINT');
+    expect(await next.exitCode).toBe(0);
+    await rm(dirname(log), { recursive: true });
   });
 
   it('runs for a user who is not root, says that containers need root, and leaves nothing', async () => {

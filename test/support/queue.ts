@@ -191,6 +191,7 @@ export class TestNats implements AsyncDisposable {
     this.#releasers.push('workers', () => workers.stop(0));
     return {
       stop: (graceMs) => workers.stop(graceMs),
+      untilIdle: (limitMs) => workers.untilIdle(limitMs),
       get inFlight() {
         return workers.inFlight;
       },

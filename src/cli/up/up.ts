@@ -1,23 +1,20 @@
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { chooseEngine, createRuntime, isLastResort } from '../../composition/engines.ts';
+import { chooseEngine, isLastResort } from '../../composition/engines.ts';
 import { startApp, type App, type AppOptions } from '../../composition/app.ts';
 import type { Config } from '../../config/config.ts';
 import type { Environment } from '../../config/environment.ts';
 import { loadConfig, type LoadedConfig } from '../../config/load.ts';
 import { rereadTemplates } from '../../config/reread-templates.ts';
 import { DATABASE_ENGINES, DATABASE_SERVERS, type DatabaseEngine } from '../../domain/database.ts';
-import { TryItNowError, describeError } from '../../domain/errors.ts';
-import { Releasers } from '../../lifecycle/releasers.ts';
 import { onHangUp, untilStopped } from '../../lifecycle/signals.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { temporaryFolder } from '../../lifecycle/temporary-folder.ts';
 import { LogWriter, type LogLosses } from '../../telemetry/log-writer.ts';
 import { createLogger } from '../../telemetry/logger.ts';
 import { openTracing } from '../../telemetry/tracing/open-tracing.ts';
 import type { Tracing } from '../../telemetry/tracing/tracing.ts';
-import type { ContainerRuntime } from '../../pool/interfaces/container-runtime.ts';
 import type { ContainerEngine } from '../../runtime/engine.ts';
 import { CONTAINER_ENGINES, STAND_IN, type Engine } from '../../runtime/engines.ts';
 import { NO_ENGINE, noEngine } from '../../runtime/no-engine.ts';
@@ -31,6 +28,7 @@ import { drawOperatorKey, withAdminPort } from './operator-access.ts';
 import { buildImage, exampleOf, isSet, mayDumpOtherUsers, withExample } from './example.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { AS_ROOT, requirePlace, requireRights, startDiscoveryProcess, startServers } from './servers.ts';
+import { TakeDown } from './take-down.ts';
 
 /**
  * Stand for the database servers that are started below: a template with a database is no mistake. Never opened.
@@ -74,9 +72,9 @@ function wantedDatabases(env: Environment, { templates }: Config): DatabaseEngin
 }
 
 /**
- * Everything on this machine, as children of this process, until Ctrl-C; then nothing of it is left. Throws
- * invalid_config, port_taken and engine_unavailable before anything is started, and what a part that does not come up
- * throws.
+ * Everything on this machine, as children of this process, until Ctrl-C; then nothing of it is left, or it says what
+ * is, and why. Throws invalid_config, port_taken and engine_unavailable before anything is started, and what a part
+ * that does not come up throws.
  */
 export async function up(env: Environment, options: UpOptions = {}): Promise<void> {
   const { env: placed, notes, conflicts } = await besideOthers(withExample(env));
@@ -86,8 +84,8 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
   await requirePlace(loaded.config, conflicts);
   await requireRights(loaded.config, loaded.explicit);
 
-  // A name that others could foresee would let them put a link to any file there.
-  const logFolder = await mkdtemp(join(tmpdir(), 'try-it-now-log-'));
+  // A name that others could foresee would let them put a link to any file there. The log of who was killed is kept.
+  const logFolder = await temporaryFolder('try-it-now-log-', { kept: 1 });
   const logFile = join(logFolder, 'try-it-now.log');
   const logWriter = LogWriter.open(logFile);
   const screen = openScreen();
@@ -107,7 +105,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
     stopped.abort();
     return signal;
   });
-  const releasers = new Releasers();
+  const takeDown = new TakeDown({ deployment: given.deployment, explicit: loaded.explicit, logFile, screen, log });
   let started = false;
   try {
     const app = await startEverything({
@@ -119,7 +117,7 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
       logLosses: logWriter,
       tracing,
       failedStarts,
-      releasers,
+      takeDown,
       screen,
       stopped: stopped.signal,
     });
@@ -132,10 +130,11 @@ export async function up(env: Environment, options: UpOptions = {}): Promise<voi
       throw error;
     }
   } finally {
-    await releasers.releaseAll(log);
+    const isGone = await takeDown.run();
     await tracing.close();
-    if (stopped.signal.aborted) {
-      screen.succeed('Everything is down; nothing was left behind.');
+    if (!isGone) process.exitCode = 1;
+    else if (stopped.signal.aborted) {
+      takeDown.sayGone();
       await rm(logFolder, { recursive: true, force: true });
     }
   }
@@ -150,7 +149,7 @@ interface UpParts {
   readonly logLosses: LogLosses;
   readonly tracing: Tracing;
   readonly failedStarts: FailedStarts;
-  readonly releasers: Releasers;
+  readonly takeDown: TakeDown;
   readonly screen: Screen;
   readonly stopped: AbortSignal;
 }
@@ -164,19 +163,19 @@ async function startEverything({
   logLosses,
   tracing,
   failedStarts,
-  releasers,
+  takeDown,
   screen,
   stopped,
 }: UpParts): Promise<App> {
-  const dir = await mkdtemp(join(tmpdir(), 'try-it-now-'));
+  const dir = await temporaryFolder('try-it-now-');
   // The database server runs as another account, which must be able to pass through, not to look around.
   await chmod(dir, 0o711);
-  releasers.push('files', () => rm(dir, { recursive: true, force: true }));
+  takeDown.releasers.push('files', () => rm(dir, { recursive: true, force: true }));
   const shared = {
     config: loaded.config,
     explicit: loaded.explicit,
     dir,
-    releasers,
+    releasers: takeDown.releasers,
     launchedDatabases: wantedDatabases(env, loaded.config),
     events: {
       onLost: (name: string, how: string) => {
@@ -212,10 +211,9 @@ async function startEverything({
     await buildImages(config, engine, config.containers.sockets[engine.name], settings, options, screen);
   stopped.throwIfAborted();
 
-  // Released backwards: the server stops, then the containers it leaves for a restart are removed, then the parts.
-  releasers.push('containers', () => removeContainers(createRuntime(engine, config, log)));
-  const app = await startServer({ config, log, logLosses, tracing, engine }, settings);
-  releasers.push('server', () => app.stop());
+  const app = await takeDown.start({ engine, config, launched: shared.launchedDatabases }, () =>
+    startServer({ config, log, logLosses, tracing, engine }, settings),
+  );
   await warmUp(app, screen, failedStarts, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
   if (!stopped.aborted) tellWhereToClick(commands, config, settings, logFile);
@@ -332,18 +330,4 @@ async function warmUp(app: App, screen: Screen, failedStarts: FailedStarts, stop
     }
     await sleep(100, stopped);
   }
-}
-
-async function removeContainers(runtime: ContainerRuntime): Promise<void> {
-  const containers = await runtime.list();
-  const results = await Promise.allSettled(containers.map(({ name }) => runtime.remove(name)));
-  const failed = results.filter((result) => result.status === 'rejected');
-  await runtime.unprepare();
-  await runtime.close();
-  if (failed.length > 0)
-    throw new TryItNowError(
-      'container_failed',
-      `${failed.length} containers could not be removed: ` +
-        failed.map(({ reason }) => describeError(reason)).join('; '),
-    );
 }
