@@ -28,6 +28,11 @@ const EXECUTE_WITHIN_MS = COMMAND_TIMEOUT_MS - 250;
  * each further one costs it about the same from here on.
  */
 const LARGEST_BATCH = 16;
+/**
+ * What is ready on avoided nodes is passed over without a look for so long. What became ready meanwhile and ends sooner
+ * than all of that, as after the templates' largest age was lowered, is found then.
+ */
+const PASSED_OVER_MS = 5_000;
 
 export interface ClaimBatchesDeps {
   readonly scripts: Scripts;
@@ -45,6 +50,12 @@ interface Pending {
   readonly reject: (error: unknown) => void;
 }
 
+interface PassedOver {
+  readonly endOfLifeMs: number;
+  /** By performance.now(). */
+  readonly untilMs: number;
+}
+
 /**
  * Sends the claims for one template that come within one turn of the event loop as one command: what each command costs
  * here and at Valkey is spent once for all of them. A claim that comes alone goes out as soon as it did by itself.
@@ -57,6 +68,8 @@ export class ClaimBatches {
   readonly #tracer: Tracer;
   /** By template, time and nodes that are avoided; those of this turn that are not sent so far. */
   readonly #collected = new Map<string, Pending[]>();
+  /** By the same: the end of life before which all that is ready is on the nodes that are avoided. */
+  readonly #passedOver = new Map<string, PassedOver>();
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
 
@@ -80,7 +93,7 @@ export class ClaimBatches {
         return;
       }
       this.#collected.delete(group);
-      void this.#send(pending);
+      void this.#send(group, pending);
     });
   }
 
@@ -89,17 +102,23 @@ export class ClaimBatches {
   }
 
   #sendAll(): void {
-    const groups = [...this.#collected.values()];
+    const groups = [...this.#collected];
     this.#collected.clear();
-    for (const pending of groups) void this.#send(pending);
+    for (const [group, pending] of groups) void this.#send(group, pending);
   }
 
-  async #send(batch: readonly Pending[]): Promise<void> {
+  async #send(group: string, batch: readonly Pending[]): Promise<void> {
     try {
       if (this.#replicas.lacking) await this.#replicas.confirm();
       // Asked right before it is sent: the connection may have come back since it was asked for.
       for (let { held } = this.#guard; held !== undefined; { held } = this.#guard) await held;
-      const replies = await this.#traced(batch, () => this.#runScript(batch.map(({ request }) => request)));
+      const replies = await this.#traced(batch, () =>
+        this.#runScript(
+          group,
+          batch.map(({ request }) => request),
+        ),
+      );
+      this.#notePassedOver(group, replies[batch.length] ?? []);
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];
         if (reply === undefined) reject(storeError(new Error('claim.lua left a claim without an answer')));
@@ -109,6 +128,20 @@ export class ClaimBatches {
     } catch (error) {
       for (const { reject } of batch) reject(error);
     }
+  }
+
+  #passedOverBy(group: string): PassedOver | undefined {
+    const known = this.#passedOver.get(group);
+    return known !== undefined && performance.now() < known.untilMs ? known : undefined;
+  }
+
+  /** What was known of it is looked at again in its time, however much is added to it. */
+  #notePassedOver(group: string, [endOfLifeMs]: readonly unknown[]): void {
+    if (typeof endOfLifeMs !== 'number') return;
+    const untilMs = this.#passedOverBy(group)?.untilMs ?? performance.now() + PASSED_OVER_MS;
+    for (const other of this.#passedOver.keys())
+      if (this.#passedOverBy(other) === undefined) this.#passedOver.delete(other);
+    this.#passedOver.set(group, { endOfLifeMs, untilMs });
   }
 
   /** In each trace that a claim belongs to, one span for the run they share; the others link to the first one. */
@@ -131,7 +164,7 @@ export class ClaimBatches {
     }
   }
 
-  async #runScript(requests: readonly ClaimRequest[]): Promise<readonly ClaimReply[]> {
+  async #runScript(group: string, requests: readonly ClaimRequest[]): Promise<readonly ClaimReply[]> {
     const [first] = requests;
     if (first === undefined) return [];
     const { template, ttlMs } = first;
@@ -172,6 +205,7 @@ export class ClaimBatches {
         MOST_PLACES,
         template.ttl.maxMs,
         avoidedBy(first),
+        this.#passedOverBy(group)?.endOfLifeMs ?? 0,
         ...told,
       ],
     )) as readonly ClaimReply[];

@@ -25,7 +25,8 @@
 -- ARGV[5] the highest claim count the caller has seen  [6] when the caller stops waiting (ms), 0: not known
 -- ARGV[7] how long a place is kept (ms)  [8] most places  [9] longest stay (ms), counted from the claim
 -- ARGV[10] nodes whose instances are left where they are, as ",node1,node2,", or ''
--- ARGV[11…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
+-- ARGV[11] the end of life (ms) before which all that is ready was on these nodes, as last told, or 0
+-- ARGV[12…] of each claim: owner; life of the idempotency key (ms), 0 without a key; id of a dead instance of this
 --          owner's that is to be replaced, or ''; embedding site; the caller's place, or ''; 1 when they would wait, or
 --          0; client; 1 when the hourly and the daily limit are for them, or 0; the most that a client may hold at once,
 --          and its network, and the owner, 0: any number; 1 when they have work to prove before they get a new one, or 0;
@@ -47,8 +48,9 @@
 --         {template and deadline of each}} they hold as many as they may; a place the caller had is given up
 --         {-10, visits that ended for harm} they have work to prove; who has a place has done so
 --         {-11, ms to wait} too many of their visits ended for harm; a place the caller had is given up
+--         and after all of them, where nodes are avoided: {the end of life to tell next time}
 local WINDOW_MS = {3600000, 86400000}
-local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 14, 17, 11
+local KEYS_EACH, ARGS_EACH, FIRST_KEY, FIRST_ARG = 7, 14, 17, 12
 local now = now_ms()
 local ttl, template = tonumber(ARGV[1]), ARGV[4]
 local limits = {tonumber(ARGV[2]), tonumber(ARGV[3])}
@@ -239,35 +241,57 @@ local function not_admitted(claim)
   return had_share(claim, counts, waits_for) or holds_enough(claim, waits_for)
 end
 
--- Ready ones on nodes that are avoided, as end of life and id: put back once all claims are served.
-local passed_over = {}
+-- What ends sooner has too little life left, which is for the reaper, or is on a node that is avoided: it stays where it
+-- is. What does not begins at `rank`, once somebody had to look for that.
+local first_end, rank = math.max(now + ttl, tonumber(ARGV[11])), nil
+local MOST_AT_ONCE = 128
 
--- Popping is one call where looking and removing would be two. What has too little life left goes back, for the reaper.
-local function pop_ready()
-  local taken
-  local aged = {}
-  while not taken do
-    local popped = redis.call('ZPOPMIN', KEYS[1])
-    local id = popped[1]
-    if not id then break end
-    if tonumber(popped[2]) < now + ttl then
-      aged[#aged + 1] = popped[2]
-      aged[#aged + 1] = id
-    else
-      -- An entry that no ready record backs is dropped; the next one serves the visitor.
-      local record = load_record(KEYS[3], id)
-      if record and record.state == 'ready' then
-        if string.find(ARGV[10], ',' .. record.node .. ',', 1, true) then
-          passed_over[#passed_over + 1] = popped[2]
-          passed_over[#passed_over + 1] = id
-        else
-          taken = record
-        end
+local function is_avoided(node)
+  return string.find(ARGV[10], ',' .. node .. ',', 1, true) ~= nil
+end
+
+-- Whether a record names one as we write it. Thousands are passed over, so none is parsed, or matched from each byte on.
+local function names_avoided(text)
+  local _, before = string.find(text, '"node":"', 1, true)
+  return before and is_avoided(string.match(text, '^[^"]*', before + 1))
+end
+
+-- Only what is taken leaves the set, and what no ready record backs: all that is passed over is there at every moment.
+local function take_beyond()
+  rank = rank or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. first_end)
+  local most = 1
+  while true do
+    local entries, ids = redis.call('ZRANGE', KEYS[1], rank, rank + most - 1, 'WITHSCORES'), {}
+    if #entries == 0 then return nil end
+    for at = 1, #entries, 2 do ids[(at + 1) / 2] = entries[at] end
+    for at, text in ipairs(redis.call('HMGET', KEYS[3], unpack(ids))) do
+      local is_left = text and names_avoided(text)
+      local record = text and not is_left and parse_record(text)
+      if is_left or record and is_avoided(record.node) then
+        rank, first_end = rank + 1, tonumber(entries[2 * at])
+      else
+        redis.call('ZREM', KEYS[1], ids[at])
+        if record and record.state == 'ready' then return record end
       end
     end
+    most = math.min(2 * most, MOST_AT_ONCE)
   end
-  for index = 1, #aged, 2 do redis.call('ZADD', KEYS[1], aged[index], aged[index + 1]) end
-  return taken
+end
+
+-- Popping is one call where looking and removing would be two.
+local function take_ready()
+  while ARGV[10] == '' and not rank do
+    local id, ends = unpack(redis.call('ZPOPMIN', KEYS[1]))
+    if not id then return nil end
+    if tonumber(ends) < first_end then
+      redis.call('ZADD', KEYS[1], ends, id)
+      break
+    end
+    -- An entry that no ready record backs is dropped; the next one serves the visitor.
+    local record = load_record(KEYS[3], id)
+    if record and record.state == 'ready' then return record end
+  end
+  return take_beyond()
 end
 
 -- The caller's position, and whether the place is new, after it was taken or kept; 0 where no more may wait, or where
@@ -295,7 +319,7 @@ end
 
 local function none_ready(claim)
   local warming = redis.call('ZCARD', KEYS[7])
-  local all = redis.call('ZCARD', KEYS[1]) + #passed_over / 2 + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[8])
+  local all = redis.call('ZCARD', KEYS[1]) + warming + redis.call('ZCARD', KEYS[2]) + redis.call('ZCARD', KEYS[8])
   local breaker = redis.call('HMGET', KEYS[9], 'failures', 'until_ms')
   local targets = redis.call('HMGET', KEYS[6], 'target', 'auto_target')
   local wait = math.max(pause_until(breaker[2], now) - now, 0)
@@ -370,9 +394,9 @@ local function serve(at)
   if somebody_waits then
     claim.lapsed = drop_lapsed_places(KEYS[13], KEYS[14], KEYS[15], now, KEYS[10], template)
     local ahead = claim.counted and 0 or places_ahead(KEYS[13], claim.place)
-    theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], now + ttl, '+inf') <= ahead
+    theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], '(' .. first_end, '+inf') <= ahead
   end
-  local taken = not theirs and pop_ready()
+  local taken = not theirs and take_ready()
   if not taken then return none_ready(claim) end
   if somebody_waits then end_waiting(claim) end
   return assign(claim, taken)
@@ -383,11 +407,11 @@ for at = 1, size do
   local served, answer = pcall(serve, at)
   answers[at] = served and answer or {-8, type(answer) == 'table' and answer.err or tostring(answer)}
 end
-for index = 1, #passed_over, 2 do redis.call('ZADD', KEYS[1], passed_over[index], passed_over[index + 1]) end
 for field, by in pairs(steps) do count_funnel(KEYS[10], field, by) end
 if takes > 0 then count_up(KEYS[4], nil, takes) end
 local bucket = math.floor(now / BUCKET_MS)
 for field, by in pairs({[bucket] = arrived, [bucket .. ' missed'] = missed}) do
   if by > 0 and count_up(KEYS[16], field, by) == by then redis.call('PEXPIRE', KEYS[16], ARRIVALS_MS) end
 end
+if ARGV[10] ~= '' then answers[size + 1] = {math.min(first_end, LARGEST)} end
 return answers
