@@ -108,7 +108,7 @@ export function createLoops(
   const { log } = pool;
   const drains = new NodeDrains({ ...pool, turn: store.turns.of('nodes') });
   const planner = new FleetPlanner({ registry: pool.registry, placement: config.placement, log });
-  const losses = new NodeLosses({ ...pool, steadyClock });
+  const losses = new NodeLosses({ ...pool, steadyClock, turn: store.turns.of('nodes') });
   const refilling = {
     ...pool,
     planner,

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { fleetNode } from '../../test/support/fleet.ts';
 import { claimPorts } from '../../test/support/port-ranges.ts';
-import { silent, startStore, warm, type TestStore } from '../../test/support/store.ts';
+import { fillPool, silent, startStore, warm, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import type { Instance } from '../domain/instance.ts';
 import { HEARTBEAT_LIFE_MS, type FleetNode, type Heartbeat } from '../domain/node.ts';
@@ -11,7 +11,7 @@ import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { keys } from '../store/keys.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { Metrics } from '../telemetry/metrics.ts';
-import { NodeLosses, VISITS_KEPT_MS } from './node-losses.ts';
+import { NodeLosses, VISITS_KEPT_MS, type NodeLossesDeps } from './node-losses.ts';
 
 const LOOK_MS = 1_000;
 const tiny = template({ pool: { target: 4, max: 4, replenishThreshold: 0 } });
@@ -27,7 +27,7 @@ let losses: NodeLosses;
 
 beforeAll(async () => {
   store = await startStore({ limits: { hourly: 9, daily: 9 } });
-  ports = await claimPorts(20);
+  ports = await claimPorts(200);
   there = await openStore({
     valkey: { ...store.address, password: undefined },
     node: { name: 'node7', address: '127.0.0.1' },
@@ -51,7 +51,8 @@ beforeEach(async () => {
   losses = lossesSeenBy('node0');
 });
 
-function lossesSeenBy(name: string): NodeLosses {
+/** As the server on that node; `deps` in place of what it has there. */
+function lossesSeenBy(name: string, deps: Partial<NodeLossesDeps> = {}): NodeLosses {
   return new NodeLosses({
     ...store,
     log: silent,
@@ -70,6 +71,8 @@ function lossesSeenBy(name: string): NodeLosses {
       leftovers: () => Promise.resolve([]),
       discard: () => Promise.resolve(0),
     },
+    turn: store.turns.of('nodes'),
+    ...deps,
   });
 }
 
@@ -171,6 +174,63 @@ it('withdraws what a lost node has ready, and has as many made elsewhere althoug
   await there.registry.beat(HEARTBEAT);
   expect(await watch(2_000)).toEqual([]);
   expect(losses.stranded('tiny')).toBe(0);
+});
+
+it('lets visitors of other nodes in between, however much a lost node had ready', async () => {
+  const large = template({ name: 'large', pool: { target: 180, max: 180, replenishThreshold: 0 } });
+  await fillPool(there, large);
+  await fillPool(store, tiny);
+  let withdrawnBefore: number | undefined;
+  let click: Promise<void> | undefined;
+  losses = lossesSeenBy('node0', {
+    requestRefill: () => {
+      click ??= handOut(1).then(() => {
+        withdrawnBefore = queued.length;
+      });
+    },
+  });
+  await watch(10_000);
+  await fallSilent();
+  await watch(LOOK_MS);
+  await click;
+  expect(withdrawnBefore).toBeLessThan(queued.length);
+  expect(queued).toHaveLength(180);
+});
+
+it('reads none of what waits to be taken down on a lost node, and counts it', async () => {
+  await stock();
+  await watch(10_000);
+  await fallSilent();
+  await watch(LOOK_MS);
+  expect([...losses.lost]).toEqual(['node7']);
+  const read: string[] = [];
+  const monitor = await store.valkey.monitor();
+  monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
+    if (key === keys.instances) read.push(command);
+  });
+  await watch(3 * LOOK_MS);
+  await store.valkey.ping();
+  monitor.disconnect();
+  expect(read).toEqual([]);
+  expect(losses.stranded('tiny')).toBe(2);
+});
+
+it('withdraws on one server at a time, and every one knows of the loss', async () => {
+  const { away } = await stock();
+  const others = there.turns.of('nodes');
+  expect(await others.take(60_000)).toBe(true);
+  await watch(10_000);
+  await fallSilent();
+  expect(await watch(LOOK_MS)).toEqual(['node7']);
+  expect(await statesOf(away)).toEqual(['ready', 'ready']);
+  expect(losses.stranded('tiny')).toBe(0);
+  await others.end();
+  await watch(LOOK_MS);
+  expect(await statesOf(away)).toEqual([
+    ['releasing', 'node_lost'],
+    ['releasing', 'node_lost'],
+  ]);
+  expect(losses.stranded('tiny')).toBe(2);
 });
 
 it('tells the node that it was lost, and gives one that comes and goes nothing while others can', async () => {

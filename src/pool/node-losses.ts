@@ -5,7 +5,8 @@ import type { ClaimStore } from './interfaces/claim-store.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Probe } from './interfaces/probe.ts';
-import { releaseInstance, type ReleaseDeps } from './release.ts';
+import type { Turn } from './interfaces/turn.ts';
+import { releaseEach, releaseInstance, type ReleaseDeps } from './release.ts';
 
 /** After a longer gap between two looks it may have been this process that heard nothing, or stood still. */
 const LOOK_GAP_MS = 4_000;
@@ -14,16 +15,20 @@ const GRACE_MS = 2 * HEARTBEAT_INTERVAL_MS;
 /** A host that restarts, or a network that is repaired, is back by then as a rule. */
 export const VISITS_KEPT_MS = 5 * 60_000;
 const PROBE_MS = 1_000;
+/** How long a server has its turn: a few rounds. */
+const TURN_MS = 5_000;
 /** Of the visits of a lost node, so many are looked at in one round. */
 const BATCH = 50;
 
 export interface NodeLossesDeps extends ReleaseDeps {
   readonly registry: Pick<NodeRegistry, 'nodes' | 'noteLoss'>;
-  readonly inventory: Pick<Inventory, 'ofNode'>;
+  readonly inventory: Pick<Inventory, 'readyOn' | 'visits' | 'leavingOn'>;
   readonly claimStore: Pick<ClaimStore, 'uncountClaim'>;
   readonly probe: Pick<Probe, 'reacts'>;
   readonly steadyClock: SteadyClock;
   readonly node: { readonly name: string };
+  /** Of several servers one withdraws at a time. */
+  readonly turn: Turn;
 }
 
 /**
@@ -59,14 +64,20 @@ export class NodeLosses {
     const nodes = await this.#deps.registry.nodes();
     const fallen = await this.#noteLosses(nodes);
     const lost = nodes.filter(({ name, lostForMs }) => lostForMs !== undefined || fallen.has(name));
-    const stranded = new Map<string, number>();
-    for (const node of lost)
-      for (const { template } of await this.#settle(node)) stranded.set(template, (stranded.get(template) ?? 0) + 1);
     for (const name of this.#lost)
       if (!lost.some((node) => node.name === name))
         this.#deps.log.info({ node: name }, 'A node that was lost is heard of again, or was removed');
     this.#lost = new Set(lost.map(({ name }) => name));
-    this.#stranded = stranded;
+    if (lost.length > 0 && (await this.#deps.turn.take(TURN_MS))) for (const node of lost) await this.#settle(node);
+    this.#stranded = await this.#leavingOn(lost);
+  }
+
+  async #leavingOn(nodes: readonly FleetNode[]): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>();
+    for (const { name } of nodes)
+      for (const [template, count] of await this.#deps.inventory.leavingOn(name))
+        counts.set(template, (counts.get(template) ?? 0) + count);
+    return counts;
   }
 
   /** Every server sees them as lost from here on. */
@@ -99,16 +110,13 @@ export class NodeLosses {
     return heartbeatAgeMs === undefined ? before : Math.max(before, now - heartbeatAgeMs);
   }
 
-  /** Returns what waits to be taken down there. */
-  async #settle({ name, address, lostForMs = 0 }: FleetNode): Promise<readonly Instance[]> {
-    const records = await this.#deps.inventory.ofNode(name);
-    const inState = (...states: readonly string[]) => records.filter(({ state }) => states.includes(state));
-    const ready = inState('ready');
-    await Promise.all(ready.map((instance) => this.#release(instance)));
-    if (ready.length > 0)
-      this.#deps.log.warn({ node: name, instances: ready.length }, 'What a lost node had ready is withdrawn');
-    if (lostForMs >= VISITS_KEPT_MS) await this.#endVisits({ name, address }, inState('assigned').slice(0, BATCH));
-    return [...ready, ...inState('releasing', 'quarantined')];
+  async #settle({ name, address, lostForMs = 0 }: FleetNode): Promise<void> {
+    const { inventory, log } = this.#deps;
+    const ready = await inventory.readyOn(name);
+    await releaseEach(this.#deps, ready, 'node_lost', ['ready']);
+    if (ready.length > 0) log.warn({ node: name, instances: ready.length }, 'What a lost node had ready is withdrawn');
+    if (lostForMs >= VISITS_KEPT_MS)
+      await this.#endVisits({ name, address }, (await inventory.visits(name)).slice(0, BATCH));
   }
 
   /** A node may be cut off from us and not from its visitors: what reacts is left to them. */
@@ -116,7 +124,8 @@ export class NodeLosses {
     const ended = await Promise.all(
       visits.map(async (visit) => {
         if (await this.#isReached(visit, address)) return false;
-        const gone = await this.#release(visit);
+        const { generation } = visit;
+        const gone = await releaseInstance(this.#deps, visit, 'node_lost', { from: ['assigned'], generation });
         // Nothing came of the rest of it: they may begin again.
         if (gone?.client !== undefined) await this.#deps.claimStore.uncountClaim(gone.client);
         return gone !== undefined;
@@ -124,11 +133,6 @@ export class NodeLosses {
     );
     const count = ended.filter(Boolean).length;
     if (count > 0) this.#deps.log.warn({ node: name, visits: count }, 'Visits on a lost node have ended');
-  }
-
-  #release(instance: Instance): Promise<Instance | undefined> {
-    const { state, generation } = instance;
-    return releaseInstance(this.#deps, instance, 'node_lost', { from: [state], generation });
   }
 
   async #isReached({ port }: Instance, address: string | undefined): Promise<boolean> {

@@ -5,7 +5,7 @@ import type { ContainerRuntime } from './interfaces/container-runtime.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
-import { releaseInstance, type ReleaseDeps } from './release.ts';
+import { releaseEach, type ReleaseDeps } from './release.ts';
 import type { Scope } from './detect-drift.ts';
 import { wantedVersions } from './wanted-version.ts';
 
@@ -53,11 +53,7 @@ export async function retireOutdated(
     if (outdated.length === 0) continue;
     const most = template === undefined ? outdated.length : await dispensable(deps, template, idle.length, scope);
     const leaving = outdated.slice(0, most);
-    await Promise.all(
-      leaving.map((record) =>
-        releaseInstance(deps, record, 'outdated', { from: ['ready'], generation: record.generation }),
-      ),
-    );
+    await releaseEach(deps, leaving, 'outdated', ['ready']);
     if (template === undefined || leaving.length === outdated.length) continue;
     // The rest goes when their successors are ready; with none on the way, the next regular round is soon enough.
     unfinished ||= ((await deps.inventory.stats([template])).get(name)?.warming ?? 0) > 0 || leaving.length > 0;

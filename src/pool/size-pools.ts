@@ -9,7 +9,7 @@ import type { PoolControls } from './interfaces/pool-controls.ts';
 import type { PoolSizes } from './interfaces/pool-sizes.ts';
 import type { Turn } from './interfaces/turn.ts';
 import { refillable } from './refillable.ts';
-import { releaseInstance, type ReleaseDeps } from './release.ts';
+import { releaseEach, type ReleaseDeps } from './release.ts';
 import { ScheduledWishes } from './scheduled-wishes.ts';
 
 export interface SizePoolsDeps extends ReleaseDeps {
@@ -111,11 +111,7 @@ export class PoolSizing {
   async #letGo(template: string, { ready, waiting }: PoolStats, target: number): Promise<void> {
     if (ready <= target || waiting > 0) return;
     const surplus = await this.#deps.poolSizes.idle(template, Math.ceil((ready - target) * SURPLUS_SHARE));
-    await Promise.all(
-      surplus.map((instance) =>
-        releaseInstance(this.#deps, instance, 'surplus', { from: ['ready'], generation: instance.generation }),
-      ),
-    );
+    await releaseEach(this.#deps, surplus, 'surplus', ['ready']);
   }
 }
 

@@ -8,7 +8,7 @@ import { storeError } from './client.ts';
 import { hostnameEntryId, parseHostnameEntry } from './hostname-entries.ts';
 import { heldAmong } from './held-among.ts';
 import { keys } from './keys.ts';
-import { countByNode } from './node-counts.ts';
+import { countByNode, leavingOn } from './node-counts.ts';
 import { parseRecord } from './records.ts';
 import type { Scripts } from './scripts.ts';
 import { storedNumber } from './stored-number.ts';
@@ -128,11 +128,24 @@ export class ValkeyInventory implements Inventory {
     return this.#records([...new Set(ids.flat())]);
   }
 
-  async visits(node: string): Promise<Instance[]> {
-    const indexes = (await this.#templates.names()).map(keys.assigned);
-    // Looked for each second, and on most hosts most of what is held is idle: its records are not read.
+  visits(node: string): Promise<Instance[]> {
+    return this.#heldAs('assigned', node);
+  }
+
+  readyOn(node: string): Promise<Instance[]> {
+    return this.#heldAs('ready', node);
+  }
+
+  /** Looked for each second, where most of what a host holds is something else: its records are not read. */
+  async #heldAs(state: 'ready' | 'assigned', node: string): Promise<Instance[]> {
+    const indexes = (await this.#templates.names()).map(keys[state]);
     const ids = await this.#ask(() => heldAmong(this.#client, keys.heldPorts(node), indexes));
-    return (await this.#records(ids)).filter((record) => record.node === node && record.state === 'assigned');
+    return (await this.#records(ids)).filter((record) => record.node === node && record.state === state);
+  }
+
+  async leavingOn(node: string): Promise<ReadonlyMap<string, number>> {
+    const templates = await this.#templates.names();
+    return this.#ask(() => leavingOn(this.#client, templates, node));
   }
 
   async ofNode(node: string): Promise<Instance[]> {

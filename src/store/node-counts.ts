@@ -1,5 +1,6 @@
 import type { Redis as Valkey } from 'iovalkey';
 import type { NodeCounts } from '../pool/interfaces/inventory.ts';
+import { heldAmong } from './held-among.ts';
 import { keys } from './keys.ts';
 
 /** Where an id stands tells its state, so that no record is read: that would cost by the number of instances. */
@@ -37,4 +38,18 @@ export async function countByNode(
       }),
     ),
   );
+}
+
+/** Of what holds a port on the node, how much is being taken down, by template; 0 is left out. */
+export async function leavingOn(
+  client: Valkey,
+  templates: readonly string[],
+  node: string,
+): Promise<ReadonlyMap<string, number>> {
+  const counts = new Map<string, number>();
+  for (const template of templates) {
+    const ids = await heldAmong(client, keys.heldPorts(node), [keys.leaving(template)]);
+    if (ids.length > 0) counts.set(template, ids.length);
+  }
+  return counts;
 }

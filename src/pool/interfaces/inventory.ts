@@ -30,6 +30,10 @@ export interface Inventory {
   readyOrAssigned(templates: readonly string[]): Promise<Instance[]>;
   /** What is handed out on this node. Costs by what this node holds, whatever other nodes do. */
   visits(node: string): Promise<Instance[]>;
+  /** What waits for a visitor there. As `visits`. */
+  readyOn(node: string): Promise<Instance[]>;
+  /** Of each template how many are being taken down there, or could not be. None of their records is read. */
+  leavingOn(node: string): Promise<ReadonlyMap<string, number>>;
   /** Everything that holds a port on this node, in whichever state: all that has a container there. As `visits`. */
   ofNode(node: string): Promise<Instance[]>;
   /** How many those are, without reading them; each node that is asked for has an entry. */
