@@ -4,11 +4,11 @@ import type { Inventory, PoolStats } from './interfaces/inventory.ts';
 import type { NodeRegistry } from './interfaces/node-registry.ts';
 import type { Turn } from './interfaces/turn.ts';
 import { recallTickets, type RecallDeps } from './recall-tickets.ts';
-import { releaseInstance } from './release.ts';
+import { releaseEach } from './release.ts';
 
 export interface NodeDrainsDeps extends RecallDeps {
   readonly registry: Pick<NodeRegistry, 'nodes'>;
-  readonly inventory: Pick<Inventory, 'ofNode' | 'stats'>;
+  readonly inventory: Pick<Inventory, 'readyOn' | 'visits' | 'stats'>;
   /** Of several servers one withdraws at a time. */
   readonly turn: Turn;
 }
@@ -17,6 +17,8 @@ export interface NodeDrainsDeps extends RecallDeps {
 const SEEN_AGO_MS = 1_000;
 /** How long a server has its turn: a few rounds. */
 const TURN_MS = 5_000;
+/** So many at most have successors made before they go, and then the next: hosts start a few dozen at a time. */
+const MOST_REPLACED = 200;
 
 /**
  * Carries out what operators decide about nodes. A drained node's ready instances go as others become ready elsewhere,
@@ -31,9 +33,10 @@ export class NodeDrains {
     this.#deps = deps;
   }
 
-  /** The ids of ready instances of the template on nodes that are drained, as last looked. */
+  /** The ids of ready instances of the template on nodes that are drained and go next, as last looked. */
   leavingReady(template: string): readonly string[] {
-    return this.#leaving.get(template)?.map(({ id }) => id) ?? [];
+    const leaving = this.#leaving.get(template) ?? [];
+    return leaving.slice(0, MOST_REPLACED).map(({ id }) => id);
   }
 
   /** Throws store_unavailable, queue_unavailable. */
@@ -41,18 +44,18 @@ export class NodeDrains {
     const { registry, inventory, requestRefill, turn } = this.#deps;
     const nodes = await registry.nodes(SEEN_AGO_MS);
     const draining = nodes.filter(({ control }) => control.mode === 'draining');
-    const there = new Map<FleetNode, Instance[]>();
-    for (const node of draining) there.set(node, await inventory.ofNode(node.name));
-    this.#leaving = byTemplate([...there.values()].flat());
+    const ready = new Map<FleetNode, Instance[]>();
+    for (const node of draining) ready.set(node, await inventory.readyOn(node.name));
+    this.#leaving = byTemplate([...ready.values()].flat());
     if (this.#leaving.size > 0) requestRefill();
     if (!(await turn.take(TURN_MS))) return;
-    for (const [node, records] of there) if (node.control.overdue) await this.#end(records);
+    for (const [{ name, control }, idle] of ready) {
+      if (!control.overdue) continue;
+      await releaseEach(this.#deps, idle, 'node_drained', ['ready']);
+      await releaseEach(this.#deps, await inventory.visits(name), 'node_drained', ['assigned']);
+    }
     if (this.#leaving.size > 0) await this.#withdraw();
     await recallTickets(this.#deps, nodes);
-  }
-
-  async #end(records: readonly Instance[]): Promise<void> {
-    await this.#release(records.filter(({ state }) => state === 'ready' || state === 'assigned'));
   }
 
   async #withdraw(): Promise<void> {
@@ -61,16 +64,9 @@ export class NodeDrains {
     for (const [template, ready] of this.#leaving) {
       // A template that is no longer offered needs none.
       const pool = stats.get(template);
-      await this.#release(pool === undefined ? ready : ready.slice(0, dispensable(pool)));
+      const going = pool === undefined ? ready : ready.slice(0, dispensable(pool));
+      await releaseEach(this.#deps, going, 'node_drained', ['ready']);
     }
-  }
-
-  async #release(records: readonly Instance[]): Promise<void> {
-    await Promise.all(
-      records.map((record) =>
-        releaseInstance(this.#deps, record, 'node_drained', { from: [record.state], generation: record.generation }),
-      ),
-    );
   }
 }
 
@@ -83,10 +79,13 @@ function dispensable({ ready, target, warming, assigned, leaving, capacity }: Po
   return Math.max(0, ready - (isFull && warming + leaving === 0 ? Math.floor(target / 2) : target));
 }
 
-/** The ready ones, in an order that every server finds. */
-function byTemplate(records: readonly Instance[]): Map<string, Instance[]> {
+/** In an order that every server finds. */
+function byTemplate(ready: readonly Instance[]): Map<string, Instance[]> {
   const found = new Map<string, Instance[]>();
-  for (const record of records.filter(({ state }) => state === 'ready').sort((a, b) => (a.id < b.id ? -1 : 1)))
-    found.set(record.template, [...(found.get(record.template) ?? []), record]);
+  for (const record of ready.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    const those = found.get(record.template);
+    if (those === undefined) found.set(record.template, [record]);
+    else those.push(record);
+  }
   return found;
 }

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fleetNode } from '../../test/support/fleet.ts';
+import { newInstanceId } from '../domain/ids.ts';
 import { startStore, fillPool, warm, type TestStore } from '../../test/support/store.ts';
 import { claimed, draft, expectPortsToBalance, tiny, viewOf } from '../../test/support/store-cases.ts';
 import { template } from '../../test/support/templates.ts';
@@ -53,6 +54,16 @@ describe('refill', () => {
     for (const id of going)
       await store.cleanupStore.release((await viewOf(store, id)).instance, 'node_drained', { from: ['ready'] });
     expect(await store.provisioningStore.reserveTickets(tiny, { going })).toEqual([]);
+  });
+
+  it('counts those that are about to go in one command, however many are named', async () => {
+    const ready = await fillPool(store, tiny);
+    const going = [...ready.map(({ id }) => id), ...Array.from({ length: 200 }, () => newInstanceId())];
+    await store.valkey.config('RESETSTAT');
+    expect(await store.provisioningStore.reserveTickets(tiny, { going })).toHaveLength(ready.length);
+    const stats = await store.valkey.info('commandstats');
+    const lookups = [...stats.matchAll(/cmdstat_zm?score:calls=(\d+)/g)].map(([, calls]) => Number(calls));
+    expect(lookups).toEqual([1]);
   });
 
   it('fills an empty pool whatever the threshold', async () => {

@@ -4,7 +4,7 @@
 -- KEYS[8] waiting_leases:<template>
 -- ARGV[1] target, unless an operator has set another, or the pool sizes itself  [2] max  [3] threshold (share of the target that may be missing)
 -- ARGV[4] ticket life (ms)  [5] template
--- ARGV[6] failures that open the breaker  [7] ids, joined by commas, of ready ones that are about to go: those that
+-- ARGV[6] failures that open the breaker  [7] ids, joined by commas, of some hundred ready ones at most that are about to go: those that
 -- still are ready are replaced beforehand
 -- ARGV[8] of those that leave, so many are on lost hosts and take no room on others
 -- ARGV[9…] candidate ids, one for each ticket that may be reserved
@@ -23,9 +23,10 @@ local target = math.min(math.max(wished, waiting), tonumber(ARGV[2]))
 local ready = redis.call('ZCARD', KEYS[1])
 local warming = redis.call('ZCARD', KEYS[2])
 -- Who planned this saw them a moment ago; some may have gone since.
-local going = 0
-for id in string.gmatch(ARGV[7], '[^,]+') do
-  if redis.call('ZSCORE', KEYS[1], id) then going = going + 1 end
+local going, named = 0, {}
+for id in string.gmatch(ARGV[7], '[^,]+') do named[#named + 1] = id end
+for _, end_of_life in ipairs(#named > 0 and redis.call('ZMSCORE', KEYS[1], unpack(named)) or {}) do
+  if end_of_life then going = going + 1 end
 end
 local missing = target - (ready - going) - warming
 -- Once a refill has begun (tickets are out) it is carried to the target, and an empty pool waits for no threshold.
