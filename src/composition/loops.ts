@@ -145,7 +145,7 @@ export function createLoops(
     { name: 'heartbeat', intervalMs: HEARTBEAT_INTERVAL_MS, maxBackoffMs: HEARTBEAT_INTERVAL_MS, log },
     (signal) => pool.beat(signal),
   );
-  const usage = new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log }, () => endUnused(pool));
+  const usage = usageLoop(pool, leadership);
   const queueKeeper = new Loop({ name: 'queue keeper', intervalMs: QUEUE_INTERVAL_MS, log }, () =>
     keepQueue(connection, store.turns.of('queue'), log),
   );
@@ -160,6 +160,13 @@ export function createLoops(
   const named = { replenisher, reaper, tickets, queueKeeper, ...regular };
   const all = role === 'server' ? [replenisher, reaper, tickets, nodes, lostNodes, usage, ...ofPool, ...own] : own;
   return { ...named, all };
+}
+
+/** Each server watches its own proxy; one looks at the visits. */
+function usageLoop(pool: AppParts['pool'], { pool: leads }: Leadership): Loop {
+  return new Loop({ name: 'unused instances', intervalMs: USAGE_INTERVAL_MS, log: pool.log }, () =>
+    endUnused({ ...pool, leads: leads ?? { held: false } }),
+  );
 }
 
 /** Whoever did it before may have been killed with an instance stopped for a look. */

@@ -2,8 +2,8 @@ import { describeError } from '../domain/errors.ts';
 import type { Instance } from '../domain/instance.ts';
 import type { Catalogue, Template } from '../domain/template.ts';
 import type { ClaimStore } from './interfaces/claim-store.ts';
-import type { Inventory } from './interfaces/inventory.ts';
 import type { Proxy } from './interfaces/proxy.ts';
+import type { Turn } from './interfaces/turn.ts';
 import type { UsageAnswer, UsageStore, Used } from './interfaces/usage-store.ts';
 import { releaseInstance, type ReleaseDeps } from './release.ts';
 
@@ -12,14 +12,10 @@ export interface EndUnusedDeps extends ReleaseDeps {
   readonly claimStore: ClaimStore;
   readonly usageStore: UsageStore;
   /** Undefined: another node looks after the proxy, and knows who is connected. */
-  readonly proxy: Proxy | undefined;
+  readonly proxy: Pick<Proxy, 'name' | 'connected'> | undefined;
+  /** Of several servers the one that looks after the pool looks at the visits. */
+  readonly leads: Pick<Turn, 'held'>;
 }
-
-/**
- * How long before a visit would end it is looked for connections to it: longer than a server that looks after another
- * proxy may be silent.
- */
-const NOTICE_MS = 20_000;
 
 interface Asked {
   readonly template: Template;
@@ -28,35 +24,31 @@ interface Asked {
 
 /**
  * One round: what nobody has used for as long as its template allows is ended, and what is used gets the time that its
- * template gives it. Whatever cannot be known counts as used. Throws store_unavailable.
+ * template gives it. Whatever cannot be known counts as used. Each server says of its own proxy who is connected; one
+ * looks at the visits. Throws store_unavailable.
  */
 export async function endUnused(deps: EndUnusedDeps): Promise<void> {
-  const { usageStore } = deps;
+  const { catalogue, usageStore, leads } = deps;
+  const templates = catalogue.allKnown().filter(({ idle, renewOnUse }) => idle !== undefined || renewOnUse);
+  if (templates.length === 0) return;
   const asked: Asked[] = [];
-  for (const template of deps.catalogue.allKnown()) {
-    const lastsMs = template.renewOnUse ? template.ttl.defaultMs : undefined;
-    const endsAfterMs = template.idle?.endAfterMs ?? lastsMs;
-    if (endsAfterMs === undefined) continue;
-    const unusedForMs = Math.max(1, endsAfterMs - NOTICE_MS);
-    const question = { template: template.name, unusedForMs, lastsMs, endsWithinMs: NOTICE_MS };
-    asked.push({ template, answer: await usageStore.ask(question) });
+  for (const template of leads.held ? templates : []) {
+    const [unusedForMs, lastsMs] = [
+      template.idle?.endAfterMs,
+      template.renewOnUse ? template.ttl.defaultMs : undefined,
+    ];
+    asked.push({ template, answer: await usageStore.ask({ template: template.name, unusedForMs, lastsMs }) });
   }
-  if (asked.length === 0) return;
-  const connected = await noteConnected(deps, asked);
+  // After it was asked who is unused: whoever has connected by now stays.
+  const connected = await noteConnected(deps);
   for (const { template, answer } of asked) {
     await renew(deps, template, answer.toRenew);
-    if (connected !== 'unknown' && answer.complete) await end(deps, template, answer, connected);
+    if (connected !== 'unknown' && answer.complete) await end(deps, answer, connected);
   }
 }
 
-/**
- * An app that only talks over a WebSocket is used although nobody asks where it is. Each server says of its own proxy
- * who is; returns their ids.
- */
-async function noteConnected(
-  { proxy, claimStore, usageStore, log }: EndUnusedDeps,
-  asked: readonly Asked[],
-): Promise<ReadonlySet<string> | 'unknown'> {
+/** An app that only talks over a WebSocket is used although nobody asks where it is. Returns the ids of those. */
+async function noteConnected({ proxy, usageStore, log }: EndUnusedDeps): Promise<ReadonlySet<string> | 'unknown'> {
   if (proxy === undefined) return new Set();
   let connected: ReadonlySet<string>;
   try {
@@ -65,14 +57,7 @@ async function noteConnected(
     log.debug({ reason: describeError(error) }, 'Nobody can say who is connected; unused instances are left running');
     return 'unknown';
   }
-  const unused = connected.size === 0 ? [] : asked.flatMap(({ answer }) => answer.unused.map(({ id }) => id));
-  const found = [...(await claimStore.findMany(unused)).values()].map(({ instance }) => instance);
-  const inUse = found.filter((visit) => isAmong(connected, visit));
-  await usageStore.recordConnected(
-    proxy.name,
-    inUse.map(({ label }) => label),
-  );
-  return new Set(inUse.map(({ id }) => id));
+  return usageStore.recordConnected(proxy.name, connected);
 }
 
 /**
@@ -81,28 +66,15 @@ async function noteConnected(
  */
 export async function leaveProxy({
   proxy,
-  catalogue,
-  inventory,
   usageStore,
   log,
-}: Omit<EndUnusedDeps, 'claimStore'> & { readonly inventory: Pick<Inventory, 'readyOrAssigned'> }): Promise<void> {
+}: Pick<EndUnusedDeps, 'proxy' | 'usageStore' | 'log'>): Promise<void> {
   if (proxy === undefined) return;
   try {
-    const connected = await proxy.connected().catch(() => new Set<string>());
-    const names = catalogue.allKnown().map(({ name }) => name);
-    const held = connected.size === 0 ? [] : await inventory.readyOrAssigned(names);
-    const inUse = held.filter((visit) => isAmong(connected, visit));
-    await usageStore.leaveProxy(
-      proxy.name,
-      inUse.map(({ label }) => label),
-    );
+    await usageStore.leaveProxy(proxy.name, await proxy.connected().catch(() => new Set<string>()));
   } catch (error) {
     log.debug({ reason: describeError(error) }, 'The others wait for what this server knew of its proxy for a while');
   }
-}
-
-function isAmong(connected: ReadonlySet<string>, { node, port }: Instance): boolean {
-  return connected.has(`${node.toLowerCase()}:${port ?? ''}`);
 }
 
 async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: readonly Used[]): Promise<void> {
@@ -117,14 +89,8 @@ async function renew({ claimStore }: EndUnusedDeps, { ttl }: Template, used: rea
   );
 }
 
-async function end(
-  deps: EndUnusedDeps,
-  { idle }: Template,
-  { unused, nowMs }: UsageAnswer,
-  connected: ReadonlySet<string>,
-): Promise<void> {
-  if (idle === undefined) return;
-  const over = unused.filter(({ id, sinceMs }) => nowMs - sinceMs >= idle.endAfterMs && !connected.has(id));
+async function end(deps: EndUnusedDeps, { unused }: UsageAnswer, connected: ReadonlySet<string>): Promise<void> {
+  const over = unused.filter(({ id }) => !connected.has(id));
   const views = await deps.claimStore.findMany(over.map(({ id }) => id));
   const instances: Instance[] = [...views.values()].map(({ instance }) => instance);
   await Promise.all(

@@ -29,7 +29,7 @@ let connected: Set<string>;
 
 beforeEach(async () => {
   store = await startStore();
-  reports = new ValkeyUsageStore(new Scripts(store.valkey));
+  reports = new ValkeyUsageStore(new Scripts(store.valkey), store.valkey);
   await reports.report('proxy-a', [], false);
   tiny = template();
   time = 1_000_000;
@@ -125,11 +125,24 @@ it('throttles what keeps its processors busy while nobody uses it, then ends it'
 it('looks at connections itself, so a proxy whose server is silent changes nothing', async () => {
   const miner = await visit();
   cpus.set(miner.container, 0.9);
-  await store.usageStore.recordConnected('caddy of pod-1', []);
+  await store.usageStore.recordConnected('caddy of pod-1', new Set());
   await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-1', Date.now() - MINUTE);
   await watch.round(never);
   await rounds(6);
   expect([...limits]).toEqual([[miner.container, THROTTLED_SHARE]]);
+});
+
+it('asks about visits of its own alone', async () => {
+  const miner = await visit();
+  cpus.set(miner.container, 0.9);
+  const others = Array.from({ length: 500 }, (_, at) => [Date.now() + 10 * MINUTE, `other-${at}`]).flat();
+  await store.valkey.zadd(keys.assigned(tiny.name), ...others);
+  await store.valkey.zadd(keys.lastUsed, ...others);
+  await watch.round(never);
+  await store.valkey.config('RESETSTAT');
+  await rounds(1);
+  const stats = await store.valkey.info('commandstats');
+  expect(Number(/cmdstat_zscore:calls=(\d+)/.exec(stats)?.[1] ?? 0)).toBeLessThan(10);
 });
 
 it('leaves a visitor alone who computes for long with the page open', async () => {

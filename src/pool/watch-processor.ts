@@ -135,6 +135,7 @@ export class ProcessorWatch {
         template: template.name,
         unusedForMs: throttleAfterMs,
         lastsMs: undefined,
+        ids: own.map(({ visit }) => visit.id),
       });
       // What nobody can say changes nothing; who is connected is looked at below.
       if (!requestsKnown) continue;

@@ -50,7 +50,7 @@ export class ValkeyHostnameSource implements HostnameSource {
 
   /** Over the connection of the look-ups, so that discovery needs no third one. */
   get useReports(): UseReports {
-    return new ValkeyUsageStore(new Scripts(this.#lookups));
+    return new ValkeyUsageStore(new Scripts(this.#lookups), this.#lookups);
   }
 
   close(): void {

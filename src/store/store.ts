@@ -165,7 +165,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     ),
     failureLog: new ValkeyFailureLog(client, log),
     inventory,
-    usageStore: new ValkeyUsageStore(scripts),
+    usageStore: new ValkeyUsageStore(scripts, client),
     registry,
     promotions: new ValkeyPromotions(scripts, node.name),
     checkpointOffers: new ValkeyCheckpointOffers(client),

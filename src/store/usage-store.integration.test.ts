@@ -11,12 +11,27 @@ let store: TestStore;
 let reports: ValkeyUsageStore;
 beforeAll(async () => {
   store = await startStore();
-  reports = new ValkeyUsageStore(new Scripts(store.valkey));
+  reports = new ValkeyUsageStore(new Scripts(store.valkey), store.valkey);
 });
 afterAll(async () => {
   await store[Symbol.asyncDispose]();
 });
 beforeEach(() => store.clear());
+
+const nowhere: ReadonlySet<string> = new Set();
+async function placeOf({ id }: { readonly id: string }): Promise<ReadonlySet<string>> {
+  const { node, port } = (await viewOf(store, id)).instance;
+  return new Set([`${node.toUpperCase()}:${String(port)}`]);
+}
+
+/** How often the command runs in a script, on average. */
+async function perScript(command: string, work: () => Promise<unknown>): Promise<number> {
+  await store.valkey.config('RESETSTAT');
+  await work();
+  const stats = await store.valkey.info('commandstats');
+  const calls = (name: string): number => Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0);
+  return calls(command) / calls('evalsha');
+}
 
 /** Asked for just now, or that long ago. */
 const seen = (label: string, agoMs = 0) => ({ label, agoMs });
@@ -74,38 +89,38 @@ describe('what nobody uses', () => {
     await fillPool(store, tiny);
     const held = await claimed(store);
     await reports.report('discovery', [], false);
-    await store.usageStore.recordConnected('caddy of pod-1', []);
+    await store.usageStore.recordConnected('caddy of pod-1', nowhere);
     await unusedFor(1);
     await age(10 * MINUTE);
     expect(await idsOf(5 * MINUTE)).toEqual([held.id]);
-    await store.usageStore.leaveProxy('caddy of pod-1', []);
+    await store.usageStore.leaveProxy('caddy of pod-1', nowhere);
     expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
     // A server that was only restarted.
-    await store.usageStore.recordConnected('caddy of pod-1', []);
+    await store.usageStore.recordConnected('caddy of pod-1', nowhere);
     expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
-    await store.usageStore.leaveProxy('caddy of pod-1', []);
+    await store.usageStore.leaveProxy('caddy of pod-1', nowhere);
     const longGone = Number((await store.valkey.time())[0]) * 1_000 - 11 * MINUTE;
     await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-1', `left:${longGone}`);
     expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: true, unused: [{ id: held.id }] });
     expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
 
-    await store.usageStore.recordConnected('caddy of pod-2', []);
+    await store.usageStore.recordConnected('caddy of pod-2', nowhere);
     await age(10 * MINUTE);
-    await store.usageStore.leaveProxy('caddy of pod-2', [held.label]);
+    await store.usageStore.leaveProxy('caddy of pod-2', await placeOf(held));
     expect(await unusedFor(5 * MINUTE)).toMatchObject({ complete: false, unused: [] });
     const left = Number(await store.valkey.hget(keys.useReporters, 'connections:caddy of pod-2'));
     await store.valkey.hset(keys.useReporters, 'connections:caddy of pod-2', left - 2 * MINUTE - 1);
     await unusedFor(1);
     expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
     // Who has never watched a proxy leaves none behind.
-    await store.usageStore.leaveProxy('caddy of pod-3', [held.label]);
+    await store.usageStore.leaveProxy('caddy of pod-3', await placeOf(held));
     expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['discovery']);
   });
 
   it('is known of requests while nobody knows who is connected through a proxy', async () => {
     await fillPool(store, tiny);
     await claimed(store);
-    await store.usageStore.recordConnected('caddy of pod-1', []);
+    await store.usageStore.recordConnected('caddy of pod-1', nowhere);
     expect(await unusedFor(1)).toMatchObject({ complete: false, requestsKnown: false });
     await reports.report('discovery', [], false);
     expect(await unusedFor(1)).toMatchObject({ complete: true, requestsKnown: true });
@@ -158,14 +173,6 @@ it('what is used lasts longer once a tenth of a visit is gone', async () => {
   expect(await renewable(visit)).toEqual([]);
   expect(await renewable(visit * 1.5)).toEqual([held.id]);
 
-  // Whoever is about to end is told of as well, however short a time it has been unused: it may be connected.
-  const ending = async (endsWithinMs: number): Promise<string[]> => {
-    const question = { template: tiny.name, unusedForMs: 10 * visit, lastsMs: visit };
-    return (await store.usageStore.ask({ ...question, endsWithinMs })).unused.map(({ id }) => id);
-  };
-  expect(await ending(visit / 2)).toEqual([]);
-  expect(await ending(visit)).toEqual([held.id]);
-
   // Renewing is neither a use nor a step of the visitor's; asking for more time is both.
   const { instance, lastUsedMs } = await viewOf(store, held.id);
   const steps = async (): Promise<string[]> =>
@@ -177,6 +184,47 @@ it('what is used lasts longer once a tenth of a visit is gone', async () => {
   await store.claimStore.extend(later.instance, 1_000, tiny.ttl.maxMs);
   expect((await viewOf(store, held.id)).lastUsedMs).toBeGreaterThan(later.lastUsedMs ?? Infinity);
   expect(await steps()).toEqual(['direct extended']);
+});
+
+describe('of thousands of visits', () => {
+  const ids = Array.from({ length: 1_000 }, (_, at) => `visit-${at}`);
+
+  it('all are looked at, some in one script', async () => {
+    const now = Number((await store.valkey.time())[0]) * 1_000;
+    await reports.report('proxy-a', [], false);
+    await store.valkey.set(keys.useKnownSince, now - 20 * MINUTE);
+    await store.valkey.zadd(keys.assigned(tiny.name), ...ids.flatMap((id, at) => [now + 10 * MINUTE + at, id]));
+    await store.valkey.zadd(keys.lastUsed, ...ids.flatMap((id) => [now - 10 * MINUTE, id]));
+    let found: string[] = [];
+    expect(await perScript('zscore', async () => (found = await idsOf(5 * MINUTE)))).toBeLessThan(300);
+    expect(found.toSorted()).toEqual(ids.toSorted());
+    const some = ids.slice(0, 450);
+    const question = { template: tiny.name, unusedForMs: 5 * MINUTE, lastsMs: undefined, ids: [...some, 'nobody'] };
+    expect(
+      await perScript(
+        'zscore',
+        async () => (found = (await store.usageStore.ask(question)).unused.map(({ id }) => id)),
+      ),
+    ).toBeLessThan(500);
+    expect(found).toEqual(some);
+  });
+
+  it('all are reported, some in one script, and not before the last of them', async () => {
+    await fillPool(store, tiny);
+    const held = await claimed(store);
+    const used = [...ids.map((label) => seen(label)), seen(held.label)];
+    let waits: readonly number[] = [];
+    expect(
+      await perScript('hget', async () => ({ waitsMs: waits } = await reports.report('a', used, false))),
+    ).toBeLessThan(200);
+    expect([waits.length, waits.at(-1)]).toEqual([used.length, ACTIVE_AFTER_MS]);
+
+    const another = await claimed(store);
+    await store.outbox.limit(10);
+    await store.valkey.set(keys.eventOutbox, 'nothing can be written here');
+    await expect(reports.report('b', [seen(another.label), ...used], false)).rejects.toThrow('WRONGTYPE');
+    expect(await store.valkey.hkeys(keys.useReporters)).toEqual(['a']);
+  });
 });
 
 describe('what use shows of a visit', () => {

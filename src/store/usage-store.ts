@@ -1,8 +1,10 @@
+import type { Redis as Valkey } from 'iovalkey';
 import type { VisitStep } from '../domain/visit-event.ts';
 import type { UsageAnswer, UsageQuestion, UsageStore, Used, VisitStepSeen } from '../pool/interfaces/usage-store.ts';
 import type { UsedLabel, UseReply, UseReports } from '../proxy/discovery/interfaces/use-reports.ts';
 import { today } from './funnel-counts.ts';
 import { keys } from './keys.ts';
+import { portHolders } from './port-holders.ts';
 import type { Scripts } from './scripts.ts';
 
 /** Several reports; one that is late for so long may know of a use that is not told yet. */
@@ -21,18 +23,36 @@ export const ACTIVE_AFTER_MS = 30_000;
 const NO_STEP = -1;
 /** A server's report on its proxy: it sees no requests. */
 const CONNECTIONS = 'connections:';
+/** Of record-use.lua: what was used is given by its id, and shows no step. */
+const BY_ID = -2;
+/** Of record-use.lua: the rest of the report follows. */
+const MORE_FOLLOWS = 'more';
 /** Of record-use.lua: who reports goes on reporting. */
 const GOES_ON = '';
 /** Of record-use.lua: who reports has seen all there was until it left. */
 const MISSED_NOTHING = -1;
 /** Of find-unused.lua: what is known. */
 const [REQUESTS_KNOWN, ALL_KNOWN] = [1, 2];
+/** Visits that a script looks at: it keeps claims waiting for a fraction of a millisecond. */
+const ASK_BATCH = 100;
+/** And those of a report, which cost more each. */
+const REPORT_BATCH = 50;
+
+type Use = readonly [labelOrId: string, agoMs: number];
+type FoundReply = readonly [
+  known: number,
+  looked: number,
+  unused: readonly (string | number)[],
+  toRenew: readonly (string | number)[],
+];
 
 export class ValkeyUsageStore implements UsageStore, UseReports {
   readonly #scripts: Scripts;
+  readonly #client: Valkey;
 
-  constructor(scripts: Scripts) {
+  constructor(scripts: Scripts, client: Valkey) {
     this.#scripts = scripts;
+    this.#client = client;
   }
 
   async recordUse(labels: readonly string[]): Promise<readonly VisitStepSeen[]> {
@@ -40,24 +60,38 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
     return (await this.report('', used, false)).steps;
   }
 
-  async recordConnected(watcher: string, labels: readonly string[]): Promise<void> {
-    await this.#note(`${CONNECTIONS}${watcher}`, connectionsTo(labels), GOES_ON);
+  async recordConnected(watcher: string, places: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const ids = await portHolders(this.#client, places);
+    await this.#note(`${CONNECTIONS}${watcher}`, byId(ids), GOES_ON);
+    return ids;
   }
 
-  async leaveProxy(watcher: string, labels: readonly string[]): Promise<void> {
-    await this.#note(
-      `${CONNECTIONS}${watcher}`,
-      connectionsTo(labels),
-      labels.length === 0 ? MISSED_NOTHING : LEFT_FOR_MS,
-    );
+  async leaveProxy(watcher: string, places: ReadonlySet<string>): Promise<void> {
+    const ids = await portHolders(this.#client, places);
+    await this.#note(`${CONNECTIONS}${watcher}`, byId(ids), ids.size === 0 ? MISSED_NOTHING : LEFT_FOR_MS);
   }
 
   report(reporter: string, used: readonly UsedLabel[], last: boolean): Promise<UseReply> {
-    return this.#note(reporter, used, last ? 0 : GOES_ON);
+    const uses = used.map(({ label, agoMs }): Use => [label, agoMs === undefined ? NO_STEP : Math.ceil(agoMs)]);
+    return this.#note(reporter, uses, last ? 0 : GOES_ON);
   }
 
-  async #note(reporter: string, used: readonly UsedLabel[], waitedForMs: number | typeof GOES_ON): Promise<UseReply> {
-    const [waits, steps] = (await this.#scripts.run(
+  /** Whoever reports has done so with the last of several parts: before it, not all that it knows of is told. */
+  async #note(reporter: string, uses: readonly Use[], waitedForMs: number | typeof GOES_ON): Promise<UseReply> {
+    const waitsMs: number[] = [];
+    const steps: VisitStepSeen[] = [];
+    for (let at = 0; at === 0 || at < uses.length; at += REPORT_BATCH) {
+      const isLast = at + REPORT_BATCH >= uses.length;
+      const part = uses.slice(at, at + REPORT_BATCH);
+      const [waits, shown] = await this.#notePart(reporter, part, isLast ? waitedForMs : MORE_FOLLOWS);
+      waitsMs.push(...waits.map((ms) => (ms === NO_STEP ? Infinity : ms)));
+      steps.push(...stepsOf(shown));
+    }
+    return { waitsMs, steps };
+  }
+
+  async #notePart(reporter: string, uses: readonly Use[], goesOn: number | string): Promise<[number[], string[]]> {
+    return (await this.#scripts.run(
       'record-use',
       [
         keys.hostnames,
@@ -69,19 +103,33 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
         keys.eventOutbox,
         keys.eventSettings,
       ],
-      [
-        reporter,
-        waitedForMs,
-        ACTIVE_AFTER_MS,
-        GONE_AFTER_MS,
-        ...used.flatMap(({ label, agoMs }) => [label, agoMs === undefined ? NO_STEP : Math.ceil(agoMs)]),
-      ],
+      [reporter, goesOn, ACTIVE_AFTER_MS, GONE_AFTER_MS, ...uses.flat()],
     )) as [number[], string[]];
-    return { waitsMs: waits.map((ms) => (ms === NO_STEP ? Infinity : ms)), steps: stepsOf(steps) };
   }
 
-  async ask({ template, unusedForMs = 0, lastsMs = 0, endsWithinMs = 0 }: UsageQuestion): Promise<UsageAnswer> {
-    const [known, nowMs, unused, toRenew] = (await this.#scripts.run(
+  async ask(question: UsageQuestion): Promise<UsageAnswer> {
+    const { ids } = question;
+    const found: FoundReply[] = [];
+    if (ids === undefined) {
+      do found.push(await this.#look(question, found.length * ASK_BATCH, []));
+      while (found.at(-1)?.[1] === ASK_BATCH);
+    } else
+      for (let at = 0; at < ids.length; at += ASK_BATCH)
+        found.push(await this.#look(question, 0, ids.slice(at, at + ASK_BATCH)));
+    return {
+      complete: found.every(([known]) => known === ALL_KNOWN),
+      requestsKnown: found.every(([known]) => known === REQUESTS_KNOWN || known === ALL_KNOWN),
+      unused: found.flatMap(([, , unused]) => pairs(unused).map(({ id, lastUsedMs }) => ({ id, sinceMs: lastUsedMs }))),
+      toRenew: found.flatMap(([, , , toRenew]) => pairs(toRenew)),
+    };
+  }
+
+  async #look(
+    { template, unusedForMs = 0, lastsMs = 0 }: UsageQuestion,
+    from: number,
+    ids: readonly string[],
+  ): Promise<FoundReply> {
+    return (await this.#scripts.run(
       'find-unused',
       [keys.assigned(template), keys.lastUsed, keys.instances, keys.useReporters, keys.useKnownSince],
       [
@@ -92,21 +140,16 @@ export class ValkeyUsageStore implements UsageStore, UseReports {
         GONE_AFTER_MS,
         FORGOTTEN_AFTER_MS,
         CONNECTIONS,
-        endsWithinMs,
+        from,
+        ASK_BATCH,
+        ...ids,
       ],
-    )) as [number, number, (string | number)[], (string | number)[]];
-    return {
-      complete: known === ALL_KNOWN,
-      requestsKnown: known === REQUESTS_KNOWN || known === ALL_KNOWN,
-      nowMs,
-      unused: pairs(unused).map(({ id, lastUsedMs }) => ({ id, sinceMs: lastUsedMs })),
-      toRenew: pairs(toRenew),
-    };
+    )) as FoundReply;
   }
 }
 
-function connectionsTo(labels: readonly string[]): UsedLabel[] {
-  return labels.map((label) => ({ label, agoMs: undefined }));
+function byId(ids: ReadonlySet<string>): Use[] {
+  return [...ids].map((id): Use => [id, BY_ID]);
 }
 
 function stepsOf(flat: readonly string[]): VisitStepSeen[] {

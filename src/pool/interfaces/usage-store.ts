@@ -7,8 +7,8 @@ export interface UsageQuestion {
   readonly unusedForMs: number | undefined;
   /** Which last longer: those whose deadline is earlier than this (ms) after their last use. */
   readonly lastsMs: number | undefined;
-  /** Of those that may last longer, tell as if unused of the ones that end within this (ms) otherwise. */
-  readonly endsWithinMs?: number;
+  /** Of these alone; undefined: of all visits, which costs by how many there are. */
+  readonly ids?: readonly string[];
 }
 
 export interface Used {
@@ -27,7 +27,6 @@ export interface UsageAnswer {
   readonly complete: boolean;
   /** All requests are known of; who is connected through a proxy only where `complete`. */
   readonly requestsKnown: boolean;
-  readonly nowMs: number;
   readonly unused: readonly Unused[];
   readonly toRenew: readonly Used[];
 }
@@ -43,15 +42,15 @@ export interface UsageStore {
   /** The visitors of the instances with these labels do something with them right now. Tells what that shows. */
   recordUse(labels: readonly string[]): Promise<readonly VisitStepSeen[]>;
   /**
-   * To be said every few seconds by whoever watches the proxy `watcher`: visitors are connected to the instances with
-   * these labels through it, which shows no step of a visit. While one that has said so is silent, nobody knows who is
-   * unused.
+   * To be said every few seconds by whoever watches the proxy `watcher`: visitors are connected to the instances at
+   * these places (`<node>:<port>`) through it, which shows no step of a visit. While one that has said so is silent,
+   * nobody knows who is unused. Answers the ids of those instances.
    */
-  recordConnected(watcher: string, labels: readonly string[]): Promise<void>;
+  recordConnected(watcher: string, places: ReadonlySet<string>): Promise<ReadonlySet<string>>;
   /**
    * The last word of who watched the proxy `watcher`: with nobody connected it is not waited for, otherwise as long as
    * a restart takes.
    */
-  leaveProxy(watcher: string, labels: readonly string[]): Promise<void>;
+  leaveProxy(watcher: string, places: ReadonlySet<string>): Promise<void>;
   ask(question: UsageQuestion): Promise<UsageAnswer>;
 }

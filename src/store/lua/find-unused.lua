@@ -1,4 +1,6 @@
--- Which visitors' instances of a template nobody has used for a while, and which last longer since they are used.
+-- Which visitors' instances of a template nobody has used for a while, and which last longer since they are used. Looks at
+-- some of them, in the order in which they end, the last first: a claim meanwhile has one looked at twice, and none left
+-- out.
 -- KEYS[1] assigned:<template>  [2] last_used  [3] instances
 -- KEYS[4] use_reporters        as record-use.lua has it: without one that sees requests, nobody knows of any use
 -- KEYS[5] use_known_since
@@ -7,8 +9,10 @@
 -- ARGV[4] a reporter that is silent for this long (ms) may have seen what it has not told
 -- ARGV[5] and for this long (ms) is gone for good  [6] entries of last_used older than this (ms) go
 -- ARGV[7] what the names of reporters begin with that see connections alone
--- ARGV[8] also tell of those that end within this (ms), where they may last longer; 0: not asked for
--- Returns {2 when every use is known of, 1 when every request is, or 0, now, {id, unused since (ms), …}, {id, last use (ms), … to last longer}}
+-- ARGV[8] how many to pass over  [9] how many to look at then, a few hundred at most
+-- ARGV[10…] ids, a few hundred at most: look at these instead
+-- Returns {2 when every use is known of, 1 when every request is, or 0, how many there were to look at,
+--   {id, unused since (ms), …}, {id, last use (ms), … to last longer}}
 -- An instance may be in both.
 local now = now_ms()
 local watched, requests_known, connections_known = false, true, true
@@ -33,7 +37,19 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - tonumber(ARGV[6]))
 
 local unused_for, lasts, step = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local unused, used = {}, {}
-local held = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+local held = {}
+if ARGV[10] then
+  for index = 10, #ARGV do
+    local deadline = redis.call('ZSCORE', KEYS[1], ARGV[index])
+    if deadline then
+      held[#held + 1] = ARGV[index]
+      held[#held + 1] = deadline
+    end
+  end
+else
+  local first = tonumber(ARGV[8])
+  held = redis.call('ZRANGE', KEYS[1], first, first + tonumber(ARGV[9]) - 1, 'REV', 'WITHSCORES')
+end
 for index = 1, #held, 2 do
   local id, deadline = held[index], tonumber(held[index + 1])
   local last = tonumber(redis.call('ZSCORE', KEYS[2], id) or nil)
@@ -46,8 +62,7 @@ for index = 1, #held, 2 do
   end
   if last and deadline > now then
     local since = math.max(last, known_since)
-    local ends = lasts > 0 and deadline - now <= tonumber(ARGV[8])
-    if unused_for > 0 and (now - since >= unused_for or ends) then
+    if unused_for > 0 and now - since >= unused_for then
       unused[#unused + 1] = id
       unused[#unused + 1] = since
     end
@@ -57,4 +72,4 @@ for index = 1, #held, 2 do
     end
   end
 end
-return {known, now, unused, used}
+return {known, #held / 2, unused, used}

@@ -5,14 +5,16 @@
 --   it is not waited for
 -- KEYS[4] use_known_since      string: before this time instances may have been used without a report (ms)
 -- KEYS[5] instances  [6] funnel:<day>  [7] event_outbox  [8] event_settings
--- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '' while it goes on; in its last
---   report for how long (ms) it is waited for, 0: not at all, less: not at all, and it has missed nothing if it comes back
+-- ARGV[1] reporter, or '' for a sign of use that nobody watches for  [2] '' while it goes on; 'more': this is no report
+--   yet, the rest of it follows; in its last report for how long (ms) it is waited for, 0: not at all, less: not at all,
+--   and it has missed nothing if it comes back
 -- ARGV[3] how long after its first page a visit that is still used is active (ms)
 -- ARGV[4] a reporter that is silent for this long (ms) is gone for good
--- ARGV[5…] by turns: label of an instance that was used, how long ago (ms), or -1 where that shows no step
+-- ARGV[5…] by turns, a few hundred at most: label of an instance that was used, how long ago (ms), or -1 where that
+--   shows no step; or its id, and -2
 -- Returns {{for each label: -1 when it will show no further step, else the ms until it may}, {template, site, step, …}}
 local now = now_ms()
-if ARGV[1] ~= '' then
+if ARGV[1] ~= '' and ARGV[2] ~= 'more' then
   if ARGV[2] == '0' then redis.call('HDEL', KEYS[3], ARGV[1])
   elseif ARGV[2] ~= '' and tonumber(ARGV[2]) < 0 then
     if redis.call('HEXISTS', KEYS[3], ARGV[1]) == 1 then redis.call('HSET', KEYS[3], ARGV[1], 'left:' .. now) end
@@ -60,14 +62,18 @@ local function show_step(id, used_at)
   return -1
 end
 
+local function id_of(label)
+  local readable, decoded = pcall(cjson.decode, redis.call('HGET', KEYS[1], label) or '')
+  local id = readable and type(decoded) == 'table' and decoded.id
+  return type(id) == 'string' and id or nil
+end
+
 local waits = {}
 for index = 5, #ARGV, 2 do
-  local entry, ago = redis.call('HGET', KEYS[1], ARGV[index]), tonumber(ARGV[index + 1])
-  local readable, decoded = pcall(cjson.decode, entry or '')
-  local id = readable and type(decoded) == 'table' and decoded.id
-  local known = type(id) == 'string'
+  local ago = tonumber(ARGV[index + 1])
+  local id = ago == -2 and ARGV[index] or id_of(ARGV[index])
   -- Only those that find-unused.lua has put there: of other templates nobody asks.
-  if known and redis.call('ZSCORE', KEYS[2], id) then redis.call('ZADD', KEYS[2], 'XX', 'GT', now, id) end
-  waits[#waits + 1] = known and ago >= 0 and show_step(id, now - ago) or 0
+  if id then redis.call('ZADD', KEYS[2], 'XX', 'GT', now, id) end
+  waits[#waits + 1] = id and ago >= 0 and show_step(id, now - ago) or 0
 end
 return {waits, noted}
