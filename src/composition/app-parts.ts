@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { awaitReplicas } from './await-replicas.ts';
-import { createConsumption, createImageStorage, createNetworks, engineVersion } from './engines.ts';
+import { createImageStorage, createNetworks, engineVersion } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
@@ -36,7 +36,7 @@ import type { Proxy } from '../pool/interfaces/proxy.ts';
 import type { NodeQueue } from '../pool/interfaces/node-queue.ts';
 import type { TaskQueue } from '../pool/interfaces/task-queue.ts';
 import { Proxies } from '../pool/proxies.ts';
-import { StorageReserve } from '../pool/storage-reserve.ts';
+import type { StorageReserve } from '../pool/storage-reserve.ts';
 import type { CheckpointCarrier } from '../pool/carry-checkpoints.ts';
 import { CheckpointsHere } from '../pool/checkpoints-here.ts';
 import type { ImageUpdater } from '../pool/update-images.ts';
@@ -195,7 +195,8 @@ export async function openAppParts(
   await awaitReplicas({ ...options, store, metrics });
   const host = { ...options, ownName: await openOwnName(options, store) };
   const forEngine = { ...options, infrastructure, catalogue, store, metrics, tracer, triggers, releasers };
-  const { engine, runtime, images, restoring, lacks } = await openEngine(forEngine);
+  const onHost = await openEngine(forEngine);
+  const { engine, runtime, restoring, lacks } = onHost;
   await requireRestores(config, restoring);
   const announceTemplates = (): Promise<void> => announceAll(catalogue, store, restoring, log);
   await announceTemplates();
@@ -203,10 +204,7 @@ export async function openAppParts(
   const leadership = await openLeadership({ ...options, ...sources, progress, activity, lacks, releasers });
   const proxies = new Proxies(probe, config.proxy.internalUrls);
   const pool: PoolParts = {
-    ...nodeParts({
-      ...host,
-      ...{ store, catalogue, engine, runtime, restoring, images, connection, triggers, probe, leadership, metrics },
-    }),
+    ...nodeParts({ ...host, ...onHost, store, catalogue, connection, triggers, probe, leadership, metrics }),
     ...tracedParts(tracer, { refill: triggers.refill, runtime, databases: restoring.databases }),
     requestReconcile: () => triggers.reconcile.fire(),
     catalogue,
@@ -267,6 +265,8 @@ function nodeParts(parts: {
   readonly catalogue: Catalogue;
   readonly engine: Engine;
   readonly runtime: ContainerRuntime;
+  readonly consumption: Consumption | undefined;
+  readonly storageReserve: StorageReserve;
   readonly restoring: RestoreParts;
   readonly images: ImageAgreement;
   readonly probe: Probe;
@@ -277,10 +277,9 @@ function nodeParts(parts: {
   readonly triggers: LoopTriggers;
 }): Pick<PoolParts, NodePart> {
   const { config, version, ownName, store, catalogue, engine, runtime, restoring, log, connection, triggers } = parts;
+  const { consumption, storageReserve } = parts;
   const observer = parts.metrics;
   const { node } = config;
-  const consumption = createConsumption(engine, config, log);
-  const storageReserve = createStorageReserve(config, consumption, observer, log);
   const failuresHere = new FailuresHere({ catalogue, steadyClock });
   const { images } = parts;
   const fitness = new TemplateFitness({ catalogue, runtime, images, databases: restoring.databases, failuresHere });
@@ -352,15 +351,6 @@ function entryParts({
       log,
     }),
   };
-}
-
-function createStorageReserve(
-  { containers: { diskReserveBytes: reserveBytes } }: Config,
-  consumption: ReturnType<typeof createConsumption>,
-  observer: Observer,
-  log: Log,
-): StorageReserve {
-  return new StorageReserve({ consumption, reserveBytes, observer, log });
 }
 
 function storedParts({

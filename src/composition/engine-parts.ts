@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { prepareRuntime } from './engines.ts';
+import { createConsumption, prepareRuntime } from './engines.ts';
 import type { Infrastructure, OpenEngine } from './infrastructure.ts';
 import { openRestoreParts, type RestoreParts } from './restoring.ts';
 import type { Config } from '../config/config.ts';
@@ -12,9 +12,20 @@ import type { Trigger } from '../lifecycle/trigger.ts';
 import { missingRights } from '../lifecycle/own-rights.ts';
 import type { Releasers } from '../lifecycle/releasers.ts';
 import { ImageAgreement } from '../pool/agree-on-images.ts';
+import type { Consumption } from '../pool/interfaces/consumption.ts';
+import { StorageReserve } from '../pool/storage-reserve.ts';
 import type { Engine } from '../runtime/engines.ts';
 import type { Store } from '../store/store.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+
+type HostEngine = OpenEngine & {
+  readonly consumption: Consumption | undefined;
+  readonly storageReserve: StorageReserve;
+  readonly images: ImageAgreement;
+  readonly restoring: RestoreParts;
+  /** Rights that this process would need for its instances, and does not have. */
+  readonly lacks: readonly string[];
+};
 
 /** The engine of this host, which goes by what images are on all nodes. */
 export async function openEngine({
@@ -42,14 +53,7 @@ export async function openEngine({
   readonly tracer: Tracer;
   readonly triggers: { readonly reconcile: Trigger };
   readonly releasers: Releasers;
-}): Promise<
-  OpenEngine & {
-    readonly images: ImageAgreement;
-    readonly restoring: RestoreParts;
-    /** Rights that this process would need for its instances, and does not have. */
-    readonly lacks: readonly string[];
-  }
-> {
+}): Promise<HostEngine> {
   const pinned = new Map<string, ImagePin>();
   const decides = role === 'server';
   const { engine, runtime } = await infrastructure.openEngine({
@@ -59,6 +63,7 @@ export async function openEngine({
     extras: {
       onLookup: (template, outcome) => metrics.lookedUp(template, outcome),
       onFetched: (status) => metrics.imageFetched(status),
+      hasRoom: () => !storageReserve.low,
       pulls: store.pulledImages,
       onImageMissing: () => triggers.reconcile.fire(),
       pinnedImages: pinned,
@@ -66,6 +71,9 @@ export async function openEngine({
       tracer,
     },
   });
+  const consumption = createConsumption(engine, config, log);
+  const storageReserve = createStorageReserve(config, consumption, metrics, log);
+  await storageReserve.look();
   const images = new ImageAgreement({
     ...{ catalogue, runtime, pinned, log },
     pins: store.imagePins,
@@ -77,7 +85,7 @@ export async function openEngine({
     promotions: store.promotions,
     use: 'server',
   });
-  return { engine, runtime, images, restoring, lacks: lackingRights(engine, log) };
+  return { engine, runtime, consumption, storageReserve, images, restoring, lacks: lackingRights(engine, log) };
 }
 
 /** Says so: what is bounded in part only looks as if it were bounded. */
@@ -117,4 +125,13 @@ async function requireEngineOfInstances(
     `The ${count} instances of node ${node.name} run on ${before}, which does not answer; start it again, or ` +
       `set CONTAINER_MODE=${engine} to discard them and continue with ${engine}`,
   );
+}
+
+function createStorageReserve(
+  { containers: { diskReserveBytes: reserveBytes } }: Config,
+  consumption: Consumption | undefined,
+  metrics: Metrics,
+  log: Logger,
+): StorageReserve {
+  return new StorageReserve({ consumption, reserveBytes, observer: metrics, log });
 }

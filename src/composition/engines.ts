@@ -55,7 +55,15 @@ export function isInProcess({ name }: Engine, { containers }: Config): boolean {
 /** What not every process asks for. `catalogue`: where it changes; as configured without it. */
 export type EngineExtras = Pick<
   OpenOptions,
-  'catalogue' | 'onLookup' | 'onFetched' | 'onImageMissing' | 'pulls' | 'pinnedImages' | 'decidesImages' | 'tracer'
+  | 'catalogue'
+  | 'hasRoom'
+  | 'onLookup'
+  | 'onFetched'
+  | 'onImageMissing'
+  | 'pulls'
+  | 'pinnedImages'
+  | 'decidesImages'
+  | 'tracer'
 >;
 
 /** `more`: what only a server that counts asks for. */

@@ -81,6 +81,8 @@ export interface OpenOptions {
   readonly decidesImages?: boolean;
   /** Told of each fetch before it begins, with the ids of what is there, and what it led to. */
   readonly pulls?: Pick<PulledImages, 'begin' | 'end'>;
+  /** Whether the disk that images lie on has room for one more; yes without it. */
+  readonly hasRoom?: () => boolean;
   /** Told how each fetch of an image ends. */
   readonly onFetched?: (status: 'success' | 'failure') => void;
   /** Told when an instance cannot be started because its image is not here any more, and cannot be fetched. */

@@ -71,6 +71,27 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     expect(engine.imageVersion(fetched)).toBe(await image(engine, spec));
   });
 
+  it('are not fetched while the disk has no room for them', async () => {
+    const { engine: name, socketPath, deployment } = underTest();
+    const disk = { low: true };
+    const loaded = await loadEngine(name);
+    if (!loaded.runsContainers) throw new Error(`${name} runs no containers`);
+    const engine = loaded.createRuntime({
+      ...{ socketPath, deployment, node: 'node-a', log: createLogger('silent') },
+      registryAuthFile: registry.credentialsFile,
+      hasRoom: () => !disk.low,
+    }) as EngineRuntime;
+    await engine.prepare([of()]);
+    await expect(engine.start(await newSpec(of()), never)).rejects.toMatchObject({
+      code: 'image_missing',
+      message: expect.stringContaining('less room than DISK_RESERVE keeps free') as unknown,
+    });
+    await expect(engine.fetchImage(remote, () => undefined)).rejects.toMatchObject({ code: 'image_missing' });
+    disk.low = false;
+    await engine.fetchImage(remote, () => undefined);
+    expect(await engine.foundImages([remote])).toHaveLength(1);
+  });
+
   it('are told of when they are fetched, with who uses them, and go when nobody does', async () => {
     const { engine: name, socketPath, deployment, runtime } = underTest();
     const loaded = await loadEngine(name);

@@ -111,6 +111,7 @@ export class EngineRuntime implements ContainerRuntime {
       node: options.node,
       decides: options.decidesImages ?? true,
       pulls: options.pulls,
+      hasRoom: options.hasRoom ?? (() => true),
       onFetched: options.onFetched,
       onMissing: options.onImageMissing,
       log: options.log,

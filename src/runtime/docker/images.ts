@@ -6,6 +6,7 @@ import { registryOf } from '../../domain/image-name.ts';
 import { byDigest, type ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
+import { eitherOf } from '../../lifecycle/either-of.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { imageRemedy } from '../image-remedy.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -28,6 +29,8 @@ export interface ImagesOptions {
   /** A name with `pull: always` is fetched anew although it is known what it stands for. */
   readonly decides: boolean;
   readonly pulls: EngineOptions['pulls'];
+  /** None begins, and none goes on, while the disk has no room. */
+  readonly hasRoom: () => boolean;
   /** Told how each fetch ends. */
   readonly onFetched: ((status: 'success' | 'failure') => void) | undefined;
   /** Told when one that is needed now is not here, and cannot be had. */
@@ -44,6 +47,7 @@ interface Asked {
 /** Of the host's kernel, as images name it; of a rarer one the engine knows the name. */
 const HOST_ARCHITECTURE = { x86_64: 'amd64', aarch64: 'arm64' }[machine()];
 const PULLED_AGAIN_MS = 60_000;
+const NO_ROOM = 'the disk that images lie on has less room than DISK_RESERVE keeps free';
 
 /**
  * The images of the templates: looked up, fetched from their registries, and held to what they were when they were
@@ -227,12 +231,18 @@ export class EngineImages {
 
   /** `asked`: whoever asks is told how it goes, and says what becomes of it. */
   async #fetch(image: string, reference: string, asked?: Asked): Promise<void> {
-    const { log, docker, credentialsFile, inspect, pulls, onFetched } = this.#options;
+    const { log, docker, credentialsFile, inspect, pulls, hasRoom, onFetched } = this.#options;
+    const full = new AbortController();
+    const mindRoom = (): void => {
+      if (!hasRoom()) full.abort(new Error(NO_ROOM));
+    };
     const begun = performance.now();
     if (asked === undefined) log.info({ image: reference }, 'Fetching an image');
     this.#progress.set(image, 'just begun');
     let login: RegistryLogin | undefined;
     try {
+      mindRoom();
+      full.signal.throwIfAborted();
       // Said first: whatever dies, it is known afterwards what came by us.
       if (pulls !== undefined) {
         const present = await presentImages(docker);
@@ -246,9 +256,11 @@ export class EngineImages {
         this.#progress.set(image, soFar);
         asked?.onProgress(soFar);
         log.info({ image: reference, layers, bytes }, 'Still fetching an image');
+        mindRoom();
       };
       const authconfig = login.kind === 'login' ? login.authconfig : undefined;
-      await pullImage(docker, reference, { authconfig, onProgress, signal: asked?.signal });
+      using either = eitherOf(full.signal, asked?.signal);
+      await pullImage(docker, reference, { authconfig, onProgress, signal: either.signal });
       const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
       if (id !== undefined) await pulls?.end(reference, id);
       this.#failures.delete(image);
