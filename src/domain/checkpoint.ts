@@ -61,7 +61,8 @@ export type CheckpointOffer = Static<typeof CheckpointOffer>;
 
 /**
  * How far a node is with the promoted checkpoint of a template. `here`: it restores it; `own`: it restores one that it
- * made in its place; `waiting`: nobody has left it for others so far; `refused`: it starts the template cold.
+ * made in its place; `waiting`: nobody has left it for others so far, or none has it; `refused`: it starts the
+ * template cold.
  */
 export const CHECKPOINT_ARRIVALS = ['here', 'own', 'waiting', 'fetching', 'trying', 'making', 'refused'] as const;
 

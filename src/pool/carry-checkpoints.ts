@@ -42,7 +42,7 @@ export interface CarrierDeps {
   /** Undefined: nothing goes from node to node. */
   readonly share: CheckpointShare | undefined;
   readonly registry: Pick<NodeRegistry, 'nodes'>;
-  readonly processes: Pick<ProcessRegistry, 'everyone'>;
+  readonly processes: Pick<ProcessRegistry, 'everyone' | 'running'>;
   /** One node at a time leaves something, and removes what nobody fetches any more. */
   readonly turn: Turn;
   readonly node: { readonly name: string; readonly labels: readonly string[] };
@@ -63,6 +63,11 @@ interface Wanted {
   readonly template: Template;
   /** Promoted. */
   readonly id: string;
+}
+
+interface Leavable {
+  readonly archive: string;
+  readonly metadata: CheckpointMetadata;
 }
 
 /**
@@ -102,7 +107,7 @@ export class CheckpointCarrier {
     const offers = await this.#deps.offers.list();
     for (const each of wanted) await this.#settle(each, offers.get(each.id), signal);
     await removeUnused(this.#deps);
-    await this.#leaveForOthers(wanted, offers, signal);
+    await this.#leaveForOthers(offers, signal);
   }
 
   async #wanted(): Promise<readonly Wanted[]> {
@@ -155,7 +160,7 @@ export class CheckpointCarrier {
     const here = stored.find((each) => each.id === id)?.metadata;
     const metadata = here ?? offer?.metadata;
     if (metadata === undefined) {
-      this.#say(wanted, 'waiting', 'no node that has it has left it for others yet');
+      this.#say(wanted, 'waiting', await this.#whyNotOffered(wanted));
       return undefined;
     }
     const availability = await checkpointing.availability();
@@ -179,6 +184,17 @@ export class CheckpointCarrier {
     if (own === undefined || differences(own, fit).length > 0) return (signal) => this.#make(wanted, signal);
     this.#say(wanted, 'own', own.id);
     return undefined;
+  }
+
+  async #whyNotOffered({ template, id }: Wanted): Promise<string> {
+    const { registry, node } = this.#deps;
+    const has = (await registry.nodes()).some(
+      ({ name, heartbeat }) => name !== node.name && heartbeat?.checkpoints.includes(id) === true,
+    );
+    return has
+      ? 'no node that has it has left it for others yet'
+      : 'no node that runs has it: start one that has, or make another ' +
+          `(try-it-now checkpoint create ${template.name} --promote)`;
   }
 
   async #fetch(wanted: Wanted, { metadata, node }: CheckpointOffer, signal: AbortSignal): Promise<void> {
@@ -258,24 +274,10 @@ export class CheckpointCarrier {
   }
 
   /** What others lack, and nothing that nobody fetches any more. */
-  async #leaveForOthers(
-    wanted: readonly Wanted[],
-    offers: ReadonlyMap<string, CheckpointOffer>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { share, registry, node, checkpointRepository, turn, trial, log } = this.#deps;
+  async #leaveForOthers(offers: ReadonlyMap<string, CheckpointOffer>, signal: AbortSignal): Promise<void> {
+    const { share, turn, log } = this.#deps;
     if (share === undefined) return;
-    const others = (await registry.nodes()).filter(
-      ({ name, heartbeat }) => name !== node.name && heartbeat?.engine === trial.runtime.engine,
-    );
-    const stored = await checkpointRepository.list();
-    const lacking = wanted.flatMap(({ template, id }) => {
-      const found = stored.find((each) => each.id === id && each.problem === undefined);
-      const isLacked = others.some(({ heartbeat }) => heartbeat?.checkpoints.includes(id) !== true);
-      return found?.metadata === undefined || offers.has(id) || !isLacked
-        ? []
-        : [{ template, id, archive: found.archive, metadata: found.metadata }];
-    });
+    const lacking = await this.#lacking(offers);
     const looks = performance.now() - this.#shareLookedAt > SHARE_LOOK_MS;
     if (!looks && lacking.length === 0 && (await this.#outdated(offers)).length === 0) return;
     const onLost = (reason: string): void => log.info({ reason }, 'Another node leaves checkpoints for others now');
@@ -287,12 +289,34 @@ export class CheckpointCarrier {
     });
   }
 
-  async #leave(
-    share: CheckpointShare,
-    { template, id, archive, metadata }: Wanted & { readonly archive: string; readonly metadata: CheckpointMetadata },
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** What is here and promoted, and another node is without; whether or not this one restores it itself. */
+  async #lacking(offers: ReadonlyMap<string, CheckpointOffer>): Promise<readonly Leavable[]> {
+    const { catalogue, registry, processes, node, checkpointRepository, promotions, trial } = this.#deps;
+    const others = (await registry.nodes()).filter(
+      ({ name, heartbeat }) => name !== node.name && heartbeat?.engine === trial.runtime.engine,
+    );
+    const lacked = (await checkpointRepository.list()).flatMap(({ id, archive, metadata, problem }) =>
+      metadata === undefined ||
+      problem !== undefined ||
+      offers.has(id) ||
+      others.every(({ heartbeat }) => heartbeat?.checkpoints.includes(id) === true)
+        ? []
+        : [{ archive, metadata }],
+    );
+    const current = await promotions.current([...new Set(lacked.map(({ metadata }) => metadata.template))]);
+    const promoted = lacked.filter(({ metadata: { template, id } }) => current.get(template) === id);
+    const isForOthers = promoted.some(({ metadata }) => catalogue.get(metadata.template) === undefined);
+    const running = isForOthers ? await processes.running() : [];
+    const offered = new Set(running.flatMap(({ templates }) => Object.keys(templates)));
+    return promoted.filter(({ metadata: { template } }) => {
+      const own = catalogue.get(template);
+      return own === undefined ? offered.has(template) : isRestorable(own);
+    });
+  }
+
+  async #leave(share: CheckpointShare, { archive, metadata }: Leavable, signal: AbortSignal): Promise<void> {
     const { offers, node, observer, log } = this.#deps;
+    const { template, id } = metadata;
     const begun = performance.now();
     try {
       await share.put(id, archive, { onBytes: () => undefined, signal });
@@ -302,12 +326,12 @@ export class CheckpointCarrier {
         metadata: { ...aboutOf(metadata), format: metadata.format, id, ...sizeOf(metadata) },
       });
     } catch (error) {
-      if (!signal.aborted) observer.checkpointCarried(template.name, 'left', 'failure');
+      if (!signal.aborted) observer.checkpointCarried(template, 'left', 'failure');
       throw error;
     }
-    observer.checkpointCarried(template.name, 'left', 'success');
+    observer.checkpointCarried(template, 'left', 'success');
     log.info(
-      { template: template.name, checkpoint: id, bytes: metadata.sizeBytes, tookMs: since(begun), share: share.name },
+      { template, checkpoint: id, bytes: metadata.sizeBytes, tookMs: since(begun), share: share.name },
       'The promoted checkpoint is there for the other nodes',
     );
   }

@@ -74,6 +74,30 @@ describe('the copy of a template that nobody offers', () => {
     expect([await copies(), late.arrival?.state]).toEqual([[id], 'here']);
   });
 
+  it('is there again when only a host offers it that does not have it', async () => {
+    await aDayLater();
+    expect(await copies()).toEqual([]);
+    const late = await nodeOf('node2');
+    await late.round();
+    expect(late.arrival?.detail).toBe('no node that has it has left it for others yet');
+    await maker.round();
+    expect(await copies()).toEqual([id]);
+    await late.round();
+    expect(late.arrival?.state).toBe('here');
+  });
+
+  it('is said to be nowhere once the nodes are gone that had it', async () => {
+    await aDayLater();
+    for (const { files } of [maker, other]) await files.checkpointRepository.remove(id);
+    await rounds();
+    const late = await nodeOf('node2');
+    await late.round();
+    expect(late.arrival).toMatchObject({
+      state: 'waiting',
+      detail: expect.stringMatching(/^no node that runs has it: .*checkpoint create \S+ --promote/) as string,
+    });
+  });
+
   it('stays while a process offers it that runs elsewhere, or may run', async () => {
     const elsewhere = await nodeOf('node2', template({ ...tiny, nodes: ['other'] }));
     await elsewhere.beat();
