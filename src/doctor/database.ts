@@ -1,5 +1,6 @@
 import { DATABASE_SERVERS, type DatabaseEngine } from '../domain/database.ts';
 import type { Databases } from '../pool/interfaces/databases.ts';
+import { requireClient } from '../database/mariadb/sql-file.ts';
 import { ok, type Check } from './check.ts';
 
 /** A server of the instances' databases, where one is configured. */
@@ -39,5 +40,18 @@ export function databaseChecks(
         ];
       },
     },
+    ...(engine !== 'mariadb'
+      ? []
+      : [
+          {
+            part: title,
+            what: 'client',
+            remedy: 'Install it; until then instances here get databases of seeds alone that another host has loaded.',
+            run: async () => {
+              await requireClient();
+              return [ok('client', 'the program that loads seeds is there')];
+            },
+          },
+        ]),
   ];
 }

@@ -128,7 +128,8 @@ function memory(found: ReadonlyMap<string, string>): Observation {
     : failure(
         'memory',
         seen,
-        'Raise `maxmemory` (`valkey-cli config set maxmemory 512mb`): when it is full, no instances can be made.',
+        'Raise `maxmemory` (`valkey-cli config set maxmemory 512mb`): when it is full, no instances can be made, no ' +
+          'visit goes on for longer, and nobody can wait in line.',
       );
 }
 

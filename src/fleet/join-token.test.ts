@@ -51,6 +51,11 @@ describe('a join token', () => {
     );
   });
 
+  it('is taken by another build of the same version', () => {
+    const token = encodeToken({ ...CONTENT, program: '1.2.3+0a1b2c3d' });
+    expect(decodeToken(token, { ...HERE, program: '1.2.3+4e5f6a7b' }).settings).toEqual(CONTENT.settings);
+  });
+
   it('is refused by another version of the program, also of a kind that is not known', () => {
     expect(() => decodeToken(TOKEN, { ...HERE, program: '1.3.0' })).toThrow(
       /is of Try It Now 1\.2\.3, and this is 1\.3\.0/,

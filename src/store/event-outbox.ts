@@ -19,11 +19,13 @@ export class ValkeyEventOutbox implements EventOutbox {
   }
 
   async limit(entries: number): Promise<void> {
-    await this.#ask(() =>
-      entries === 0
-        ? this.#client.unlink(keys.eventSettings, keys.eventOutbox)
-        : this.#client.hset(keys.eventSettings, 'limit', entries),
-    );
+    if (entries === 0) {
+      await this.#ask(() => this.#client.unlink(keys.eventSettings, keys.eventOutbox));
+      return;
+    }
+    // What waits is published also while Valkey takes nothing new, as without memory.
+    const before = await this.#ask(() => this.#client.hget(keys.eventSettings, 'limit'));
+    if (before !== String(entries)) await this.#ask(() => this.#client.hset(keys.eventSettings, 'limit', entries));
   }
 
   takeTurn(forMs: number): Promise<boolean> {

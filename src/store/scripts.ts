@@ -88,7 +88,7 @@ type ScriptName = (typeof SCRIPT_NAMES)[number];
  * that it writes with happens to be one that may take memory.
  */
 const EVEN_WITHOUT_MEMORY: ReadonlySet<ScriptName> = new Set([
-  ...(['release', 'mark-overdue', 'container-gone', 'database-dropped', 'cool-port', 'quarantine'] as const),
+  ...(['release', 'due', 'mark-overdue', 'container-gone', 'database-dropped', 'cool-port', 'quarantine'] as const),
   ...(['delete-record', 'retire-untrusted', 'cancel-tickets', 'renew-ticket', 'uncount-claim'] as const),
   ...(['leave-waiting', 'record-use', 'record-failure', 'record-unhealthy', 'restore-failed'] as const),
   ...(['reconcile-index', 'reconcile-ports', 'reconcile-hostname', 'reconcile-settings'] as const),

@@ -70,8 +70,8 @@ describe('the pool', () => {
     }, PATIENT);
   });
 
-  it('goes on ending visits, and stays a node, while the memory of Valkey is used up', async () => {
-    const brief = template({ ttl: { defaultMs: 3_000, maxMs: 6_000 } });
+  it('goes on ending visits, stays a node, and starts, while the memory of Valkey is used up', async () => {
+    const brief = template({ ttl: { defaultMs: 10_000, maxMs: 20_000 } });
     await using stack = await startStack({ templates: [brief], reconcileIntervalMs: 500 });
     await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3 }), PATIENT);
     const acquire = (): Promise<Response> => fetch(`${stack.api}/api/v1/demo/acquire`, { method: 'POST' });
@@ -92,6 +92,8 @@ describe('the pool', () => {
         const { sequence } = JSON.parse((await valkey.get(heartbeat)) ?? '{}') as Partial<Heartbeat>;
         expect(sequence).toBeGreaterThan(before + 1);
       }, PATIENT);
+      await stack.restart();
+      expect((await fetch(`${stack.api}/health`)).status).toBe(200);
       await valkey.config('SET', 'maxmemory', '0');
       await eventually(async () => expect(await stats(stack)).toMatchObject({ ready: 3, leaving: 0 }), PATIENT);
     } finally {

@@ -57,7 +57,7 @@ export async function token(env: Environment, { settingsDir, ttl }: TokenOptions
   const engine = made.settings['CONTAINER_MODE'] === 'docker' ? 'CONTAINER_MODE=docker ' : '';
   // Beside the token, which may go on to a pipe.
   console.error(
-    `On the further host, in a clone of Try It Now ${program}, as root:\n\n` +
+    `On the further host, in a clone of Try It Now ${program.split('+')[0] ?? ''}, as root:\n\n` +
       `  make setup install ROLE=worker ${engine}JOIN=-\n\n` +
       'It asks for the token: all lines below, those with dashes too. They are good until ' +
       `${new Date(made.expiresAtMs).toISOString()}, and let whoever has them into Valkey and NATS.\n`,

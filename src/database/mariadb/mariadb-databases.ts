@@ -76,6 +76,7 @@ class MariadbDatabases implements Databases {
           // Asked each time: the instance is about to reach the socket, and the server
           // may have been restarted otherwise.
           await requireSafe(session, this.#login);
+          if (plan.copies === undefined) await requireClient();
           await this.#seeds.requireWhole(session, seed);
           await lock(session, name, { password: this.#login.password, timeoutS: LOCK_TIMEOUT_S });
           await dropWithUser(session, name);
@@ -126,7 +127,6 @@ class MariadbDatabases implements Databases {
   }
 
   async #requireReady(templates: readonly Template[]): Promise<void> {
-    await requireClient();
     await withSession(this.#login, async (session) => {
       await requireMariadb(session);
       await requireSafe(session, this.#login);

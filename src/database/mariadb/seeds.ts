@@ -10,7 +10,7 @@ import { createUser, dropUser, dropWithUser } from './accounts.ts';
 import { createEmpty, readClonePlan, type ClonePlan } from './clone-plan.ts';
 import { quoted } from './quoted.ts';
 import { withSession, type Session } from './session.ts';
-import { runSqlFile } from './sql-file.ts';
+import { requireClient, runSqlFile } from './sql-file.ts';
 
 const LOAD_TIMEOUT_MS = 15 * 60_000;
 
@@ -87,6 +87,7 @@ export class Seeds {
 
   async #load(session: Session, name: string, seed: DatabaseSeed): Promise<void> {
     const startedAt = performance.now();
+    await requireClient();
     await dropWithUser(session, name);
     await createEmpty(session, name, SEED_DEFAULTS);
     try {
