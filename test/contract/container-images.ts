@@ -300,6 +300,50 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     await again;
   });
 
+  /** What is pinned is in the registry alone, and its tag nowhere. */
+  const withoutTag = async () => {
+    const { runtime } = underTest();
+    const able = (pins?: ReadonlyMap<string, ImagePin>): EngineRuntime =>
+      runtime(undefined, undefined, undefined, undefined, registry.credentialsFile, pins);
+    await able().fetchImage(remote, () => undefined);
+    const [{ id, digest = '' } = { id: '' }] = await able().foundImages([remote]);
+    await docker.getImage(remote).remove();
+    onTestFinished(async () => {
+      // With Docker it goes with its last name.
+      await docker
+        .getImage(id)
+        .remove({ force: true })
+        .catch(() => undefined);
+    });
+    const name = `${registry.address}/tiny:gone`;
+    return { id, name, bound: able(new Map<string, ImagePin>([[name, { v: 1, id, node: 'node-b', digest }]])) };
+  };
+
+  it('are fetched as they are pinned although their tag cannot be', async () => {
+    const { id, name, bound } = await withoutTag();
+    await expect(bound.fetchImage(name, () => undefined)).rejects.toMatchObject({ code: 'image_missing' });
+    const spec = await newSpec(of({ image: name }));
+    await bound.start(spec, never);
+    expect(await image(bound, spec)).toBe(id.replace(/^sha256:/, '').slice(0, 12));
+  });
+
+  it('keep nobody who is told to stop waiting for what somebody else fetches', async () => {
+    const { name, bound } = await withoutTag();
+    const pinned = of({ image: name });
+    onTestFinished(() => registry.signal('SIGCONT'));
+    registry.signal('SIGSTOP');
+    await bound.prepare([pinned]);
+    const first = bound.fetchImage(remote, () => undefined);
+    const stopped = new AbortController();
+    const waiting = [name, remote].map((each) => bound.fetchImage(each, () => undefined, stopped.signal));
+    const reason = new Error('told to stop');
+    stopped.abort(reason);
+    expect(await Promise.allSettled(waiting)).toEqual(waiting.map(() => ({ status: 'rejected', reason })));
+    registry.signal('SIGCONT');
+    await first;
+    await bound.start(await newSpec(pinned), never);
+  });
+
   it('are refused where the name stands for something else here, and what was agreed on cannot be had', async () => {
     const { runtime, socketPath } = underTest();
     await using local = await loadTinyImage(socketPath);

@@ -7,6 +7,7 @@ import { byDigest, type ImagePin } from '../../domain/image-pin.ts';
 import type { Log } from '../../domain/log.ts';
 import type { Template } from '../../domain/template.ts';
 import { eitherOf } from '../../lifecycle/either-of.ts';
+import { untilAborted } from '../../lifecycle/until-aborted.ts';
 import type { ContainerEngine } from '../engine.ts';
 import { imageRemedy } from '../image-remedy.ts';
 import type { EngineOptions } from './engine-options.ts';
@@ -58,7 +59,7 @@ export class EngineImages {
   readonly #ids = new Map<string, string>();
   readonly #pulls = new Map<string, { readonly reference: string; readonly done: Promise<void> }>();
   readonly #progress = new Map<string, string>();
-  /** Why an image could not be fetched, and when that was. */
+  /** By reference: a tag that cannot be fetched says nothing of what is pinned. Why it could not, and when that was. */
   readonly #failures = new Map<string, { readonly reason: string; readonly atMs: number }>();
   /** Of `pull: always`: once in the life of the process. */
   readonly #refreshed = new Set<string>();
@@ -143,7 +144,7 @@ export class EngineImages {
   }
 
   #mayPull({ image, pull }: Template): boolean {
-    const failed = this.#failures.get(image);
+    const failed = this.#failures.get(this.#reference(image));
     const pin = this.#options.pinned.get(image);
     return (
       pull !== 'never' &&
@@ -191,7 +192,7 @@ export class EngineImages {
     const list = templates.map(({ image, name }) => `${image} (template ${name})`).join(', ');
     const { title, imageTool } = this.#options.engine;
     const image = templates[0]?.image ?? 'IMAGE';
-    const failed = this.#failures.get(image);
+    const failed = this.#failures.get(this.#reference(image));
     const why = failed === undefined ? '' : ` It could not be fetched: ${failed.reason}.`;
     const pin = this.#options.pinned.get(image);
     if (pin !== undefined && pin.node !== this.#options.node)
@@ -210,16 +211,24 @@ export class EngineImages {
   }
 
   #pullMissing(image: string): Promise<void> {
+    return this.#pull(image, this.#reference(image));
+  }
+
+  /** What is fetched where it is missing. */
+  #reference(image: string): string {
     const digest = this.#options.pinned.get(image)?.digest;
-    return this.#pull(image, digest === undefined ? image : byDigest(image, digest));
+    return digest === undefined ? image : byDigest(image, digest);
   }
 
   /** One at a time for each image: a tag and what is pinned of it lead to different ones, so neither does for both. */
   async #pull(image: string, reference: string, asked?: Asked): Promise<void> {
     for (let running = this.#pulls.get(image); running !== undefined; running = this.#pulls.get(image)) {
-      if (running.reference === reference) return running.done;
+      if (running.reference === reference) return untilAborted(running.done, asked?.signal);
       asked?.onProgress('another one of that name is fetched first');
-      await running.done.catch(() => undefined);
+      await untilAborted(
+        running.done.catch(() => undefined),
+        asked?.signal,
+      );
     }
     const done = this.#fetch(image, reference, asked).finally(() => {
       this.#pulls.delete(image);
@@ -263,14 +272,14 @@ export class EngineImages {
       await pullImage(docker, reference, { authconfig, onProgress, signal: either.signal });
       const { Id: id, Size: bytes } = (await inspect(reference)) ?? {};
       if (id !== undefined) await pulls?.end(reference, id);
-      this.#failures.delete(image);
+      this.#failures.delete(reference);
       if (asked === undefined)
         log.info({ image: reference, id, bytes, tookMs: Math.round(performance.now() - begun) }, 'Fetched an image');
       onFetched?.('success');
     } catch (error) {
       const without = login === undefined || login.kind === 'login' ? undefined : login.why;
       const reason = without === undefined ? describeError(error) : `${describeError(error)} (${without})`;
-      this.#failures.set(image, { reason, atMs: performance.now() });
+      this.#failures.set(reference, { reason, atMs: performance.now() });
       if (asked === undefined) log.warn({ image: reference, reason }, 'An image could not be fetched');
       onFetched?.('failure');
       throw new Error(reason, { cause: error });
