@@ -153,10 +153,14 @@ it('takes nobody for lost whose heartbeat ended as the clock of the store was se
 
 it('withdraws what a lost node has ready, and has as many made elsewhere although the pool is full', async () => {
   const { here, away } = await stock();
+  const asked: number[] = [];
+  losses = lossesSeenBy('node0', { requestRefill: () => asked.push(losses.stranded('tiny')) });
   expect(await watch(10_000)).toEqual([]);
   await fallSilent();
   now += LOOK_MS;
   await losses.round();
+  // A refill that is planned before that is known finds no room.
+  expect(asked.at(-1)).toBe(2);
   expect([...losses.lost]).toEqual(['node7']);
   expect(await statesOf(here)).toEqual(['ready', 'ready']);
   expect(await statesOf(away)).toEqual([

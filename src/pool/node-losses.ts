@@ -69,7 +69,11 @@ export class NodeLosses {
         this.#deps.log.info({ node: name }, 'A node that was lost is heard of again, or was removed');
     this.#lost = new Set(lost.map(({ name }) => name));
     if (lost.length > 0 && (await this.#deps.turn.take(TURN_MS))) for (const node of lost) await this.#settle(node);
+    const before = this.#stranded;
     this.#stranded = await this.#leavingOn(lost);
+    const isMore = [...this.#stranded].some(([template, count]) => count > (before.get(template) ?? 0));
+    // Only now is it known that they take no room elsewhere, also by servers that withdrew nothing.
+    if (isMore) this.#deps.requestRefill();
   }
 
   async #leavingOn(nodes: readonly FleetNode[]): Promise<ReadonlyMap<string, number>> {

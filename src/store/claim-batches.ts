@@ -70,6 +70,8 @@ export class ClaimBatches {
   readonly #collected = new Map<string, Pending[]>();
   /** By the same: the end of life before which all that is ready is on the nodes that are avoided. */
   readonly #passedOver = new Map<string, PassedOver>();
+  /** By the same: whoever comes while one claim looks for that waits for what it finds. */
+  readonly #looks = new Map<string, Promise<void>>();
   /** The store's clock less ours (performance.now()), as of its last answer. */
   #aheadMs: number | undefined;
 
@@ -110,15 +112,11 @@ export class ClaimBatches {
   async #send(group: string, batch: readonly Pending[]): Promise<void> {
     try {
       if (this.#replicas.lacking) await this.#replicas.confirm();
+      const look = this.#looks.get(group);
+      if (look !== undefined && this.#passedOverBy(group) === undefined) await look;
       // Asked right before it is sent: the connection may have come back since it was asked for.
       for (let { held } = this.#guard; held !== undefined; { held } = this.#guard) await held;
-      const replies = await this.#traced(batch, () =>
-        this.#runScript(
-          group,
-          batch.map(({ request }) => request),
-        ),
-      );
-      this.#notePassedOver(group, replies[batch.length] ?? []);
+      const replies = await this.#runOnce(group, batch);
       for (const [at, { resolve, reject }] of batch.entries()) {
         const reply = replies[at];
         if (reply === undefined) reject(storeError(new Error('claim.lua left a claim without an answer')));
@@ -135,12 +133,25 @@ export class ClaimBatches {
     return known !== undefined && performance.now() < known.untilMs ? known : undefined;
   }
 
-  /** What was known of it is looked at again in its time, however much is added to it. */
-  #notePassedOver(group: string, [endOfLifeMs]: readonly unknown[]): void {
+  async #runOnce(group: string, batch: readonly Pending[]): Promise<readonly ClaimReply[]> {
+    const known = this.#passedOverBy(group);
+    const requests = batch.map(({ request }) => request);
+    const running = this.#traced(batch, () => this.#runScript(requests, known?.endOfLifeMs ?? 0));
+    const noted = running.then((replies) => this.#notePassedOver(group, known, replies[batch.length] ?? []));
+    if (known === undefined && avoidedBy(requests[0]) !== '') {
+      const look = noted.catch(() => undefined).finally(() => this.#looks.delete(group));
+      this.#looks.set(group, look);
+    }
+    await noted;
+    return running;
+  }
+
+  /** `known`: where the look began. That is looked at again in its time, however much is added to it. */
+  #notePassedOver(group: string, known: PassedOver | undefined, [endOfLifeMs]: readonly unknown[]): void {
     if (typeof endOfLifeMs !== 'number') return;
-    const untilMs = this.#passedOverBy(group)?.untilMs ?? performance.now() + PASSED_OVER_MS;
     for (const other of this.#passedOver.keys())
       if (this.#passedOverBy(other) === undefined) this.#passedOver.delete(other);
+    const untilMs = known?.untilMs ?? performance.now() + PASSED_OVER_MS;
     this.#passedOver.set(group, { endOfLifeMs, untilMs });
   }
 
@@ -164,7 +175,8 @@ export class ClaimBatches {
     }
   }
 
-  async #runScript(group: string, requests: readonly ClaimRequest[]): Promise<readonly ClaimReply[]> {
+  /** `passedOverMs`: the end of life before which all is on avoided nodes, 0: not known. */
+  async #runScript(requests: readonly ClaimRequest[], passedOverMs: number): Promise<readonly ClaimReply[]> {
     const [first] = requests;
     if (first === undefined) return [];
     const { template, ttlMs } = first;
@@ -205,14 +217,15 @@ export class ClaimBatches {
         MOST_PLACES,
         template.ttl.maxMs,
         avoidedBy(first),
-        this.#passedOverBy(group)?.endOfLifeMs ?? 0,
+        passedOverMs,
         ...told,
       ],
     )) as readonly ClaimReply[];
   }
 }
 
-function avoidedBy({ avoided = [] }: ClaimRequest): string {
+function avoidedBy(request: ClaimRequest | undefined): string {
+  const avoided = request?.avoided ?? [];
   return avoided.length === 0 ? '' : `,${avoided.join(',')},`;
 }
 

@@ -73,6 +73,19 @@ describe('what a claim costs', () => {
     return (await count()) - before;
   }
 
+  /** Those about what is ready of the pool, in lower case. */
+  async function commandsOnReady(work: () => Promise<unknown>): Promise<string[]> {
+    const seen: string[] = [];
+    const monitor = await store.valkey.monitor();
+    monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
+      if (key === keys.ready(pool.name)) seen.push(command.toLowerCase());
+    });
+    await work();
+    await store.valkey.ping();
+    monitor.disconnect();
+    return seen;
+  }
+
   it.each([
     ['on an avoided node', { endsInMs: HOUR_MS, node: 'node7' }],
     ['too old for a visit', { endsInMs: tiny.ttl.defaultMs / 2, node: 'node0' }],
@@ -92,18 +105,26 @@ describe('what a claim costs', () => {
     expect(await costOf(3_000)).toBe(await costOf(3));
   });
 
+  it('is one look for a crowd that comes before anybody has looked', async () => {
+    const costOf = async (crowd: number): Promise<number> => {
+      newPool();
+      const now = await storeClockMs(store.valkey);
+      await stand(Array.from({ length: 3_000 }, (_, at) => ({ node: 'node7', endOfLifeMs: now + HOUR_MS + at })));
+      await stand(Array.from({ length: crowd }, (_, at) => ({ node: 'node0', endOfLifeMs: now + 2 * HOUR_MS + at })));
+      const asked = await commandsOnReady(async () => {
+        const taken = await Promise.all(Array.from({ length: crowd }, () => take({ avoided: ['node7'] })));
+        expect(new Set(taken).size).toBe(crowd);
+      });
+      return asked.filter((command) => command === 'zrange').length;
+    };
+    // Beside the pages of the look, one for each that is taken, and one for each command.
+    expect(await costOf(160)).toBeLessThan(2 * (await costOf(1)) + 160);
+  });
+
   it('is the same lone command as ever where nothing is passed over', async () => {
     const now = await storeClockMs(store.valkey);
     await stand([1, 2, 3].map((hours) => ({ node: 'node0', endOfLifeMs: now + hours * HOUR_MS })));
-    const seen: string[] = [];
-    const monitor = await store.valkey.monitor();
-    monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
-      if (key === keys.ready(pool.name)) seen.push(command.toLowerCase());
-    });
-    await take();
-    await store.valkey.ping();
-    monitor.disconnect();
-    expect(seen).toEqual(['zpopmin']);
+    expect(await commandsOnReady(() => take())).toEqual(['zpopmin']);
   });
 });
 
