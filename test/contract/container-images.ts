@@ -305,8 +305,11 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     const { runtime } = underTest();
     const able = (pins?: ReadonlyMap<string, ImagePin>): EngineRuntime =>
       runtime(undefined, undefined, undefined, undefined, registry.credentialsFile, pins);
-    await able().fetchImage(remote, () => undefined);
-    const [{ id, digest = '' } = { id: '' }] = await able().foundImages([remote]);
+    const unpinned = able();
+    // Makes the network, too.
+    await unpinned.prepare([of()]);
+    await unpinned.fetchImage(remote, () => undefined);
+    const [{ id, digest = '' } = { id: '' }] = await unpinned.foundImages([remote]);
     await docker.getImage(remote).remove();
     onTestFinished(async () => {
       // With Docker it goes with its last name.
