@@ -156,10 +156,19 @@ describe('bad input', () => {
     ['a raw space in the address', 'GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', 'malformed_request'],
     [
       'headers of 40,000 characters',
-      `GET /health HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(40_000)}\r\n\r\n`,
+      `GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-A: ${'a'.repeat(40_000)}\r\n\r\n`,
       'headers_too_large',
     ],
-    ['an address of 40,000 characters', `GET /${'a'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 'uri_too_long'],
+    [
+      'headers of 800,000 characters, which are not read',
+      `GET /health HTTP/1.1\r\nHost: x\r\nX-A: ${'a'.repeat(800_000)}\r\n\r\n`,
+      'headers_too_large',
+    ],
+    [
+      'an address of 40,000 characters',
+      `GET /${'a'.repeat(40_000)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      'uri_too_long',
+    ],
   ] as const)('%s gets a problem too', async (_name, bytes, code) => {
     const answer = await sendRaw(http.port, bytes);
     expect({ status: answer.status, code: (JSON.parse(answer.body) as { code: string }).code }).toEqual({

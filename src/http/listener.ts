@@ -1,15 +1,16 @@
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import { piledCookiesPage } from '../presentation/piled-cookies.ts';
-import { answerClientError, type RejectedPageOf } from './client-error.ts';
+import { answerClientError } from './client-error.ts';
 import { trustedProxies } from './client-address.ts';
 import type { App } from './context.ts';
 import { FailureLog } from './failures.ts';
 import { acceptJsonBodies } from './json-body.ts';
 import { NO_ROUTE, observeRoutes, type HttpObserver } from './observation.ts';
+import { expirePiledCookies } from './piled-cookies.ts';
 import { sendProblem, toTryItNowError } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { RouteTable } from './route-table.ts';
@@ -20,6 +21,8 @@ export interface ServerLimits {
   readonly bodyBytes: number;
   /** Request line and headers together. */
   readonly headerBytes: number;
+  /** So much of them is read, to answer what is larger than `headerBytes` by what is in it. */
+  readonly readHeaderBytes: number;
   readonly urlLength: number;
   /** For the headers to arrive; a client that drips them is cut off then. */
   readonly headersTimeoutMs: number;
@@ -35,6 +38,8 @@ export interface ServerLimits {
 const LIMITS: ServerLimits = {
   bodyBytes: 16 * 1024,
   headerBytes: 16 * 1024,
+  // Browsers keep 180 cookies of 4 KiB for a domain; and the rest.
+  readHeaderBytes: 768 * 1024,
   urlLength: 2_048,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 15_000,
@@ -79,8 +84,6 @@ export interface ListenerOptions {
     reply: FastifyReply,
     error: TryItNowError,
   ) => FastifyReply | undefined;
-  /** For a browser whose request has too large headers; one without any looks of ours where there is none. */
-  readonly rejectedPage?: RejectedPageOf;
 }
 
 export interface Listener extends HttpServer {
@@ -116,7 +119,16 @@ export function createListener(options: ListenerOptions): Listener {
     reply.header('x-request-id', request.id);
     reply.header('x-content-type-options', 'nosniff');
     reply.header('cache-control', 'no-store');
-    done(refusal(request, limits, state.draining));
+    const refused = refusal(request, limits, state.draining);
+    if (refused?.code === 'headers_too_large') {
+      const expired = expirePiledCookies(request.url, request.headers);
+      if (expired.length > 0) reply.header('set-cookie', expired);
+    }
+    done(refused);
+  });
+  // Node writes headers in the encoding of a body that is a string; names of cookies are to be the bytes they came as.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    done(null, reply.statusCode === 431 && typeof payload === 'string' ? Buffer.from(payload) : payload);
   });
   const unrouted = options.observer?.route('any', NO_ROUTE);
   app.setNotFoundHandler((request, reply) => {
@@ -160,7 +172,7 @@ function bareServer(
     requestTimeout: limits.requestTimeoutMs,
     keepAliveTimeout: limits.keepAliveMs,
     http: {
-      maxHeaderSize: limits.headerBytes,
+      maxHeaderSize: limits.readHeaderBytes,
       headersTimeout: limits.headersTimeoutMs,
       connectionsCheckingInterval: limits.timeoutCheckMs,
       // Node would answer a missing Host with an empty 400; ours says what is wrong.
@@ -187,10 +199,9 @@ function bareServer(
     },
     clientErrorHandler: (error, socket: Socket) => {
       answerClientError(error, socket, {
-        maxHeaderBytes: limits.headerBytes,
+        maxHeaderBytes: limits.readHeaderBytes,
         typeBase,
         requestId: requestId({ headers: {} }),
-        page: options.rejectedPage ?? piledCookiesPage,
       });
     },
   }).withTypeProvider<TypeBoxTypeProvider>();
@@ -210,9 +221,22 @@ function refusal(request: FastifyRequest, limits: ServerLimits, draining: boolea
       'uri_too_long',
       `The address of the request is longer than ${limits.urlLength} characters`,
     );
+  if (headBytes(raw) > limits.headerBytes)
+    return new TryItNowError(
+      'headers_too_large',
+      `The headers of the request are larger than ${limits.headerBytes} bytes together`,
+    );
   if (raw.headers.host === undefined && raw.httpVersion === '1.1')
     return new TryItNowError('malformed_request', 'The request has no Host header, which HTTP/1.1 asks for');
   return undefined;
+}
+
+/** As they were sent, but for blanks around values. */
+function headBytes({ method = '', url = '', rawHeaders }: IncomingMessage): number {
+  let bytes = `${method} ${url} HTTP/1.1\r\n\r\n`.length;
+  // A name, then its value: ": " and the end of the line are four more.
+  for (const part of rawHeaders) bytes += part.length + 2;
+  return bytes;
 }
 
 export function shuttingDown(): TryItNowError {

@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
-import type { RejectedPageOf } from './client-error.ts';
 import type { Demos } from './demos.ts';
 import type { SiteOf } from './embedding-site.ts';
 import type { Origins } from './origins.ts';
@@ -26,7 +25,5 @@ export interface PagesContext {
 export interface Pages {
   /** In place of a problem body; undefined for a request that wants none. */
   failurePage(request: FastifyRequest, reply: FastifyReply, error: TryItNowError): FastifyReply | undefined;
-  /** The same for who is not known to want anything, since the request could not be read. */
-  readonly rejectedPage: RejectedPageOf;
   register(app: FastifyInstance, context: PagesContext): Promise<void>;
 }

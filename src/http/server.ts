@@ -67,7 +67,6 @@ export async function createServer(options: ServerOptions): Promise<HttpServer> 
     tracing: options.tracing,
     limits: options.limits,
     failurePage: (request, reply, error) => pages?.failurePage(request, reply, error),
-    ...(pages === undefined ? {} : { rejectedPage: pages.rejectedPage }),
   });
   const { app } = listener;
   const countdowns = new Countdowns({ demos, log, ...options.countdowns });

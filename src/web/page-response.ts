@@ -12,13 +12,11 @@ export function letFrame(reply: FastifyReply, origins: readonly string[]): void 
   reply.header(POLICY, `frame-ancestors ${["'self'", ...origins].join(' ')}`);
 }
 
-export interface Sources {
+interface Sources {
   /** What may be in a frame of the page, as its policy has it. */
   readonly frames?: string;
   /** What its scripts may ask, besides our own. */
   readonly connections?: string;
-  /** A script in the page itself, by its hash. */
-  readonly scripts?: string;
 }
 
 /** Sends a page with the headers all have. */
@@ -28,16 +26,15 @@ export function sendPage(reply: FastifyReply, text: string, sources: Sources = {
 }
 
 /** `ancestors`: the part of the policy that says who may have the page in a frame. */
-export function pageHeaders(
-  { frames, connections, scripts }: Sources = {},
+function pageHeaders(
+  { frames, connections }: Sources = {},
   ancestors = "frame-ancestors 'none'",
 ): Record<string, string> {
-  const scriptSources = ["'self'", ...(scripts === undefined ? [] : [scripts])].join(' ');
   const connectSources = ["'self'", ...(connections === undefined ? [] : [connections])].join(' ');
   return {
     'content-type': 'text/html; charset=utf-8',
     [POLICY]:
-      `default-src 'none'; style-src 'self'; script-src ${scriptSources}; img-src 'self'; ` +
+      "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
       `connect-src ${connectSources}; form-action 'self'; base-uri 'none'; ${ancestors}` +
       (frames === undefined ? '' : `; frame-src ${frames}`),
     // Our own forms must have an Origin we can check, while an instance learns nothing of where its visitor came from.

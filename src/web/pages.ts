@@ -1,10 +1,8 @@
 import type { Pages } from '../http/pages.ts';
 import { NO_BRANDING, type Branding } from '../presentation/branding.ts';
 import { Languages } from '../presentation/languages/languages.ts';
-import { PILED_COOKIES, PILED_COOKIES_SOURCE } from '../presentation/piled-cookies.ts';
 import { loadAssets } from './assets.ts';
-import { pageHeaders, sendFailurePage, wantsPage } from './page-response.ts';
-import { failurePage } from './pages/failure.ts';
+import { sendFailurePage, wantsPage } from './page-response.ts';
 import { Presentations } from './presentation.ts';
 import { startPage, type StartPageOptions } from './start-page.ts';
 
@@ -21,16 +19,6 @@ export async function loadPages(
   return {
     failurePage: (request, reply, error) =>
       wantsPage(request) ? sendFailurePage(reply, error, presentations.for(request)) : undefined,
-    rejectedPage: (error, requestId, accepted) => ({
-      headers: pageHeaders({ scripts: PILED_COOKIES_SOURCE }),
-      body: failurePage({
-        presentation: presentations.in(accepted),
-        error,
-        retryAfterSeconds: undefined,
-        requestId,
-        head: PILED_COOKIES,
-      }),
-    }),
     register: async (app, context) => {
       await app.register(startPage, { ...context, assets, presentations, ...rest });
     },

@@ -259,8 +259,8 @@ export const de = {
   'failure.unknown_route.text': 'In der Adresse steckt ein Tippfehler, oder was hier war, gibt es nicht mehr.',
   'failure.headers_too_large.heading': 'Der Browser schickt zu viel auf einmal',
   'failure.headers_too_large.text':
-    'Falls sich für diese Adresse Cookies angesammelt hatten, sind die größten davon jetzt gelöscht; der nächste ' +
-    'Versuch sollte also gelingen. Sonst bitte die Cookies dieser Seite selbst löschen.',
+    'Falls sich für diese Adresse Cookies angesammelt hatten, sind die größten davon jetzt gelöscht; einer der ' +
+    'nächsten Versuche sollte also gelingen. Sonst bitte die Cookies dieser Seite selbst löschen.',
   'failure.foreign_origin.heading': 'Dieser Klick kam von einer anderen Website',
   'failure.foreign_origin.text': 'Deshalb ist nichts geschehen. Von unserer eigenen Seite aus funktioniert es.',
   'failure.template_ended.heading': 'Das wird nicht mehr angeboten',

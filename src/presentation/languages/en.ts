@@ -248,8 +248,8 @@ which keeps programs from taking them all. It takes a moment, goes on by itself,
   'failure.unknown_route.text': 'The address has a typo, or what was here is gone.',
   'failure.headers_too_large.heading': 'Your browser sends too much at once',
   'failure.headers_too_large.text':
-    'If cookies had piled up for this address, the largest of them are deleted now, so the next try should work. ' +
-    'If it does not, delete the cookies of this site yourself.',
+    'If cookies had piled up for this address, the largest of them are deleted now, so one of the next tries should ' +
+    'work. If none does, delete the cookies of this site yourself.',
   'failure.foreign_origin.heading': 'That click came from another site',
   'failure.foreign_origin.text': 'So nothing was done. Start from our own page and it will work.',
   'failure.template_ended.heading': 'It is not offered any more',

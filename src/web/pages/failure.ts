@@ -69,9 +69,8 @@ export function failurePage(parts: {
   readonly requestId: string;
   /** In the frame of a visit that our web component shows. */
   readonly embedded?: boolean;
-  readonly head?: Html;
 }): string {
-  const { presentation, error, retryAfterSeconds, requestId, embedded = false, head } = parts;
+  const { presentation, error, retryAfterSeconds, requestId, embedded = false } = parts;
   const comesBack = embedded && error.retryable && error.status >= 500;
   const { t } = presentation;
   const said = error.code === 'pool_paused' || error.code === 'banned' ? error.details?.['reason'] : undefined;
@@ -80,7 +79,7 @@ export function failurePage(parts: {
   return page({
     presentation,
     title: heading,
-    head: html`${head}${comesBack && html`<meta http-equiv="refresh" content="${RETRY_SECONDS}">`}\
+    head: html`${comesBack && html`<meta http-equiv="refresh" content="${RETRY_SECONDS}">`}\
 ${embedded && html`<base target="_blank">`}`,
     body: html`
 <section class="panel">
