@@ -44,6 +44,12 @@ it('touches nothing that is recorded of a node whose name another host may have'
   // By that, discovery finds its instances.
   expect(await store.registry.nodes()).toEqual([]);
 
+  // As where this process stood still after the first, and another host came meanwhile.
+  let beats = 0;
+  const once = (): Promise<void> => ((beats += 1) === 1 ? Promise.resolve() : beat());
+  await expect(reconcile({ ...deps, beat: once }, 'node')).rejects.toMatchObject({ code: 'invalid_config' });
+  expect(await states()).toEqual(new Set(['ready']));
+
   // They have no containers here.
   await reconcile({ ...deps, beat: () => Promise.resolve() }, 'node');
   expect(await states()).toEqual(new Set(['releasing']));

@@ -18,6 +18,8 @@ export interface RepairDeps extends ReleaseDeps, DriftDeps {
   readonly provisioningStore: ProvisioningStore;
   readonly queue: TaskQueue;
   readonly runtime: Pick<ContainerRuntime, 'list' | 'remove'>;
+  /** Says that this node is alive. Throws where another host may have its name. */
+  readonly beat?: () => Promise<void>;
 }
 
 export interface RepairResult {
@@ -141,6 +143,8 @@ async function takeOut(
   deps: RepairDeps,
   record: Extract<Finding, { readonly kind: 'record' }>['record'],
 ): Promise<number> {
+  // This process may have stood still since it looked: what another host under the node's name has would seem lost.
+  await deps.beat?.();
   const gone = await releaseInstance(deps, record, 'container_lost', {
     from: ['ready', 'assigned'],
     generation: record.generation,

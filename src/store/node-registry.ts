@@ -60,10 +60,13 @@ export class ValkeyNodeRegistry implements NodeRegistry {
 
   async announce(engine: ContainerRuntime['engine']): Promise<void> {
     const { name, address } = this.#node;
-    const before = readNodeEntry((await this.#ask(() => this.#client.hget(keys.nodes, name))) ?? '');
-    // A start and a reconciliation must not fail for it where Valkey takes nothing new, as without memory.
-    if (before?.address === address && before.engine === engine) return;
-    await this.#ask(() => this.#client.hset(keys.nodes, name, announcement(address, engine)));
+    try {
+      await this.#ask(() => this.#client.hset(keys.nodes, name, announcement(address, engine)));
+    } catch (error) {
+      // A start and a reconciliation do without where Valkey takes nothing new, as without memory.
+      const before = readNodeEntry((await this.#ask(() => this.#client.hget(keys.nodes, name))) ?? '');
+      if (before?.address !== address || before.engine !== engine) throw error;
+    }
   }
 
   async engine(): Promise<ContainerRuntime['engine'] | undefined> {
