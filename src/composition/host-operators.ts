@@ -4,6 +4,7 @@ import type { Catalogue } from '../domain/template.ts';
 import type { OperatorJob } from '../domain/operator-job.ts';
 import type { CheckpointOperators, DoctorOperators, WebhookOperators } from '../http/admin/operators.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
+import { untilAborted } from '../lifecycle/until-aborted.ts';
 import { openCheckpointRepository } from '../checkpoints/repository.ts';
 import { requireTemplate } from '../pool/checkpoint-command.ts';
 import {
@@ -136,10 +137,8 @@ function doctorOperators(
         try {
           signal.throwIfAborted();
           const total = context.checks.length;
-          const findings = await Promise.race([
-            runChecks(context.checks, (ended) => onStep(`${ended} of ${total} checks have ended`)),
-            aborted(signal),
-          ]);
+          const checks = runChecks(context.checks, (ended) => onStep(`${ended} of ${total} checks have ended`));
+          const findings = await untilAborted(checks, signal);
           activity.diagnosed = { atMs: clock.now(), findings };
           const count = (wanted: string): number => findings.filter(({ verdict }) => verdict === wanted).length;
           return `${count('failure')} failures, ${count('warning')} warnings, ${count('ok')} in order`;
@@ -162,12 +161,6 @@ function beginReplay(
   return jobs.begin({ action: 'webhooks.replay', on: name, who }, async (onStep, signal) => {
     const onCount = (count: number): void => onStep(`${events(count)} delivered again so far`);
     return `${events(await replayWebhook(deps, webhook, withinMs, { onCount, signal }))} delivered to ${name} again`;
-  });
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
   });
 }
 

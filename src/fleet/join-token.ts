@@ -43,7 +43,7 @@ export function isWholeToken(text: string): boolean {
 /** Throws invalid_request for one that is cut off, changed, of another version of the program, or too old. */
 export function decodeToken(text: string, { program, nowMs }: { program: string; nowMs: number }): JoinToken {
   const content = read(unpack(text), program);
-  if (release(content.program) !== release(program))
+  if (withoutBuild(content.program) !== withoutBuild(program))
     throw refused(
       `The join token is of Try It Now ${content.program}, and this is ${program}; install the version of the first ` +
         'host here, or upgrade the first host and make another token there',
@@ -56,8 +56,8 @@ export function decodeToken(text: string, { program, nowMs }: { program: string;
   return content;
 }
 
-/** Without which build of it: hosts that are upgraded one after the other may join meanwhile. */
-function release(program: string): string {
+/** The version alone: hosts that are upgraded one after the other may join meanwhile. */
+export function withoutBuild(program: string): string {
   return program.split('+')[0] ?? '';
 }
 

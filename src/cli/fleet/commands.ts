@@ -5,7 +5,7 @@ import type { Environment } from '../../config/environment.ts';
 import { ParseError, duration } from '../../config/parsers.ts';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { HostFiles } from '../../fleet/host-files.ts';
-import { decodeToken, encodeToken, isWholeToken } from '../../fleet/join-token.ts';
+import { decodeToken, encodeToken, isWholeToken, withoutBuild } from '../../fleet/join-token.ts';
 import { joinFleet, type Joined } from '../../fleet/join.ts';
 import { makeToken } from '../../fleet/make-token.ts';
 import { openToHosts } from '../../fleet/open-to-hosts.ts';
@@ -57,7 +57,7 @@ export async function token(env: Environment, { settingsDir, ttl }: TokenOptions
   const engine = made.settings['CONTAINER_MODE'] === 'docker' ? 'CONTAINER_MODE=docker ' : '';
   // Beside the token, which may go on to a pipe.
   console.error(
-    `On the further host, in a clone of Try It Now ${program.split('+')[0] ?? ''}, as root:\n\n` +
+    `On the further host, in a clone of Try It Now ${withoutBuild(program)}, as root:\n\n` +
       `  make setup install ROLE=worker ${engine}JOIN=-\n\n` +
       'It asks for the token: all lines below, those with dashes too. They are good until ' +
       `${new Date(made.expiresAtMs).toISOString()}, and let whoever has them into Valkey and NATS.\n`,

@@ -7,6 +7,7 @@ import { NodesBody } from '../../http/admin/node-schemas.ts';
 import { PoolsBody, QueueBody } from '../../http/admin/schemas.ts';
 import { deadlineSignal, withDeadline } from '../../lifecycle/deadline.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { untilAborted } from '../../lifecycle/until-aborted.ts';
 import { AdminClient } from '../admin-client.ts';
 import { frame, type Snapshot, type View } from './frame.ts';
 import { readSamples } from './samples.ts';
@@ -87,10 +88,10 @@ async function watch(
     while (!screen.left.aborted) {
       const startedAt = performance.now();
       try {
-        const now = await unlessAborted(screen.left, read());
-        if (now === undefined) break;
+        const now = await untilAborted(read(), screen.left);
         scene = { ...scene, before: scene.trouble === undefined ? scene.now : undefined, now, trouble: undefined };
       } catch (error) {
+        if (error === screen.left.reason) break;
         if (!(error instanceof TryItNowError) || !UNAVAILABLE.includes(error.code)) throw error;
         scene = { ...scene, trouble: { sinceMs: scene.trouble?.sinceMs ?? Date.now(), why: describeError(error) } };
       }
@@ -102,19 +103,4 @@ async function watch(
   }
   // A reading of a server that hangs may still be under way.
   setTimeout(() => process.exit(), 0);
-}
-
-/** Undefined as soon as the signal is aborted; the work then goes on unwatched. */
-async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
-  let leave = (): void => undefined;
-  const aborted = new Promise<undefined>((resolve) => {
-    leave = () => resolve(undefined);
-    signal.addEventListener('abort', leave);
-    if (signal.aborted) leave();
-  });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', leave);
-  }
 }

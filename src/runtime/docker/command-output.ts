@@ -1,7 +1,8 @@
 import type Dockerode from 'dockerode';
+import { untilAborted } from '../../lifecycle/until-aborted.ts';
 import type { CommandOutput } from '../../pool/interfaces/container-runtime.ts';
 import { OutputTail } from './output-tail.ts';
-import { exitCodeOf, until } from './run-in-container.ts';
+import { exitCodeOf } from './run-in-container.ts';
 
 /** Of what it writes to standard error. */
 const ERROR_BYTES = 8 * 1024;
@@ -29,7 +30,7 @@ export async function commandOutput(
     },
     () => undefined,
   );
-  const stream = await until(signal, starting);
+  const stream = await untilAborted(starting, signal);
   return {
     stdout: stdoutOf(stream, errors),
     result: async () => ({ exitCode: await exitCodeOf(exec, signal), output: errors.text() }),

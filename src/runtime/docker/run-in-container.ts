@@ -1,8 +1,9 @@
 import type Dockerode from 'dockerode';
-import { TryItNowError, describeError } from '../../domain/errors.ts';
+import { TryItNowError } from '../../domain/errors.ts';
 import { deadlineSignal } from '../../lifecycle/deadline.ts';
 import { eitherOf } from '../../lifecycle/either-of.ts';
 import { sleep } from '../../lifecycle/sleep.ts';
+import { untilAborted } from '../../lifecycle/until-aborted.ts';
 import type { ContainerRuntime, ExecResult } from '../../pool/interfaces/container-runtime.ts';
 import { engineAnswer } from './engine-errors.ts';
 import { OutputTail, type Demultiplexer } from './output-tail.ts';
@@ -29,7 +30,8 @@ export async function runInContainer(
   using either = eitherOf(signal, late);
   const progress = { begun: false };
   try {
-    return await until(either.signal, run(container, call, either.signal, progress));
+    // A request to the engine cannot be taken back.
+    return await untilAborted(run(container, call, either.signal, progress), either.signal);
   } catch (error) {
     signal.throwIfAborted();
     const what = `The command ${JSON.stringify(call.command)} in ${name}`;
@@ -83,23 +85,5 @@ export async function exitCodeOf(exec: Dockerode.Exec, signal: AbortSignal): Pro
     const { Running, ExitCode } = await exec.inspect();
     if (!Running && ExitCode !== null) return ExitCode;
     await sleep(EXIT_CODE_POLL_MS, signal);
-  }
-}
-
-/**
- * The operation's outcome, or the signal's reason as soon as it is aborted: a request to the
- * engine cannot be taken back.
- */
-export async function until<T>(signal: AbortSignal, operation: Promise<T>): Promise<T> {
-  let stop = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = () => reject(signal.reason instanceof Error ? signal.reason : new Error(describeError(signal.reason)));
-    signal.addEventListener('abort', stop, { once: true });
-    if (signal.aborted) stop();
-  });
-  try {
-    return await Promise.race([operation, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }
