@@ -43,7 +43,7 @@ bench: setup $(INSTALLED) ## measure, print a table and write JSON
 
 install: $(INSTALLED) $(BUILT) ## build and install to PREFIX=/opt/try-it-now, as root (ROLE=worker JOIN=-: a further host; server, state: docs/fleet.md)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' ROLE='$(ROLE)' JOIN='$(JOIN)' NODE_NAME='$(NODE_NAME)' \
-	  NODE_ADDRESS='$(NODE_ADDRESS)' scripts/install.sh
+	  NODE_ADDRESS='$(NODE_ADDRESS)' UNCHECKED='$(UNCHECKED)' scripts/install.sh
 
 uninstall: ## remove what make install made; PURGE=1 removes settings and data too
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' PURGE='$(PURGE)' scripts/uninstall.sh

@@ -4,6 +4,7 @@
 # environment: PREFIX (default /opt/try-it-now), DESTDIR (a folder that stands for /, for packages and tests)
 #   ROLE=all (default), worker (a further host: instances and nothing else), server (API, pages, discovery and the proxy's
 #        site, and no instances) or state (Valkey and NATS); an upgrade keeps it
+#   UNCHECKED=1  goes on where the program refuses this host's settings
 #   JOIN=FILE  with ROLE=worker: the join token of the first host, - to be asked for it or to have it piped in; the
 #              services are started then. NODE_NAME, NODE_ADDRESS: where this host's own name or address will not do
 set -euo pipefail
@@ -49,6 +50,39 @@ require_sound_role() {
   if [ -z "$JOIN" ]; then return; fi
   if [ "$role" != worker ]; then fail 'JOIN is for a further host: give ROLE=worker with it.'; fi
   if [ -n "$DESTDIR" ]; then fail 'JOIN is for the host itself, whose addresses count: leave DESTDIR out.'; fi
+}
+
+# What the program that comes says of this host's settings, as its services would have them.
+ask_program() { # PROCESS
+  local as_services
+  as_services=$(sed '/^exec /d' "$root/deploy/try-it-now.sh")
+  # shellcheck disable=SC2016 # for the shell that is started
+  (cd / && env -i PATH="$PATH" sh -c "$as_services"$'\n''exec "$@"' sh "$node" "$root/dist/main.js" "$1" --check 2>&1)
+}
+
+# Newer or older, it may refuse what the installed one takes: then it is not swapped in, to stay down at its next start.
+require_sound_settings() {
+  local settings=$CONFIG_DIR/try-it-now.env processes=(serve discovery) each said why
+  # Below DESTDIR the settings name files of another root, and of those that JOIN writes the program says so itself.
+  if [ "$upgraded" = no ] || [ -n "$DESTDIR$JOIN" ] || [ ! -f "$settings" ]; then return; fi
+  if [ "$role" = worker ]; then processes=(worker); fi
+  for each in "${processes[@]}"; do
+    if said=$(ask_program "$each"); then
+      printf '%s\n' "$said" | sed -n '/^Note: /p'
+      continue
+    else
+      why=$?
+    fi
+    # As src/config/exit-config.ts has it.
+    if [ "$why" = 78 ]; then why="refuses this host's settings ($settings)"; else why='does not run on this host'; fi
+    why="The program you install, Try It Now $version, $why:"$'\n'"$said"
+    if [ "${UNCHECKED:-}" != 1 ]; then
+      fail "$why"$'\n''Nothing was changed: what is installed goes on. Set this right first; with UNCHECKED=1 it is' \
+        'installed all the same, and does not start before that is right.'
+    fi
+    say "$why"
+    say 'It is installed all the same, as UNCHECKED=1 says.'
+  done
 }
 
 # Before anything else: where the token will not do, nothing is installed.
@@ -182,6 +216,7 @@ if [ -e "$DESTDIR$PREFIX" ]; then upgraded=yes; fi
 rm -rf "$draft"
 mkdir -p "$(dirname "$draft")"
 trap 'rm -rf "$draft" "$draft.file"' EXIT
+require_sound_settings
 if [ -n "$JOIN" ]; then join_fleet; fi
 install_program
 install_services

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { Role } from '../composition/app-parts.ts';
 import type { Environment } from '../config/environment.ts';
 import { RESTORING_TITLES } from '../runtime/engines.ts';
 import { registerBackupCommands } from './backup/register.ts';
@@ -42,18 +43,18 @@ function commands(env: Environment): Command {
     .action((options: { readonly checkpoint?: true }) =>
       runNamed(PROGRAM, async () => (await import('./up/up.ts')).up(env, options)),
     );
-  cli
+  const serve = cli
     .command('serve')
-    .description('run the API, the pool and its workers against NATS, Valkey and Caddy that run already')
-    .action(() => runNamed(PROGRAM, async () => (await import('./serve.ts')).serve(env, 'server')));
-  cli
-    .command('worker')
-    .description('run only the workers, on this or a further host')
-    .action(() => runNamed(`${PROGRAM}-worker`, async () => (await import('./serve.ts')).serve(env, 'worker')));
-  cli
-    .command('discovery')
-    .description('answer the proxy where instances live (DNS)')
-    .action(() => runNamed(`${PROGRAM}-discovery`, async () => (await import('./discovery.ts')).discovery(env)));
+    .description('run the API, the pool and its workers against NATS, Valkey and Caddy that run already');
+  orCheck(serve, env, 'server', () => runNamed(PROGRAM, async () => (await import('./serve.ts')).serve(env, 'server')));
+  const worker = cli.command('worker').description('run only the workers, on this or a further host');
+  orCheck(worker, env, 'worker', () =>
+    runNamed(`${PROGRAM}-worker`, async () => (await import('./serve.ts')).serve(env, 'worker')),
+  );
+  const discovery = cli.command('discovery').description('answer the proxy where instances live (DNS)');
+  orCheck(discovery, env, 'discovery', () =>
+    runNamed(`${PROGRAM}-discovery`, async () => (await import('./discovery.ts')).discovery(env)),
+  );
   cli
     .command('database-relay')
     .description(
@@ -79,6 +80,15 @@ function commands(env: Environment): Command {
   registerTryCommand(cli, env);
   registerCheckpointCommands(cli, env);
   return cli;
+}
+
+/** Of one that is started with settings alone: a program may be asked what it would say before it is installed. */
+function orCheck(command: Command, env: Environment, process: Role | 'discovery', run: () => Promise<void>): void {
+  command
+    .option('--check', 'only say what is wrong with its settings and the files they name; the exit code is 78 then')
+    .action(({ check = false }: { readonly check?: boolean }) =>
+      check ? runCommand(async () => (await import('./check-settings.ts')).checkSettings(env, process)) : run(),
+    );
 }
 
 /** For what goes on running: `ps` and `pidof` know it by this name, and `pidof try-it-now` finds the server alone. */

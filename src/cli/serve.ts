@@ -1,17 +1,15 @@
 import { startApp } from '../composition/app.ts';
 import type { Role } from '../composition/app-parts.ts';
-import type { Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
-import { loadConfig } from '../config/load.ts';
 import { rereadTemplates } from '../config/reread-templates.ts';
 import { TryItNowError } from '../domain/errors.ts';
-import { NO_NODE } from '../domain/node.ts';
 import { comeFirst } from '../lifecycle/priority.ts';
 import { Trigger } from '../lifecycle/trigger.ts';
 import { onHangUp, untilStopped } from '../lifecycle/signals.ts';
 import { LogWriter } from '../telemetry/log-writer.ts';
 import { createLogger } from '../telemetry/logger.ts';
 import { openTracing } from '../telemetry/tracing/open-tracing.ts';
+import { settingsFor } from './check-settings.ts';
 import { packageVersion } from './package-version.ts';
 
 /**
@@ -25,8 +23,7 @@ const LINGER_MS = 500;
  * and what a missing part throws.
  */
 export async function serve(env: Environment, role: Role): Promise<void> {
-  const { config, warnings } = loadConfig(env, undefined, { serves: role === 'server' });
-  if (role === 'worker') requireNode(config);
+  const { config, warnings } = settingsFor(env, role);
   const logWriter = new LogWriter();
   const version = packageVersion();
   const tracing = await openTracing({
@@ -79,13 +76,4 @@ export async function serve(env: Environment, role: Role): Promise<void> {
 /** Whatever is left that would keep the process: whoever looks after it starts it again once it has ended. */
 function exitSoon(): void {
   setTimeout(() => process.exit(), LINGER_MS).unref();
-}
-
-function requireNode({ node, containers }: Config): void {
-  if (node.name !== NO_NODE) return;
-  throw new TryItNowError(
-    'invalid_config',
-    `CONTAINER_MODE is ${containers.mode}, with which a worker could do nothing; name the engine of this host, such ` +
-      'as CONTAINER_MODE=podman, or run `try-it-now serve`, which needs none',
-  );
 }
