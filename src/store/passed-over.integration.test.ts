@@ -60,6 +60,30 @@ const take = async (overrides: Partial<ClaimRequest> = {}, { claimStore }: Store
   return outcome.kind === 'taken' ? outcome.id : outcome.kind;
 };
 
+/** Another server's. */
+const openAnother = () =>
+  openStore({
+    valkey: { ...store.address, password: undefined },
+    node: { name: 'node7', address: '127.0.0.1' },
+    limits: { hourly: 0, daily: 0 },
+    portRange: store.portRange,
+    portCoolDownMs: 200,
+    log: silent,
+  });
+
+/** Those about what is ready of the pool, in lower case. */
+async function commandsOnReady(work: () => Promise<unknown>): Promise<string[]> {
+  const seen: string[] = [];
+  const monitor = await store.valkey.monitor();
+  monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
+    if (key === keys.ready(pool.name)) seen.push(command.toLowerCase());
+  });
+  await work();
+  await store.valkey.ping();
+  monitor.disconnect();
+  return seen;
+}
+
 describe('what a claim costs', () => {
   /** Commands in Valkey, those of scripts included. */
   async function commands(work: () => Promise<unknown>): Promise<number> {
@@ -71,19 +95,6 @@ describe('what a claim costs', () => {
     const before = await count();
     await work();
     return (await count()) - before;
-  }
-
-  /** Those about what is ready of the pool, in lower case. */
-  async function commandsOnReady(work: () => Promise<unknown>): Promise<string[]> {
-    const seen: string[] = [];
-    const monitor = await store.valkey.monitor();
-    monitor.on('monitor', (_time: string, [command = '', key = '']: string[]) => {
-      if (key === keys.ready(pool.name)) seen.push(command.toLowerCase());
-    });
-    await work();
-    await store.valkey.ping();
-    monitor.disconnect();
-    return seen;
   }
 
   it.each([
@@ -129,14 +140,7 @@ describe('what a claim costs', () => {
 });
 
 it('hands out what one who looks at all of them would, and loses nothing', async () => {
-  const more = await openStore({
-    valkey: { ...store.address, password: undefined },
-    node: { name: 'node7', address: '127.0.0.1' },
-    limits: { hourly: 0, daily: 0 },
-    portRange: store.portRange,
-    portCoolDownMs: 200,
-    log: silent,
-  });
+  const more = await openAnother();
   const standing = fc.record({
     node: fc.constantFrom('node0', 'node7', 'node8'),
     // Several of one millisecond, and some with less life than a visit.
@@ -180,12 +184,60 @@ it('hands out what one who looks at all of them would, and loses nothing', async
   await more.close();
 });
 
-it('serves those who wait before others, however much is ready where nobody is served', async () => {
-  const now = await storeClockMs(store.valkey);
+describe('who waits is served before others, however much is ready where nobody is served', () => {
   const avoided = ['node7'];
-  await stand(Array.from({ length: 20 }, (_, at) => ({ node: 'node7', endOfLifeMs: now + HOUR_MS + at })));
-  expect(await take({ avoided, owner: 'first', idempotencyKey: 'k', wait: true })).toBe('waiting');
-  const [only] = await stand([{ node: 'node0', endOfLifeMs: now + 2 * HOUR_MS }]);
-  expect(await take({ avoided, owner: 'second' })).toBe('empty');
-  expect(await take({ avoided, owner: 'first', idempotencyKey: 'k', wait: true })).toBe(only);
+  const first = () => ({ avoided, owner: 'first', idempotencyKey: pool.name, wait: true });
+  const second = { avoided, owner: 'second' };
+  /** The first of them waits then. */
+  async function standOnNode7(count: number): Promise<number> {
+    const now = await storeClockMs(store.valkey);
+    await stand(Array.from({ length: count }, (_, at) => ({ node: 'node7', endOfLifeMs: now + HOUR_MS + at })));
+    expect(await take(first())).toBe('waiting');
+    return now;
+  }
+
+  it('on the server where the last look was taken', async () => {
+    const now = await standOnNode7(20);
+    const [only] = await stand([{ node: 'node0', endOfLifeMs: now + 2 * HOUR_MS }]);
+    expect(await take(second)).toBe('empty');
+    expect(await take(first())).toBe(only);
+  });
+
+  it.each([
+    ['after', 2 * HOUR_MS],
+    ['before', HOUR_MS - 1],
+  ])('where nobody has looked, and what is ready for them ends %s that', async (_, endsInMs) => {
+    const elsewhere = await openAnother();
+    const now = await standOnNode7(200);
+    const [one] = await stand([{ node: 'node0', endOfLifeMs: now + endsInMs }]);
+    expect(await take(second, elsewhere)).toBe('empty');
+    expect(await take(second, elsewhere)).toBe('empty');
+    // What is there beside theirs is anybody's.
+    const [other] = await stand([{ node: 'node0', endOfLifeMs: now + endsInMs, spaced: true }]);
+    expect([one, other]).toContain(await take(second, elsewhere));
+    expect(await take(second, elsewhere)).toBe('empty');
+    expect([one, other]).toContain(await take(first(), elsewhere));
+    await elsewhere.close();
+  });
+
+  it('at a bounded cost, and at none beside where nothing is avoided', async () => {
+    const costOf = async (count: number): Promise<number> => {
+      newPool();
+      const elsewhere = await openAnother();
+      const now = await standOnNode7(count);
+      await stand([{ node: 'node0', endOfLifeMs: now + HOUR_MS - 1 }]);
+      const several = () => Promise.all(Array.from({ length: 10 }, () => take(second, elsewhere)));
+      expect(await several()).toEqual(Array(10).fill('empty'));
+      const asked = await commandsOnReady(several);
+      await elsewhere.close();
+      return asked.filter((command) => command === 'zrange').length;
+    };
+    expect(await costOf(10_000)).toBe(await costOf(1_000));
+    expect(await costOf(10_000)).toBeLessThan(12);
+
+    newPool();
+    expect(await take({ ...first(), avoided: [] })).toBe('waiting');
+    await stand([{ node: 'node0', endOfLifeMs: (await storeClockMs(store.valkey)) + HOUR_MS }]);
+    expect(await commandsOnReady(() => take({ owner: 'second' }))).toEqual(['zcount', 'zcard']);
+  });
 });

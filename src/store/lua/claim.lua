@@ -250,10 +250,49 @@ local function is_avoided(node)
   return string.find(ARGV[10], ',' .. node .. ',', 1, true) ~= nil
 end
 
--- Whether a record names one as we write it. Thousands are passed over, so none is parsed, or matched from each byte on.
+-- Whether a record names one as we write it, nil where it is written otherwise. Thousands are passed over, so none is
+-- parsed, or matched from each byte on.
 local function names_avoided(text)
   local _, before = string.find(text, '"node":"', 1, true)
   return before and is_avoided(string.match(text, '^[^"]*', before + 1))
+end
+
+-- The ids, ends and records of what is ready at a rank and behind it.
+local function ready_at(from, most)
+  local entries, ids, ends = redis.call('ZRANGE', KEYS[1], from, from + most - 1, 'WITHSCORES'), {}, {}
+  for at = 1, #entries, 2 do
+    ids[#ids + 1] = entries[at]
+    ends[#ends + 1] = tonumber(entries[at + 1])
+  end
+  return ids, ends, #ids > 0 and redis.call('HMGET', KEYS[3], unpack(ids)) or {}
+end
+
+-- Of what may be taken there is more than, and at most, so many, as far as anybody has counted.
+local more_than, at_most = -1, math.huge
+-- So many behind the first that may be taken are looked at for others, whatever stands there.
+local MOST_COUNTED = 256
+
+-- Whether more may be taken than who waits ahead will take. Where that would take too long to find out, it is theirs:
+-- they come within seconds.
+local function is_more_than(ahead)
+  if ARGV[10] == '' then return redis.call('ZCOUNT', KEYS[1], '(' .. first_end, '+inf') > ahead end
+  if more_than >= ahead or at_most <= ahead then return more_than >= ahead end
+  rank = rank or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. first_end)
+  local from, free, most, is_passing = rank, 0, math.min(ahead + 1, MOST_AT_ONCE), true
+  while free <= ahead and (is_passing or from - rank < MOST_COUNTED) do
+    local ids, ends, records = ready_at(from, most)
+    if #ids == 0 then break end
+    for at, text in ipairs(records) do
+      local is_left = text and names_avoided(text)
+      if text and is_left == nil then is_left = is_avoided((parse_record(text) or {}).node or '') end
+      is_passing = is_passing and is_left
+      if is_passing then rank, first_end = rank + 1, ends[at] end
+      if text and not is_left then free = free + 1 end
+    end
+    from, most = from + #ids, math.min(2 * most, MOST_AT_ONCE)
+  end
+  if free > ahead then more_than = free - 1 else at_most = free end
+  return free > ahead
 end
 
 -- Only what is taken leaves the set, and what no ready record backs: all that is passed over is there at every moment.
@@ -261,16 +300,16 @@ local function take_beyond()
   rank = rank or redis.call('ZCOUNT', KEYS[1], '-inf', '(' .. first_end)
   local most = 1
   while true do
-    local entries, ids = redis.call('ZRANGE', KEYS[1], rank, rank + most - 1, 'WITHSCORES'), {}
-    if #entries == 0 then return nil end
-    for at = 1, #entries, 2 do ids[(at + 1) / 2] = entries[at] end
-    for at, text in ipairs(redis.call('HMGET', KEYS[3], unpack(ids))) do
+    local ids, ends, records = ready_at(rank, most)
+    if #ids == 0 then return nil end
+    for at, text in ipairs(records) do
       local is_left = text and names_avoided(text)
       local record = text and not is_left and parse_record(text)
       if is_left or record and is_avoided(record.node) then
-        rank, first_end = rank + 1, tonumber(entries[2 * at])
+        rank, first_end = rank + 1, ends[at]
       else
         redis.call('ZREM', KEYS[1], ids[at])
+        more_than = more_than - 1
         if record and record.state == 'ready' then return record end
       end
     end
@@ -394,7 +433,7 @@ local function serve(at)
   if somebody_waits then
     claim.lapsed = drop_lapsed_places(KEYS[13], KEYS[14], KEYS[15], now, KEYS[10], template)
     local ahead = claim.counted and 0 or places_ahead(KEYS[13], claim.place)
-    theirs = ahead > 0 and redis.call('ZCOUNT', KEYS[1], '(' .. first_end, '+inf') <= ahead
+    theirs = ahead > 0 and not is_more_than(ahead)
   end
   local taken = not theirs and take_ready()
   if not taken then return none_ready(claim) end
