@@ -35,6 +35,14 @@ import { loadPages } from '../web/pages.ts';
 export interface AppOptions extends PartsOptions {
   /** How often the recorded state is compared with the actual one (ms). */
   readonly reconcileIntervalMs?: number;
+  /** As soon as tasks are taken, however the start ends. */
+  readonly onHandling?: ((handling: Handling) => void) | undefined;
+}
+
+/** After a stop, or a start that failed. */
+export interface Handling {
+  /** Whether the tasks that are left running, as an engine was at them, end within the limit. */
+  untilIdle(limitMs: number): Promise<boolean>;
 }
 
 export interface App {
@@ -48,8 +56,6 @@ export interface App {
   reloadTemplates(): Promise<void>;
   /** In the order of the operators' contract; everything is released, whatever fails on the way. */
   stop(): Promise<void>;
-  /** After a stop: whether the tasks that it left running, as an engine was at them, end within the limit. */
-  untilIdle(limitMs: number): Promise<boolean>;
 }
 
 const TOLERATED_AT_START: readonly ErrorCode[] = [
@@ -102,8 +108,9 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   // Before the first refill is planned: it goes to nodes that are heard of.
   await pool.beat();
 
-  const workers = holdsInstances ? await startHandling(parts, config, releasers) : undefined;
   if (holdsInstances) {
+    const handling = await startHandling(parts, config, releasers);
+    options.onHandling?.(handling);
     await resumeCleanups(pool, { node: config.node.name });
   } else {
     await readyQueue(parts.connection, log);
@@ -133,7 +140,6 @@ async function compose(options: AppOptions, releasers: Releasers): Promise<App> 
   return {
     ...{ demos, runtime: pool.runtime, port: http?.port, nameTaken: pool.ownName.taken, stop },
     reloadTemplates: () => parts.reload.reloadOnSignal(),
-    untilIdle: async (limitMs) => (await workers?.untilIdle(limitMs)) ?? true,
   };
 }
 

@@ -2,7 +2,10 @@ import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
+import { TakeDown } from '../../src/cli/up/take-down.ts';
+import type { Handling } from '../../src/composition/app.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { loadEngine } from '../../src/runtime/engines.ts';
 import { serveSimulatedEngine } from '../../src/runtime/simulated/engine-server.ts';
 import { SimulatedHost, type SimulatedSpec } from '../../src/runtime/simulated/simulated-host.ts';
 import { writeSeed } from '../support/databases.ts';
@@ -11,6 +14,8 @@ import { eventually } from '../support/eventually.ts';
 import { mariadbSuite, startMariadb } from '../support/mariadb.ts';
 import { claimPorts } from '../support/port-ranges.ts';
 import { Program } from '../support/program.ts';
+import { startStack } from '../support/stack.ts';
+import { silent } from '../support/store.ts';
 
 const DEPLOYMENT = 'test-goes-down';
 const OWNER = { deployment: DEPLOYMENT, node: 'node0' };
@@ -107,6 +112,43 @@ it('waits for what the engine was about to start when it was told to stop, and r
   expect(await program.exitCode).toBe(0);
   expect(program.output).toContain('nothing was left behind.');
   expect(host.list(OWNER)).toEqual([]);
+});
+
+it('waits for the engine just so where the server did not come up', async () => {
+  await using cleanups = new Cleanups('a start that fails');
+  const host = new SlowHost();
+  const { SIMULATED_SOCKET } = await serve(cleanups, host);
+  host.hold();
+  const tasks: Handling[] = [];
+  await using stack = await startStack({
+    socketPath: SIMULATED_SOCKET,
+    env: { SHUTDOWN_GRACE: '0s' },
+    onHandling: (handling) => tasks.push(handling),
+  });
+  cleanups.push(() => host.letGo());
+  const { app, config } = stack;
+  const owner = { deployment: config.deployment, node: config.node.name };
+  const said: string[] = [];
+  const say = (text: string): void => void said.push(text);
+  const screen = { start: say, progress: say, tell: say, succeed: say, info: say, warn: say, fail: say };
+  const { deployment } = owner;
+  const takeDown = new TakeDown({ deployment, explicit: new Set(), logFile: '', screen, log: silent });
+  const starting = takeDown.start(
+    { engine: await loadEngine('simulated'), config, launched: [] },
+    async (onHandling) => {
+      for (const each of tasks) onHandling(each);
+      await eventually(() => expect(host.waiting).toBeGreaterThan(0));
+      // As for a port that somebody has taken meanwhile: what runs by then is stopped again.
+      await app.stop();
+      throw new Error('the port is taken');
+    },
+  );
+  await expect(starting).rejects.toThrow('the port is taken');
+  const gone = takeDown.run();
+  await eventually(() => expect(said).toContainEqual(expect.stringContaining('still at a start')));
+  host.letGo();
+  expect(await gone).toBe(true);
+  expect(host.list(owner)).toEqual([]);
 });
 
 it('says when it is ended at once that things may still be there', async () => {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { startApp, type App } from '../../src/composition/app.ts';
+import { startApp, type App, type AppOptions } from '../../src/composition/app.ts';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { Template } from '../../src/domain/template.ts';
@@ -61,6 +61,7 @@ export interface StackOptions {
   readonly tracing?: Tracing;
   /** What a reload reads; without it the templates stay as they are. */
   readonly readTemplates?: () => ReadTemplates;
+  readonly onHandling?: AppOptions['onHandling'];
 }
 
 const PORTS_A_STACK = 300;
@@ -97,13 +98,14 @@ async function startParts(options: StackOptions, cleanups: Cleanups): Promise<St
   };
   await startOwnDiscovery(config, cleanups);
   cleanups.push(() => removeContainers(engine, config));
-  const { reconcileIntervalMs, taskPatience, tracing, readTemplates } = options;
+  const { reconcileIntervalMs, taskPatience, tracing, readTemplates, onHandling } = options;
   const start = (offered: readonly Template[]): Promise<App> =>
     startApp({
       config: { ...config, templates: offered },
       log,
       role: 'server',
       version: 'test',
+      onHandling,
       ...(reconcileIntervalMs === undefined ? {} : { reconcileIntervalMs }),
       ...(taskPatience === undefined ? {} : { taskPatience }),
       ...(tracing === undefined ? {} : { tracing }),

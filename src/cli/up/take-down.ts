@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { App } from '../../composition/app.ts';
+import type { App, Handling } from '../../composition/app.ts';
 import { dropDatabases } from '../../composition/drop-databases.ts';
 import { createRuntime } from '../../composition/engines.ts';
 import type { Config } from '../../config/config.ts';
@@ -53,10 +53,16 @@ export class TakeDown {
     process.once('exit', this.#endedAtOnce);
   }
 
-  /** Starts the server; once it has stopped, what it leaves for a restart goes as well. Throws what `start` throws. */
-  async start({ engine, config, launched }: ServerParts, start: () => Promise<App>): Promise<App> {
+  /**
+   * Starts the server; once it has stopped, or has not come up, what it leaves for a restart goes as well. Throws what
+   * `start` throws.
+   */
+  async start(
+    { engine, config, launched }: ServerParts,
+    start: (onHandling: (handling: Handling) => void) => Promise<App>,
+  ): Promise<App> {
     const { deployment, log, screen } = this.#options;
-    let app: App | undefined = undefined;
+    const known: { handling?: Handling } = {};
     this.releasers.push('databases', async () => {
       const others = DATABASE_ENGINES.filter((each) => !launched.includes(each));
       const databases = Object.fromEntries(others.map((each) => [each, config.databases[each]]));
@@ -64,11 +70,12 @@ export class TakeDown {
         this.#kept.push(`the databases of ${deployment}, which other processes or nodes of it may use`);
     });
     this.releasers.push('containers', async () => {
-      if (!(await removeContainers(createRuntime(engine, config, log), app, screen)))
+      if (!(await removeContainers(createRuntime(engine, config, log), known.handling, screen)))
         this.#kept.push(`the networks of ${deployment}, which containers of another node of it use`);
     });
-    const started = await start();
-    app = started;
+    const started = await start((handling) => {
+      known.handling = handling;
+    });
     this.releasers.push('server', () => started.stop());
     return started;
   }
@@ -107,10 +114,14 @@ function listed(words: readonly string[]): string {
  * Every container of this deployment on this node, then what `prepare` made; false where another node's containers need
  * that. Throws engine_unavailable, and container_failed with all that is left.
  */
-async function removeContainers(runtime: ContainerRuntime, app: App | undefined, screen: Screen): Promise<boolean> {
+async function removeContainers(
+  runtime: ContainerRuntime,
+  handling: Handling | undefined,
+  screen: Screen,
+): Promise<boolean> {
   try {
     await removeListed(runtime);
-    const isIdle = app === undefined || (await untilIdle(app, screen));
+    const isIdle = handling === undefined || (await untilIdle(handling, screen));
     // What the engine was at when it was listed first, and what it refused then.
     const failures = await removeListed(runtime);
     if (!isIdle) failures.push('the engine is still at a start or a removal, so that a container may come yet');
@@ -121,10 +132,10 @@ async function removeContainers(runtime: ContainerRuntime, app: App | undefined,
   }
 }
 
-async function untilIdle(app: App, screen: Screen): Promise<boolean> {
-  if (await app.untilIdle(0)) return true;
+async function untilIdle(handling: Handling, screen: Screen): Promise<boolean> {
+  if (await handling.untilIdle(0)) return true;
   screen.progress('Taking everything down: the engine is still at a start or a removal');
-  return app.untilIdle(ENGINE_MS);
+  return handling.untilIdle(ENGINE_MS);
 }
 
 async function removeListed(runtime: ContainerRuntime): Promise<string[]> {

@@ -211,8 +211,8 @@ async function startEverything({
     await buildImages(config, engine, config.containers.sockets[engine.name], settings, options, screen);
   stopped.throwIfAborted();
 
-  const app = await takeDown.start({ engine, config, launched: shared.launchedDatabases }, () =>
-    startServer({ config, log, logLosses, tracing, engine }, settings),
+  const app = await takeDown.start({ engine, config, launched: shared.launchedDatabases }, (onHandling) =>
+    startServer({ config, log, logLosses, tracing, engine, onHandling }, settings),
   );
   await warmUp(app, screen, failedStarts, stopped);
   if (options.checkpoint === true && !stopped.aborted) await checkpointTemplates(config, log, screen, stopped);
