@@ -45,7 +45,7 @@ export function createDemos(deps: DemosDeps): Demos {
     visit: (token) => findVisit(claimStore, token),
     enter: (view, open) => enter(deps, view, open),
     offersExport: (view) => offersExport(deps, view),
-    exportWork: (view) => exportWork({ ...deps, exportRoom }, view),
+    exportWork: (view, clientKey) => exportWork({ ...deps, exportRoom }, view, clientKey),
     leads: new Leads(deps),
     callToActionClicked: (token) => callToActionClicked(deps, token),
     stats: () => inventory.stats(catalogue.all()),

@@ -72,10 +72,10 @@ export interface Demos {
   /** Whether what is in it can be downloaded from this server. */
   offersExport(view: InstanceView): boolean;
   /**
-   * What its template lets visitors take home. Throws not_assigned, no_export, other_node, export_busy, export_failed,
-   * export_too_large.
+   * What its template lets visitors take home. `clientKey`: of who reads it, undefined for who reads for many. Throws
+   * not_assigned, no_export, other_node, export_busy, export_failed, export_too_large.
    */
-  exportWork(view: InstanceView): Promise<Download>;
+  exportWork(view: InstanceView, clientKey: string | undefined): Promise<Download>;
   /** Counted once in a visit, also for some time after its end. Throws unknown_instance, store_unavailable. */
   callToActionClicked(token: string): Promise<void>;
   /** What visitors tell of themselves. */

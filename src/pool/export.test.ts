@@ -59,7 +59,7 @@ describe('the export of an instance', () => {
       void response.end(
         `${request.url ?? ''} of ${request.headers.host ?? ''}, ${request.headers.cookie ?? 'no'} cookie`,
       );
-    const { file, mediaType, body } = await exportWork(deps({}), view);
+    const { file, mediaType, body } = await exportWork(deps({}), view, 'reader');
     expect([file, mediaType]).toEqual(['work.bin', 'application/x-work']);
     expect(await text(body)).toBe(`/export?all=1 of ${view.instance.label}.demo.example, no cookie`);
     expect(noted).toEqual(['tiny done']);
@@ -73,10 +73,10 @@ describe('the export of an instance', () => {
       { name, instanceId: view.instance.id, template: template(), hostPort: port ?? 0, env: {} },
       never,
     );
-    expect(await text((await exportWork(byCommand, view)).body)).toBe(`simulated ${name}\n`);
+    expect(await text((await exportWork(byCommand, view, 'reader')).body)).toBe(`simulated ${name}\n`);
     const elsewhere = viewOf({ node: 'node-b' });
     expect([view, elsewhere].map((each) => offersExport(byCommand, each))).toEqual([true, false]);
-    await expect(exportWork(byCommand, elsewhere)).rejects.toMatchObject({ code: 'other_node' });
+    await expect(exportWork(byCommand, elsewhere, 'reader')).rejects.toMatchObject({ code: 'other_node' });
     expect([elsewhere, viewOf({ template: 'plain' })].map((each) => offersExport(deps({}), each))).toEqual([
       true,
       false,
@@ -87,19 +87,19 @@ describe('the export of an instance', () => {
     ['the instance has ended', { state: 'releasing' }, 'not_assigned'],
     ['the template offers nothing', { template: 'plain' }, 'no_export'],
   ])('is refused when %s', async (_, overrides, code) => {
-    await expect(exportWork(deps({}), viewOf(overrides))).rejects.toMatchObject({ code });
+    await expect(exportWork(deps({}), viewOf(overrides), 'reader')).rejects.toMatchObject({ code });
     expect(noted).toEqual([]);
   });
 
   it('says what is wrong before the first byte', async () => {
     answer = (_request, response) => void response.writeHead(500).end('no');
-    await expect(exportWork(deps({}), viewOf())).rejects.toMatchObject({
+    await expect(exportWork(deps({}), viewOf(), 'reader')).rejects.toMatchObject({
       code: 'export_failed',
       message: 'The export of "tiny" (http /export?all=1) failed: it answered with status 500',
     });
     answer = (_request, response) => void response.end('x'.repeat(1_001));
-    await expect(exportWork(deps({}), viewOf())).rejects.toMatchObject({ code: 'export_too_large' });
-    await expect(exportWork(deps({ kind: 'exec', command: ['x'] }), viewOf())).rejects.toMatchObject({
+    await expect(exportWork(deps({}), viewOf(), 'reader')).rejects.toMatchObject({ code: 'export_too_large' });
+    await expect(exportWork(deps({ kind: 'exec', command: ['x'] }), viewOf(), 'reader')).rejects.toMatchObject({
       code: 'export_failed',
     });
     expect(noted).toEqual(['tiny failed', 'tiny too_large', 'tiny failed']);
@@ -114,9 +114,9 @@ describe('the export of an instance', () => {
     const room = new ExportRoom(1);
     const all = deps({}, room);
     const view = viewOf();
-    const large = await exportWork(all, view);
-    await expect(exportWork(all, view)).rejects.toMatchObject({ code: 'export_busy', retryAfterMs: 5_000 });
-    await expect(exportWork(all, viewOf())).rejects.toMatchObject({ code: 'export_busy' });
+    const large = await exportWork(all, view, 'reader');
+    await expect(exportWork(all, view, 'reader')).rejects.toMatchObject({ code: 'export_busy', retryAfterMs: 5_000 });
+    await expect(exportWork(all, viewOf(), 'reader')).rejects.toMatchObject({ code: 'export_busy' });
     answer = (_request, response) => {
       response.write('x');
       response.write('y'.repeat(1_000));
@@ -124,7 +124,7 @@ describe('the export of an instance', () => {
     // Whoever reads it goes away.
     large.body.destroy();
     await eventually(() => expect([gone, noted]).toEqual([1, ['tiny stopped']]));
-    const whole = async () => text((await exportWork(all, view)).body);
+    const whole = async () => text((await exportWork(all, view, 'reader')).body);
     await expect(whole()).rejects.toMatchObject({ code: 'export_too_large' });
     answer = (_request, response) => {
       response.write('half');
@@ -134,14 +134,24 @@ describe('the export of an instance', () => {
     expect(noted).toEqual(['tiny stopped', 'tiny too_large', 'tiny failed']);
   });
 
+  it('leaves room for others: an address has a part of it, who reads for many any', () => {
+    const room = new ExportRoom(4, 2);
+    const [leave] = [room.enter('1', 'a'), room.enter('2', 'a')];
+    expect(() => room.enter('3', 'a')).toThrow('your address has 2 downloads under way');
+    for (const id of ['4', '5']) room.enter(id, undefined);
+    expect(() => room.enter('6', 'b')).toThrow('this server has 4 downloads under way');
+    leave();
+    room.enter('6', 'b');
+  });
+
   it('ends in time, whether the app is late or whoever reads it', async () => {
     answer = () => undefined;
-    await expect(exportWork(deps({ timeoutMs: 50 }), viewOf())).rejects.toMatchObject({
+    await expect(exportWork(deps({ timeoutMs: 50 }), viewOf(), 'reader')).rejects.toMatchObject({
       code: 'export_failed',
       message: expect.stringContaining('it was not through within 50 ms') as string,
     });
     answer = (_request, response) => void response.write('first');
-    const begun = () => exportWork(deps({ timeoutMs: 2_000 }), viewOf());
+    const begun = () => exportWork(deps({ timeoutMs: 2_000 }), viewOf(), 'reader');
     const [read, unread] = await Promise.all([begun(), begun()]);
     await Promise.all([
       expect(text(read.body)).rejects.toMatchObject({ code: 'export_failed' }),

@@ -21,6 +21,8 @@ export interface ExportDeps {
   readonly node: { readonly name: string };
   readonly observer: Pick<Observer, 'exported'>;
   readonly log: Log;
+  /** How long whoever reads may take nothing (ms); UNREAD_MS without it. */
+  readonly unreadMs?: number;
 }
 
 /** What a visitor saves. Breaks off with an error where the app does: what was saved until then is not whole. */
@@ -33,6 +35,8 @@ export interface Download {
 type Offered = Template & { readonly export: Export };
 type Outcome = Parameters<Observer['exported']>[1];
 
+/** So slow that nobody waits for it any more, whatever `timeout` the template has; it makes room for others. */
+const UNREAD_MS = 60_000;
 /** Of an app's own words in an error. */
 const QUOTED = 500;
 
@@ -47,23 +51,33 @@ export function offersExport(
 
 /**
  * What the template offers of an instance, as it comes. Resolves with the first bytes at hand, so that what fails at
- * once is told in words. Throws not_assigned, no_export, other_node, export_busy, export_failed, export_too_large.
+ * once is told in words. `clientKey`: of who reads it, undefined for who reads for many. Throws not_assigned,
+ * no_export, other_node, export_busy, export_failed, export_too_large.
  */
-export async function exportWork(deps: ExportDeps, { instance }: InstanceView): Promise<Download> {
+export async function exportWork(
+  deps: ExportDeps,
+  { instance }: InstanceView,
+  clientKey: string | undefined,
+): Promise<Download> {
   const template = offered(deps, instance);
-  const leave = deps.exportRoom.enter(instance.id);
+  const leave = deps.exportRoom.enter(instance.id, clientKey);
   const { file, mediaType, timeoutMs } = template.export;
   const stop = new AbortController();
   const reading: { body?: Readable } = {};
-  const timer = setTimeout(() => {
-    const reason = late(template);
+  const end = (how: string): void => {
+    const reason = failed(template, how);
     stop.abort(reason);
     // A reader that is too slow keeps the app waiting, and is not waited for longer than the app.
     reading.body?.destroy(reason);
-  }, timeoutMs);
-  const work = bounded(deps, template, instance, stop, () => {
-    clearTimeout(timer);
-    leave();
+  };
+  const timer = setTimeout(() => end(`it was not through within ${timeoutMs} ms`), timeoutMs);
+  const work = bounded(deps, template, instance, {
+    stop,
+    end,
+    leave: () => {
+      clearTimeout(timer);
+      leave();
+    },
   });
   const first = await work.next();
   if (stop.signal.aborted) {
@@ -92,15 +106,22 @@ function offered({ catalogue, node }: ExportDeps, instance: Instance): Offered {
   return { ...template, export: template.export };
 }
 
+interface Ends {
+  readonly stop: AbortController;
+  readonly end: (how: string) => void;
+  readonly leave: () => void;
+}
+
 /** The bytes, counted; however it ends, it is noted. */
 async function* bounded(
   deps: ExportDeps,
   template: Offered,
   instance: Instance,
-  stop: AbortController,
-  leave: () => void,
+  { stop, end, leave }: Ends,
 ): AsyncGenerator<Uint8Array, void> {
   const { name, export: wanted } = template;
+  const { unreadMs = UNREAD_MS } = deps;
+  let unread: NodeJS.Timeout | undefined;
   const startedAt = performance.now();
   let outcome: Outcome = 'stopped';
   let reason: string | undefined;
@@ -109,7 +130,9 @@ async function* bounded(
     for await (const chunk of source(deps, template, instance, stop.signal)) {
       bytes += chunk.length;
       if (bytes > wanted.maxBytes) throw tooLarge(template);
+      unread = setTimeout(() => end(`nothing of it was read for ${unreadMs} ms`), unreadMs);
       yield chunk;
+      clearTimeout(unread);
     }
     outcome = 'done';
   } catch (error) {
@@ -118,6 +141,7 @@ async function* bounded(
     outcome = isTooLarge(failure) ? 'too_large' : 'failed';
     throw failure;
   } finally {
+    clearTimeout(unread);
     if (stop.signal.aborted) [outcome, reason] = ['late', describeError(stop.signal.reason)];
     // What is still at work for it has nobody to read it.
     else if (outcome !== 'done') stop.abort(new Error('nobody reads it any more'));
@@ -183,10 +207,6 @@ function asExportFailure(template: Offered, error: unknown): Error {
 function failed({ name, export: wanted }: Offered, how: string, cause?: unknown): TryItNowError {
   const what = wanted.kind === 'exec' ? `exec ${wanted.command[0] ?? ''}` : `http ${wanted.path}`;
   return new TryItNowError('export_failed', `The export of "${name}" (${what}) failed: ${how}`, { cause });
-}
-
-function late(template: Offered): TryItNowError {
-  return failed(template, `it was not through within ${template.export.timeoutMs} ms`);
 }
 
 function tooLarge({ name, export: { maxBytes } }: Offered): TryItNowError {

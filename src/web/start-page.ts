@@ -56,6 +56,7 @@ interface Deps {
   readonly figures: PoolFigures;
   readonly clock: Clock;
   readonly siteOf: SiteOf;
+  readonly clientKeyOf: StartPageOptions['clientKeyOf'];
   readonly log: Log;
   readonly connectUrl: string | undefined;
 }
@@ -81,6 +82,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
     figures: new PoolFigures(demos, clock, log),
     clock,
     siteOf,
+    clientKeyOf,
     log,
     connectUrl: options.connectUrl,
   };
@@ -100,7 +102,7 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   visitRoutes(app, deps);
   embedPageRoute(app, deps);
   embedScriptRoute(app, await loadEmbedScript({ publicOrigin: origin, ...options.presentations.all }));
-  embedRoutes(app, { ...deps, clientKeyOf, siteOf, streams: options.waiting });
+  embedRoutes(app, { ...deps, streams: options.waiting });
   actionRoutes(app, deps);
   exportRoute(app, deps);
   problemRoute(app, deps.presentations);
@@ -109,7 +111,6 @@ export async function startPage(app: FastifyInstance, options: StartPageOptions)
   const room = new WaitingRoom({
     ...deps,
     leadForms,
-    clientKeyOf,
     streams: options.waiting,
     ...(options.waitLimitMs === undefined ? {} : { limitMs: options.waitLimitMs }),
   });
@@ -174,11 +175,12 @@ function actionRoutes(app: FastifyInstance, { demos, cookies, visits }: Deps): v
   });
 }
 
-function exportRoute(app: FastifyInstance, { demos, cookies, visits }: Deps): void {
+function exportRoute(app: FastifyInstance, { demos, cookies, visits, clientKeyOf }: Deps): void {
   app.post<ForTemplate>('/export/:template', { config: { untimed: true } }, async (request, reply) => {
     const template = templateNamed(demos, request.params.template);
     const view = await visits.held(request, template, cookies.identify(request, reply));
-    return view === undefined ? backHome(reply, 'gone') : sendDownload(reply, await demos.exportWork(view));
+    if (view === undefined) return backHome(reply, 'gone');
+    return sendDownload(reply, await demos.exportWork(view, clientKeyOf(request)));
   });
 }
 

@@ -26,6 +26,7 @@ export interface VisitDeps {
   readonly presentations: Presentations;
   readonly cookies: VisitorCookies;
   readonly origins: Origins;
+  readonly clientKeyOf: (request: FastifyRequest) => string;
   readonly log: Log;
   /** Of the start page. */
   readonly publicOrigin: string;
@@ -71,7 +72,7 @@ function actionRoutes(app: FastifyInstance, deps: VisitDeps): void {
     return state(demos, await demos.visit(request.params.token));
   });
   app.post<ForVisit>('/visit/:token/export', { config: { untimed: true } }, async (request, reply) => {
-    const download = await demos.exportWork(await governed(deps, request));
+    const download = await demos.exportWork(await governed(deps, request), deps.clientKeyOf(request));
     return sendDownload(reply, download);
   });
   app.post<ForVisit>('/visit/:token/end', { config }, async (request, reply) => {

@@ -287,7 +287,7 @@ export class FakeDemos implements Demos {
     return this.#templates.find(({ name }) => name === instance.template)?.export !== undefined;
   }
 
-  exportWork({ instance: { id, template: name } }: InstanceView): Promise<Download> {
+  exportWork({ instance: { id, template: name } }: InstanceView, _clientKey?: string): Promise<Download> {
     return this.#answer('exportWork', id, () => {
       const wanted = this.#templates.find((candidate) => candidate.name === name)?.export;
       if (wanted === undefined) throw new TryItNowError('no_export', `${name} has nothing to download`);

@@ -242,7 +242,7 @@ export interface paths {
         };
         /**
          * Download what is in an instance
-         * @description What the template offers by `export`, in the type and under the name it says. An answer that breaks off is not whole. One at a time for an instance.
+         * @description What the template offers by `export`, in the type and under the name it says. An answer that breaks off is not whole. One at a time for an instance, and four for an address without an API key.
          */
         get: operations["exportDemo"];
         put?: never;

@@ -5,7 +5,10 @@ import { InstanceParams } from '../schemas/demo.ts';
 import { problems } from '../schemas/problem.ts';
 
 /** What an instance's template lets be taken home. */
-export function exportRoute(app: App, { demos }: Pick<RouteContext, 'demos'>): void {
+export function exportRoute(
+  app: App,
+  { demos, keyed, clientKeyOf }: Pick<RouteContext, 'demos' | 'keyed' | 'clientKeyOf'>,
+): void {
   app.get(
     '/api/v1/demo/:id/export',
     {
@@ -19,7 +22,7 @@ export function exportRoute(app: App, { demos }: Pick<RouteContext, 'demos'>): v
         summary: 'Download what is in an instance',
         description:
           'What the template offers by `export`, in the type and under the name it says. An answer that breaks off ' +
-          'is not whole. One at a time for an instance.',
+          'is not whole. One at a time for an instance, and four for an address without an API key.',
         params: InstanceParams,
         response: {
           200: {
@@ -41,6 +44,10 @@ export function exportRoute(app: App, { demos }: Pick<RouteContext, 'demos'>): v
         },
       },
     },
-    async (request, reply) => sendDownload(reply, await demos.exportWork(await demos.find(request.params.id))),
+    async (request, reply) => {
+      const view = await demos.find(request.params.id);
+      // Who has a key reads for visitors of their own.
+      return sendDownload(reply, await demos.exportWork(view, keyed ? undefined : clientKeyOf(request)));
+    },
   );
 }
