@@ -71,9 +71,9 @@ const noted = (field: string, value: object): Promise<unknown> =>
   store.valkey.hset(`image_update:${NAME}`, field, JSON.stringify({ v, ...value }));
 
 function tidy(templates: readonly Template[] = [app], log = new LogBook()): Promise<void> {
-  const { imagePins: pins, imageUpdates: updates, pulledImages: pulled } = store;
-  const clock = { now: () => nowMs };
-  return removeUnusedImages({ catalogue: new Catalogue(templates), pins, updates, pulled, storage: host, clock, log });
+  const { imagePins: pins, imageUpdates: updates, pulledImages: pulled, previews } = store;
+  const deps = { pins, updates, pulled, previews, storage: host, clock: { now: () => nowMs }, log };
+  return removeUnusedImages({ catalogue: new Catalogue(templates), ...deps });
 }
 
 describe('of the images that were fetched', () => {
@@ -132,6 +132,21 @@ describe('of the images that were fetched', () => {
     host.refuses.clear();
     await tidy();
     expect(host.ids).toEqual(['new']);
+  });
+
+  it('those that a preview had before go at once, but for what somebody visits', async () => {
+    const image = (push: number): string => `${REPOSITORY}:pr-1-${push}`;
+    const used = image(3);
+    for (let push = 1; push <= 60; push += 1) {
+      const name = image(push);
+      const wanted = { name: 'shop-pr-1', from: 'shop', image: name, title: undefined, by: 'ci' };
+      await store.previews.put({ ...wanted, endsAtMs: nowMs + 1e9 }, { offered: 5, recorded: 10, nowMs });
+      await fetched(`image${push}`, name, { used: name === used });
+      await store.valkey.hset('image_pins', name, JSON.stringify(pin(`image${push}`)));
+      await store.imagePins.keep([name]);
+      await tidy([app, template({ name: 'shop-pr-1', image: name })]);
+    }
+    expect(host.ids).toEqual(['image3', 'image60']);
   });
 
   it('those of a template that was removed go a day later', async () => {

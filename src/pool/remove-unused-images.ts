@@ -5,12 +5,14 @@ import { containerTemplates, type Catalogue } from '../domain/template.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
 import type { ImageStorage, StoredImage } from './interfaces/image-storage.ts';
 import type { ImageUpdates } from './interfaces/image-updates.ts';
+import type { Previews } from './interfaces/previews.ts';
 import type { PulledImages } from './interfaces/pulled-images.ts';
 
 export interface UnusedImagesDeps {
   readonly catalogue: Pick<Catalogue, 'all'>;
   readonly pins: Pick<ImagePins, 'of' | 'usedWithin'>;
   readonly updates: Pick<ImageUpdates, 'read'>;
+  readonly previews: Pick<Previews, 'list'>;
   readonly pulled: PulledImages;
   readonly storage: ImageStorage;
   readonly clock: Clock;
@@ -69,9 +71,13 @@ async function needed({
   catalogue,
   pins,
   updates,
+  previews,
 }: UnusedImagesDeps): Promise<{ readonly names: ReadonlySet<string>; readonly known: readonly Known[] }> {
   const offered = catalogue.all().flatMap((template) => containerTemplates(template).map(({ image }) => image));
-  const names = [...new Set([...offered, ...(await pins.usedWithin(OFF_CATALOGUE_MS))])];
+  // Each push brings another, and none comes back: kept for a day, those of a busy day would fill the host.
+  const replaced = new Set((await previews.list()).flatMap(({ preview }) => preview.former ?? []));
+  const late = (await pins.usedWithin(OFF_CATALOGUE_MS)).filter((name) => !replaced.has(name));
+  const names = [...new Set([...offered, ...late])];
   const [agreed, recorded] = await Promise.all([pins.of(names), updates.read(names)]);
   const tried = recorded.flatMap(({ tried: under }) => (under?.id === undefined ? [] : [{ ...under, id: under.id }]));
   const others = recorded.flatMap(({ former, refused }) => [former?.pin, refused]);
