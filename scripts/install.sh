@@ -174,7 +174,7 @@ say_what_next() {
     if [ "$role" = state ]; then
       say '  systemctl restart try-it-now-valkey try-it-now-nats     # visitors in their instances notice neither'
     else
-      say '  systemctl restart try-it-now-discovery try-it-now     # visitors in their instances notice neither'
+      say '  systemctl restart try-it-now-discovery try-it-now     # visitors stay in their instances'
     fi
   elif [ "$role" = state ]; then
     say "Next: have $CONFIG_DIR/valkey.conf and nats.conf listen on the private network ($PREFIX/docs/fleet.md), then"

@@ -11,6 +11,7 @@ import type { Releasers } from '../lifecycle/releasers.ts';
 import type { Turn } from '../pool/interfaces/turn.ts';
 import type { OperatorActivity } from '../pool/operator-jobs.ts';
 import type { ReloadProgress } from '../pool/reload-templates.ts';
+import type { WantedOfProxy } from '../proxy/caddy-proxy.ts';
 import type { Store } from '../store/store.ts';
 
 /** For so long one that says nothing more is taken for alive. */
@@ -43,8 +44,8 @@ export interface LeadershipOptions {
   readonly version: string;
   readonly progress: ReloadProgress;
   readonly activity: OperatorActivity;
-  /** What it wants of the proxy, as a digest. */
-  readonly proxy: { readonly wanted: string };
+  /** What it wants of the proxy. */
+  readonly proxy: { readonly wanted: WantedOfProxy };
   /** Rights that this process would need for its instances, and does not have. */
   readonly lacks: readonly string[];
   readonly releasers: Releasers;
@@ -144,7 +145,7 @@ function ofProcess(
   }));
   const failures = diagnosed?.findings.filter(({ verdict }) => verdict === 'failure').length ?? 0;
   return {
-    ...(role === 'server' ? { proxy: { task: proxyTask(config), wants: proxy.wanted } } : {}),
+    ...(role === 'server' ? { proxy: { task: proxyTask(config), ...proxy.wanted } } : {}),
     ...(lacks.length === 0 ? {} : { lacks: [...lacks] }),
     ...(told.length === 0 ? {} : { jobs: told }),
     ...(diagnosed === undefined ? {} : { doctor: { atMs: diagnosed.atMs, failures } }),

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import type { Config } from '../config/config.ts';
 import { NO_NODE } from '../domain/node.ts';
-import type { CaddyProxyOptions } from '../proxy/caddy-proxy.ts';
+import type { CaddyProxyOptions, WantedOfProxy } from '../proxy/caddy-proxy.ts';
 import type { Store } from '../store/store.ts';
 
 /** A Caddy on loopback or on a socket is this host's; another is whose address is the same. */
@@ -20,13 +20,13 @@ export function besideServers(
   config: Config,
 ): Pick<CaddyProxyOptions, 'mayReplace' | 'wantedByServers'> {
   const task = proxyTask(config);
-  const wanted = async (): Promise<ReadonlySet<string>> => {
+  const wanted = async (): Promise<readonly WantedOfProxy[]> => {
     const running = await (await open()).processes.running();
-    return new Set(running.flatMap(({ proxy }) => (proxy?.task === task ? [proxy.wants] : [])));
+    return running.flatMap(({ proxy }) => (proxy?.task === task ? [proxy] : []));
   };
   return {
     // Without Valkey nobody knows of any.
-    wantedByServers: () => wanted().catch(() => new Set()),
-    mayReplace: async () => (await wanted()).size === 0,
+    wantedByServers: () => wanted().catch(() => []),
+    mayReplace: async () => (await wanted()).length === 0,
   };
 }

@@ -5,10 +5,29 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { caddyChecks } from './caddy.ts';
-import { Shared } from './check.ts';
+import type { Proxy } from '../pool/interfaces/proxy.ts';
+import { Shared, type Check } from './check.ts';
 
 const isRoot = process.getuid?.() === 0;
 if (!isRoot) process.stderr.write('Skipped: sockets of another user; only root can make one\n');
+
+const checks = (seen: Awaited<ReturnType<Proxy['check']>>, adminUrl = 'unix:///nowhere'): Check[] =>
+  caddyChecks(new Shared(() => Promise.resolve(seen), 'absent'), {
+    adminUrl,
+    internalUrls: [],
+    listen: '127.0.0.1:8000',
+    address: { scheme: 'http', baseDomain: 'demo.example.org', port: undefined },
+  });
+
+it.each([
+  ['present', 'ok', 'as it should be'],
+  ['other_pages', 'ok', 'once nobody is connected'],
+  ['different', 'failure', 'was changed'],
+  ['missing', 'failure', 'is not in'],
+] as const)('says what there is of our server: %s', async (seen, verdict, said) => {
+  const server = checks(seen).find(({ what }) => what === 'demo server');
+  expect(await server?.run()).toMatchObject([{ verdict, seen: expect.stringContaining(said) as string }]);
+});
 
 it.skipIf(!isRoot)('tells a socket that only the right to pass over its mode opens', async () => {
   const dir = await mkdtemp(join(tmpdir(), 'tin-admin-'));
@@ -17,12 +36,7 @@ it.skipIf(!isRoot)('tells a socket that only the right to pass over its mode ope
   const server = createServer().listen(socket);
   onTestFinished(() => new Promise((closed) => server.close(() => closed())));
   await once(server, 'listening');
-  const [admin] = caddyChecks(new Shared(() => Promise.resolve('present' as const), 'absent'), {
-    adminUrl: `unix://${socket}`,
-    internalUrls: [],
-    listen: '127.0.0.1:8000',
-    address: { scheme: 'http', baseDomain: 'demo.example.org', port: undefined },
-  });
+  const [admin] = checks('present', `unix://${socket}`);
   for (const [uid, gid, mode, verdict] of [
     [65_532, 0, 0o200, 'warning'],
     [65_532, 65_532, 0o220, 'warning'],

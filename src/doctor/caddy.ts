@@ -109,6 +109,12 @@ function server(seen: Site): Observation {
     'The server puts it back within 2 s: start it (`systemctl start try-it-now`), or run `try-it-now reconcile`.';
   if (seen === 'missing')
     return failure('demo server', "is not in Caddy's configuration: nobody reaches an instance", remedy);
+  if (seen === 'other_pages')
+    return ok(
+      'demo server',
+      'treats requests as it should; what its own pages show is of before the last change, and is written by the ' +
+        'server once nobody is connected through it, within 24 hours of its start',
+    );
   return seen === 'present'
     ? ok('demo server', 'is in its configuration as it should be')
     : failure('demo server', "was changed in Caddy's configuration", remedy);

@@ -43,8 +43,13 @@ export const RunningProcess = Type.Object({
   ),
   /** When doctor ran last in it, and how many failures it found. */
   doctor: Type.Optional(Type.Object({ atMs: Type.Integer({ minimum: 0 }), failures: Type.Integer({ minimum: 0 }) })),
-  /** The proxy that it looks after, and a digest of what it wants there. Absent: a worker, or an older version. */
-  proxy: Type.Optional(Type.Object({ task: Type.String(), wants: Type.String() })),
+  /**
+   * The proxy that it looks after, and digests of what it wants there: of all, and without what is only shown.
+   * Absent: a worker, or an older version.
+   */
+  proxy: Type.Optional(
+    Type.Object({ task: Type.String(), wants: Type.String(), routes: Type.Optional(Type.String()) }),
+  ),
   /** Rights that watching and restoring instances takes, and that it does not have; absent: it has all. */
   lacks: Type.Optional(Type.Array(Type.String())),
   /** What it does for all others. */

@@ -4,7 +4,8 @@ import { newInstanceId } from '../domain/ids.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
-import { CaddyProxy } from '../proxy/caddy-proxy.ts';
+import { NO_BRANDING } from '../presentation/branding.ts';
+import { CaddyProxy, type CaddyProxyOptions } from '../proxy/caddy-proxy.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { keys } from '../store/keys.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -29,6 +30,7 @@ let nats: TestNats;
 let adminUrl: string;
 let runtime: SimulatedRuntime;
 let deps: RepairDeps;
+let proxyOptions: CaddyProxyOptions;
 let proxy: CaddyProxy;
 const outer = new Releasers();
 
@@ -38,7 +40,7 @@ beforeAll(async () => {
   const caddy = await launchCaddy({ dir: await temporaryFolder(outer) });
   outer.push('caddy', () => caddy.server.stop());
   ({ adminUrl } = caddy);
-  proxy = new CaddyProxy({
+  proxyOptions = {
     adminUrl,
     listen: `127.0.0.1:${await freePort()}`,
     address: { scheme: 'http', baseDomain: 'localhost', port: undefined },
@@ -47,7 +49,8 @@ beforeAll(async () => {
     discovery: { host: '127.0.0.1', port: 9, metrics: { host: '127.0.0.1', port: 9 } },
     publicUrl: START_URL,
     log: silent,
-  });
+  };
+  proxy = new CaddyProxy(proxyOptions);
 });
 afterAll(() => outer.releaseAll(silent));
 
@@ -121,6 +124,13 @@ describe('drift detection', () => {
     });
     await warm(store, other, (await store.provisioningStore.reserveTickets(other))[0] ?? '');
     expect(await detectDrift(deps)).toMatchObject({ findings: [], unchecked: [] });
+  });
+
+  it('takes no page of the proxy for drift that waits until nobody is connected', async () => {
+    const title = [{ tag: undefined, text: 'Corrected' }] as const;
+    const newer = new CaddyProxy({ ...proxyOptions, branding: { ...NO_BRANDING, title } });
+    expect(await newer.check()).toBe('other_pages');
+    expect(await found({ ...deps, proxy: newer })).toEqual([]);
   });
 
   it('names everything that is out of order, changes nothing, and a repair leaves nothing to find', async () => {

@@ -242,7 +242,8 @@ export async function leftoverTasks({
 
 async function proxy({ proxy: configured }: DriftDeps): Promise<Finding[]> {
   const seen = (await configured?.check()) ?? 'present';
-  return seen === 'present'
+  // Other pages wait until nobody is connected.
+  return seen === 'present' || seen === 'other_pages'
     ? []
     : [
         {

@@ -2,7 +2,7 @@ import { widerTags } from '../presentation/languages/wider-tags.ts';
 import type { Json } from './json.ts';
 
 /** Where the language that a browser wants stands, as a placeholder of Caddy's. */
-const CHOSEN = '{try_it_now.language}';
+export const LANGUAGE = '{try_it_now.language}';
 /** How many entries of an Accept-Language are looked at; browsers send up to about ten. */
 const ENTRIES = 10;
 
@@ -17,7 +17,7 @@ export function languageChoice(tags: readonly [string, ...string[]]): JsonObject
   return {
     handler: 'map',
     source: '{http.request.header.Accept-Language}',
-    destinations: [CHOSEN],
+    destinations: [LANGUAGE],
     mappings: Array.from({ length: ENTRIES }, (_, entry) =>
       wanted(tags).map(([pattern, tag]) => ({
         input_regexp: `(?i)^(?:[^,]*,){${entry}}\\s*${pattern}`,
@@ -38,5 +38,5 @@ function wanted(tags: readonly string[]): (readonly [pattern: string, tag: strin
 }
 
 export function languageIs(tag: string): JsonObject {
-  return { vars: { [CHOSEN]: [tag] } };
+  return { vars: { [LANGUAGE]: [tag] } };
 }

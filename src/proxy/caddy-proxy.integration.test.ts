@@ -2,6 +2,8 @@ import { createServer } from 'node:net';
 import { once } from 'node:events';
 import { request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { WebSocket } from 'ws';
+import { eventually } from '../../test/support/eventually.ts';
 import {
   echo,
   get,
@@ -10,12 +12,16 @@ import {
   startProxyWorld,
   startUpstream,
   temporaryFolder,
+  type ProxyWorld,
 } from '../../test/support/proxy.ts';
+import { LogBook } from '../../test/support/queue.ts';
 import { silent } from '../../test/support/store.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
+import { DEFAULT_COLORS, NO_BRANDING, type Brand } from '../presentation/branding.ts';
+import { BUILT_IN_LANGUAGES, Languages } from '../presentation/languages/languages.ts';
 import { CaddyProxy, type CaddyProxyOptions } from './caddy-proxy.ts';
 
 const servers = '/config/apps/http/servers';
@@ -211,5 +217,96 @@ describe('CaddyProxy', () => {
     await expect(new CaddyProxy({ ...options, adminUrl, listen: 'nonsense:port:here' }).ensure()).rejects.toMatchObject(
       { code: 'proxy_unavailable', message: expect.stringContaining('nonsense') as string },
     );
+  });
+});
+
+/** Pages that say something else, in one more language. */
+const OTHER_PAGES = {
+  languages: new Languages([...BUILT_IN_LANGUAGES, { ...BUILT_IN_LANGUAGES[0], tag: 'nl' }]),
+  branding: {
+    ...NO_BRANDING,
+    title: [{ tag: undefined, text: 'Corrected' }],
+    colors: { ...DEFAULT_COLORS, dark: DEFAULT_COLORS.light },
+  } satisfies Brand,
+};
+const DAY_MS = 24 * 3_600_000;
+
+describe('CaddyProxy, where only what its pages show is another', () => {
+  let world: ProxyWorld;
+  let socket: WebSocket;
+
+  beforeEach(async () => {
+    world = await startProxyWorld(releasers);
+    const app = await startUpstream(releasers, (_, response) => response.end());
+    await world.names.publish(app.label, app.port);
+    socket = await openSocket(releasers, world.proxyPort, `${app.label}.localhost`);
+  });
+
+  const newer = (options: Partial<CaddyProxyOptions> = {}): CaddyProxy =>
+    new CaddyProxy({ ...world.options, ...OTHER_PAGES, ...options });
+  const page = async (): Promise<string> =>
+    (await get(world.proxyPort, 'nobody.localhost', { accept: 'text/html' })).body;
+
+  it('cuts no WebSocket, and writes it once the last one has closed', async () => {
+    const log = new LogBook();
+    const proxy = newer({ log });
+
+    expect(await proxy.check()).toBe('other_pages');
+    expect(await proxy.ensure()).toBe('unchanged');
+    expect(await proxy.ensure()).toBe('unchanged');
+    expect(await echo(socket, 'still here')).toBe('still here');
+    expect(await page()).not.toContain('Corrected');
+    expect(log.lines.map(({ message }) => message)).toEqual([expect.stringContaining('nobody is connected')]);
+
+    socket.close();
+    await once(socket, 'close');
+    await eventually(async () => expect(await proxy.ensure()).toBe('written'));
+    expect(await page()).toContain('Corrected');
+    expect(await proxy.check()).toBe('present');
+  });
+
+  it('writes at once what routes, and those pages with it', async () => {
+    const proxy = newer();
+    expect(await proxy.ensure()).toBe('unchanged');
+
+    const closed = once(socket, 'close');
+    const routing = newer({ allowedOrigins: ['https://shop.example.test'] });
+    expect(await routing.check()).toBe('different');
+    expect(await routing.ensure()).toBe('written');
+    await closed;
+    expect(await page()).toContain('Corrected');
+  });
+
+  it('waits for a day at most, and whoever takes the task over begins that again', async () => {
+    let [nowMs, leads] = [0, true];
+    const proxy = newer({ steadyClock: { passedMs: () => nowMs }, mayReplace: () => Promise.resolve(leads) });
+    expect(await proxy.ensure()).toBe('unchanged');
+    nowMs = DAY_MS - 1;
+    expect(await proxy.ensure()).toBe('unchanged');
+    leads = false;
+    nowMs = DAY_MS;
+    expect(await proxy.ensure()).toBe('unchanged');
+
+    leads = true;
+    expect(await proxy.ensure()).toBe('unchanged');
+    nowMs = 2 * DAY_MS - 1;
+    expect(await proxy.ensure()).toBe('unchanged');
+    expect(await echo(socket, 'still here')).toBe('still here');
+    nowMs = 2 * DAY_MS;
+    expect(await proxy.ensure()).toBe('written');
+    expect(await page()).toContain('Corrected');
+  });
+
+  it('is taken for sound beside a server whose pages wait, by whatever templates one looks', async () => {
+    const { wanted } = newer();
+    const ofOtherTemplates = { allowedOrigins: ['https://shop.example.test'] };
+    const beside = newer({ ...ofOtherTemplates, wantedByServers: () => Promise.resolve([wanted]) });
+    expect(await beside.check()).toBe('other_pages');
+
+    const older = newer({
+      ...ofOtherTemplates,
+      wantedByServers: () => Promise.resolve([{ wants: wanted.wants }]),
+    });
+    expect(await older.check()).toBe('different');
   });
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
+import { steadyClock, type SteadyClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';
@@ -9,6 +10,14 @@ import { askAdmin } from './caddy-admin.ts';
 import { ZONE } from './discovery/zone.ts';
 import { demoServer, type DemoServerOptions } from './caddy-config.ts';
 import type { Json } from './json.ts';
+import { whatRoutes } from './what-routes.ts';
+
+/** Digests of what a server wants of the proxy. */
+export interface WantedOfProxy {
+  readonly wants: string;
+  /** Without what is only shown; a version before this one does not say it. */
+  readonly routes?: string;
+}
 
 export interface CaddyProxyOptions extends DemoServerOptions {
   /** Caddy's admin API. */
@@ -21,18 +30,27 @@ export interface CaddyProxyOptions extends DemoServerOptions {
   /** What changes while the server runs, in place of what is above; asked at each look. */
   readonly offered?: () => Pick<DemoServerOptions, 'innerPorts' | 'allowedOrigins'>;
   /**
-   * Digests of what the servers want that run with this proxy, for who looks beside them: they go by settings and
-   * templates of their own, until the next restart or reload. With one of these the proxy is as it should be.
+   * What the servers want that run with this proxy, for who looks beside them: they go by settings and templates of
+   * their own, until the next restart or reload. With one of these the proxy is as it should be.
    */
-  readonly wantedByServers?: (() => Promise<ReadonlySet<string>>) | undefined;
+  readonly wantedByServers?: (() => Promise<readonly WantedOfProxy[]>) | undefined;
+  readonly steadyClock?: SteadyClock;
   readonly log: Log;
 }
+
+type Seen = Awaited<ReturnType<Proxy['check']>>;
+type Made = Required<WantedOfProxy> & { readonly key: string; readonly server: Json };
 
 const SERVER_PATH = '/config/apps/http/servers/demo';
 /** Somebody else may make or remove the server between our reading and our writing. */
 const ATTEMPTS = 3;
 const DIGEST_CHARACTERS = 32;
 const RELOAD_PAUSE_MS = 100;
+/**
+ * For so long other words on our pages wait for a moment when nobody is connected. By then the quietest hour of the day
+ * has come once, and it is again the hour of the restart that brought them, which somebody has chosen.
+ */
+const PAGES_WAIT_HOURS = 24;
 
 /**
  * Our server in Caddy's configuration, and nothing else of it: an operator's own servers are neither read nor written.
@@ -40,11 +58,15 @@ const RELOAD_PAUSE_MS = 100;
 export class CaddyProxy implements Proxy {
   readonly name: string;
   readonly #options: CaddyProxyOptions;
-  #made: { readonly key: string; readonly server: Json; readonly digest: string } | undefined;
+  readonly #steadyClock: SteadyClock;
+  #made: Made | undefined;
+  /** Since when other pages wait to be written, as long as they do. */
+  #pagesWaitSinceMs: number | undefined;
 
   constructor(options: CaddyProxyOptions) {
     this.name = `${options.adminUrl} of ${hostname()}`;
     this.#options = options;
+    this.#steadyClock = options.steadyClock ?? steadyClock;
   }
 
   /** Throws proxy_unavailable when Caddy's admin API does not answer. */
@@ -52,32 +74,32 @@ export class CaddyProxy implements Proxy {
     await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
   }
 
-  /** Digest of our server as it should be. */
-  get wanted(): string {
-    return this.#make().digest;
+  /** Our server as it should be. */
+  get wanted(): WantedOfProxy {
+    const { wants, routes } = this.#make();
+    return { wants, routes };
   }
 
-  async check(): Promise<'present' | 'missing' | 'different'> {
-    return insisting(async () => (await this.#look(this.#make().server)).seen);
+  async check(): Promise<Seen> {
+    return insisting(async () => (await this.#look()).seen);
   }
 
   /**
-   * Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Throws proxy_unavailable,
-   * port_taken.
+   * Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Where it is only what our
+   * pages show, it waits until nobody is connected, at most `PAGES_WAIT_HOURS`. Throws proxy_unavailable, port_taken.
    */
   async ensure(): Promise<'unchanged' | 'written'> {
-    const { adminUrl, listen, mayReplace, log } = this.#options;
+    const { adminUrl, listen, log } = this.#options;
     return insisting(async () => {
+      const { seen, etag } = await this.#look();
+      if (!(await this.#mayWrite(seen))) return 'unchanged';
       const { server } = this.#make();
-      const { seen, etag } = await this.#look(server);
-      if (seen === 'present') return 'unchanged';
-      if (seen === 'different' && mayReplace !== undefined && !(await mayReplace())) return 'unchanged';
       // PUT makes missing levels and refuses to replace; PATCH replaces and refuses to make.
-      const written = await (seen === 'different'
-        ? askAdmin(adminUrl, 'PATCH', SERVER_PATH, server, etag)
-        : askAdmin(adminUrl, 'PUT', SERVER_PATH, server));
+      const written = await (seen === 'missing'
+        ? askAdmin(adminUrl, 'PUT', SERVER_PATH, server)
+        : askAdmin(adminUrl, 'PATCH', SERVER_PATH, server, etag));
       if (!written.ok) throw this.#refused(written.error);
-      log.info({ adminUrl, listen, replaced: seen === 'different' }, 'Proxy configuration written');
+      log.info({ adminUrl, listen, replaced: seen !== 'missing' }, 'Proxy configuration written');
       return 'written';
     });
   }
@@ -90,27 +112,57 @@ export class CaddyProxy implements Proxy {
     return new Set((body as readonly Upstream[]).flatMap(instanceOf));
   }
 
+  async #mayWrite(seen: Seen): Promise<boolean> {
+    if (seen === 'other_pages' && (await this.#mayReplace())) return this.#isMomentForPages();
+    // What waits from now on begins from the start.
+    this.#pagesWaitSinceMs = undefined;
+    return seen === 'missing' || (seen === 'different' && (await this.#mayReplace()));
+  }
+
+  async #mayReplace(): Promise<boolean> {
+    return (await this.#options.mayReplace?.()) ?? true;
+  }
+
+  async #isMomentForPages(): Promise<boolean> {
+    const { adminUrl, log } = this.#options;
+    const waitedMs = this.#steadyClock.passedMs() - (this.#pagesWaitSinceMs ?? this.#steadyClock.passedMs());
+    if (waitedMs >= PAGES_WAIT_HOURS * 3_600_000) return true;
+    const { size: connected } = await this.connected();
+    if (connected === 0) return true;
+    if (this.#pagesWaitSinceMs === undefined) {
+      this.#pagesWaitSinceMs = this.#steadyClock.passedMs();
+      log.info(
+        { adminUrl, connected },
+        "What the proxy's own pages show has changed; it is written once nobody is connected through the proxy, " +
+          `within ${PAGES_WAIT_HOURS} hours`,
+      );
+    }
+    return false;
+  }
+
   /** Made again only when it is another one: its pages are in every language. */
-  #make(): { readonly server: Json; readonly digest: string } {
+  #make(): Made {
     const offered = this.#options.offered?.() ?? {};
     const key = JSON.stringify(offered);
     if (this.#made?.key !== key) {
       const server = demoServer({ ...this.#options, ...offered });
-      this.#made = { key, server, digest: digestOf(server) };
+      this.#made = { key, server, wants: digestOf(server), routes: digestOf(whatRoutes(server)) };
     }
     return this.#made;
   }
 
-  async #look(server: Json): Promise<{
-    readonly seen: 'present' | 'missing' | 'different';
-    readonly etag: string | undefined;
-  }> {
+  async #look(): Promise<{ readonly seen: Seen; readonly etag: string | undefined }> {
     const { ok, body, etag } = await askAdmin(this.#options.adminUrl, 'GET', SERVER_PATH);
     // A missing level above is an error to Caddy's GET, a missing server is null; to us both mean: not there.
     if (!ok || body === null) return { seen: 'missing', etag };
-    const isOurs =
-      isDeepStrictEqual(body, server) || ((await this.#options.wantedByServers?.())?.has(digestOf(body)) ?? false);
-    return { seen: isOurs ? 'present' : 'different', etag };
+    const own = this.#make();
+    if (isDeepStrictEqual(body, own.server)) return { seen: 'present', etag };
+    const wanted = (await this.#options.wantedByServers?.()) ?? [];
+    const there = digestOf(body);
+    if (wanted.some(({ wants }) => wants === there)) return { seen: 'present', etag };
+    const routes = digestOf(whatRoutes(body));
+    const differsInPages = [own, ...wanted].some((each) => each.routes === routes);
+    return { seen: differsInPages ? 'other_pages' : 'different', etag };
   }
 
   #refused(reason: string): TryItNowError {

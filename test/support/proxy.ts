@@ -101,6 +101,8 @@ export async function discover(
 export interface ProxyWorld {
   readonly caddy: LaunchedCaddy;
   readonly proxy: CaddyProxy;
+  /** What it was made of, for another one of the same Caddy. */
+  readonly options: CaddyProxyOptions;
   readonly proxyPort: number;
   readonly valkey: LaunchedValkey;
   readonly names: NameBook;
@@ -137,10 +139,10 @@ export async function startProxyWorld(
       await responder.close();
     },
   };
-  const options = {
+  const options: CaddyProxyOptions = {
     adminUrl: caddy.adminUrl,
     listen: `127.0.0.1:${proxyPort}`,
-    address: { scheme: 'http', baseDomain, port: proxyPort } as const,
+    address: { scheme: 'http', baseDomain, port: proxyPort },
     innerPorts: [INNER_PORT],
     responseTimeoutMs: 60_000,
     discovery: { ...responder.address, metrics },
@@ -151,7 +153,7 @@ export async function startProxyWorld(
   };
   const proxy = new CaddyProxy(options);
   await proxy.ensure();
-  return { caddy, proxy, proxyPort, valkey, names, discovery, baseDomain };
+  return { caddy, proxy, options, proxyPort, valkey, names, discovery, baseDomain };
 }
 
 export interface Answer {
@@ -188,9 +190,11 @@ export interface Upstream {
 export async function startUpstream(releasers: Releasers, listener: RequestListener): Promise<Upstream> {
   const server = createServer(listener);
   const sockets = new WebSocketServer({ server });
-  sockets.on('connection', (socket) =>
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
-  );
+  sockets.on('connection', (socket) => {
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+    // A proxy that cuts it says good-bye as a server does, which is wrong towards one.
+    socket.on('error', () => undefined);
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const stop = async (): Promise<void> => {
