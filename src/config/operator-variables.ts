@@ -29,8 +29,9 @@ export const OPERATOR_VARIABLES = {
     'not set: the admin API answers nobody',
     'The keys that operators send in X-API-Key and log in to the dashboard with, with commas between; one each ' +
       'tells them apart in the audit log. `viewer:KEY` may only look, `operator:KEY` do what a day needs, ' +
-      '`admin:KEY` and `KEY` everything. `previews:KEY` is for builds: it puts, lists and removes ' +
-      '[previews](../previews.md) and may nothing else; `previews@shop:KEY` those of the template shop alone. ' +
+      '`admin:KEY` and `KEY` everything (a KEY with a colon in it needs `admin:`). `previews:KEY` is for builds: it ' +
+      'puts, lists and removes [previews](../previews.md) and may nothing else; `previews@shop:KEY` those of the ' +
+      'template shop alone. ' +
       'None of them may be an API_KEY.',
   ),
   DASHBOARD_URL: operators.optional(
