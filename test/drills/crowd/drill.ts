@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import { Redis as Valkey } from 'iovalkey';
+import type { Challenge } from '../../../packages/client/src/proof.ts';
 import { prioritize } from '../../../src/lifecycle/priority.ts';
 import { Releasers } from '../../../src/lifecycle/releasers.ts';
 import { sleep } from '../../../src/lifecycle/sleep.ts';
@@ -15,6 +16,7 @@ import { HonestVisitors } from './honest.ts';
 import { HostWatch, leftovers } from './host.ts';
 import { HostileVisitors } from './hostile.ts';
 import { lineOf, type Seen } from './report.ts';
+import { Solver } from './solver.ts';
 import { addressesFrom, newAgent } from './visitor.ts';
 
 export interface DrillOptions {
@@ -85,7 +87,13 @@ async function inWorld(world: World, options: DrillOptions, releasers: Releasers
   releasers.push('Valkey', () => valkey.disconnect());
   const [agent, hostileAgent] = [newAgent(), newAgent()];
   releasers.push('connections', () => Promise.all([agent.destroy(), hostileAgent.destroy()]));
-  const place = { api: world.api, proxyPort: world.proxyPort };
+  const solver = await Solver.start();
+  releasers.push('the solver of challenges', () => solver[Symbol.asyncDispose]());
+  const place = {
+    api: world.api,
+    proxyPort: world.proxyPort,
+    solve: (challenge: Challenge) => solver.solve(challenge),
+  };
   const visitors = new HonestVisitors(place, agent, addressesFrom(18));
   const hostile = new HostileVisitors({
     place,

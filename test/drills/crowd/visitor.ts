@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import type { Challenge } from '../../../packages/client/src/proof.ts';
 
@@ -20,12 +18,13 @@ export interface Acquired {
 export interface Place {
   readonly api: string;
   readonly proxyPort: number;
+  /** As their browser does. */
+  readonly solve: (challenge: Challenge) => Promise<string>;
 }
 
 /** A visitor would have closed the tab by then. */
 const HUNG_AFTER_MS = 10_000;
 const CONNECTIONS = 256;
-const HASHES_A_SLICE = 400;
 
 /** One who comes from an address of their own, and does what the start page's scripts do for a browser. */
 export class Visitor {
@@ -48,7 +47,7 @@ export class Visitor {
     const asked = await timed(async () => {
       let answer = await this.#ask('POST', '/api/v1/demo/acquire', { template });
       if (answer.challenge !== undefined && solves) {
-        const altcha = await solve(answer.challenge);
+        const altcha = await this.#place.solve(answer.challenge);
         answer = await this.#ask('POST', '/api/v1/demo/acquire', { template, altcha });
       }
       if (answer.id === undefined || answer.url === undefined) return answer.code ?? `status ${answer.status}`;
@@ -107,16 +106,6 @@ interface Answer {
 
 export function newAgent(): Agent {
   return new Agent({ connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
-}
-
-/** In slices, so that the other visitors' times are not spoiled. */
-async function solve({ algorithm, challenge, maxnumber, salt, signature }: Challenge): Promise<string> {
-  for (let number = 0; number <= maxnumber; number += 1) {
-    if (number % HASHES_A_SLICE === 0) await setImmediate();
-    if (createHash('sha256').update(`${salt}${number}`).digest('hex') === challenge)
-      return btoa(JSON.stringify({ algorithm, challenge, number, salt, signature }));
-  }
-  throw new Error('the challenge has no solution');
 }
 
 async function timed(operation: () => Promise<string>): Promise<Asked> {
