@@ -70,7 +70,7 @@ it('says so when what it looks through is moved away meanwhile', async () => {
 });
 
 const says = (line: string, code = 1): Promise<void> =>
-  writeFile(join(folder, 'find'), `#!/bin/sh\nprintf "f 1 8 0:1\\n"\necho "${line}" >&2\nexit ${code}\n`, {
+  writeFile(join(folder, 'find'), `#!/bin/sh\nprintf "8\\n"\necho "${line}" >&2\nexit ${code}\n`, {
     mode: 0o755,
   });
 
@@ -120,7 +120,7 @@ it('knows whether this host can tell', async () => {
 });
 
 it('comes after whoever waits for a processor, however much there is to find', async () => {
-  await writeFile(join(folder, 'find'), '#!/bin/sh\nprintf "f 1 %s 0:1\\n" "$(nice)"\n', { mode: 0o755 });
+  await writeFile(join(folder, 'find'), '#!/bin/sh\nprintf "%s\\n" "$(nice)"\n', { mode: 0o755 });
   vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
   const { bytes } = await folderSizes([folder], PLENTY, never);
   expect(bytes / 512).toBe(Math.min(19, getPriority() + 15));
