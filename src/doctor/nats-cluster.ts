@@ -4,7 +4,9 @@ import { failure, ok, warning, type Observation } from './check.ts';
 
 const WHAT = 'cluster';
 const LOOPBACK = /^(127\.|\[?::1\]?|localhost)/;
-const START_OTHERS = 'Start its other servers (`systemctl start try-it-now-nats` on their hosts); see docs/fleet.md.';
+const START_OTHERS =
+  'Start its other servers (`systemctl start try-it-now-nats` on their hosts); see docs/fleet.md. One that runs most ' +
+  'likely had a full disk, and is started again once there is room (docs/operations.md#nats-stores-nothing).';
 
 /** Whether every stream and consumer has a leader, and as many whole copies as are set. */
 export async function clusterHealth(connection: QueueConnection): Promise<Observation[]> {

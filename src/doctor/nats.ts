@@ -32,6 +32,11 @@ const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL
 const START_SERVER =
   'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
 
+const RESTART = 'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).';
+const GAVE_UP =
+  'Make room on its disk. As shipped it is started again by itself within two minutes of that; else restart it ' +
+  '(`systemctl restart try-it-now-nats`). See docs/operations.md#nats-stores-nothing.';
+
 /** The server that holds the tasks, and what of ours is in it. */
 export function natsChecks(queue: Shared<QueueConnection>, node: string): Check[] {
   return [
@@ -95,27 +100,37 @@ async function health({ nats }: QueueConnection): Promise<Observation[]> {
     const { statusCode, body } = await request(`${base}${path}`, { signal: deadlineSignal(MONITOR_TIMEOUT_MS) });
     return { status: statusCode, body: (await body.json()) as Record<string, unknown> };
   };
+  let here: Readonly<Record<string, unknown>>;
   try {
-    const { server_id: id, go } = (await ask('/varz')).body;
-    if (id !== nats.info?.server_id)
-      return [notChecked('health', `what answers at ${base} is another server`), holes(undefined)];
-    const { status, body } = await ask('/healthz');
-    return [
-      status === 200
-        ? ok('health', `${base}/healthz says ok`)
-        : failure(
-            'health',
-            `${base}/healthz says ${status}: ${JSON.stringify(body)}`,
-            'See its log (`journalctl -u try-it-now-nats`) and restart it (`systemctl restart try-it-now-nats`).',
-          ),
-      holes(go),
-    ];
+    here = (await ask('/varz')).body;
   } catch {
     return [
       notChecked('health', `its monitoring does not answer at ${base}; nats-server -m ${MONITOR_PORT} would`),
       holes(undefined),
     ];
   }
+  if (here['server_id'] !== nats.info?.server_id)
+    return [notChecked('health', `what answers at ${base} is another server`), holes(undefined)];
+  const [healthz, jsz] = await Promise.allSettled([ask('/healthz'), ask('/jsz')]);
+  // After a failed write nats-server 2.9 holds a lock for ever, which one of the two waits for.
+  const silent = healthz.status === 'rejected' ? '/healthz' : jsz.status === 'rejected' ? '/jsz' : undefined;
+  if (silent !== undefined)
+    return [
+      failure('health', `${base}${silent} does not answer, but /varz does: JetStream hangs`, GAVE_UP),
+      holes(here['go']),
+    ];
+  if (healthz.status !== 'fulfilled' || healthz.value.status === 200)
+    return [ok('health', `${base}/healthz says ok`), holes(here['go'])];
+  const { status, body } = healthz.value;
+  const said = JSON.stringify(body);
+  return [
+    failure(
+      'health',
+      `${base}/healthz says ${status}: ${said}`,
+      /write error|JetStream not enabled/.test(said) ? GAVE_UP : RESTART,
+    ),
+    holes(here['go']),
+  ];
 }
 
 async function storage({ manager }: QueueConnection): Promise<Observation> {

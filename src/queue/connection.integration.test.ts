@@ -80,7 +80,9 @@ describe('connecting', () => {
     const { code, message } = await failure(connectQueue({ url: `nats://127.0.0.1:${nats.port}`, log }));
     expect({ code, message }).toEqual({
       code: 'queue_unavailable',
-      message: `NATS at nats://127.0.0.1:${nats.port} answers, but JetStream does not; start nats-server with -js`,
+      message:
+        `NATS at nats://127.0.0.1:${nats.port} answers, but JetStream does not; start nats-server with -js, ` +
+        'or restart it where its disk was full',
     });
   });
 

@@ -81,6 +81,8 @@ export async function connectQueue(options: QueueConnectionOptions): Promise<Que
 
 /** JetStream's own code, https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const NOT_FOR_ACCOUNT = 10039;
+const IN_TIME =
+  'in a cluster, see that more than half of its servers are up; where its disk was full, make room and restart it';
 
 function withoutJetStream(error: unknown): string {
   const missing = missingPermission(error);
@@ -88,9 +90,8 @@ function withoutJetStream(error: unknown): string {
   const api = error instanceof Error ? error.cause : undefined;
   if (api instanceof JetStreamApiError && api.code === NOT_FOR_ACCOUNT)
     return 'answers, but JetStream is off for the account of our login; switch it on there (`jetstream: enabled`)';
-  if (error instanceof errors.TimeoutError)
-    return 'answers, but JetStream does not in time; in a cluster, see that more than half of its servers are up';
-  return 'answers, but JetStream does not; start nats-server with -js';
+  if (error instanceof errors.TimeoutError) return `answers, but JetStream does not in time; ${IN_TIME}`;
+  return 'answers, but JetStream does not; start nats-server with -js, or restart it where its disk was full';
 }
 
 function watch(

@@ -1,29 +1,38 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ChildServer } from '../../src/launcher/child-server.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from './eventually.ts';
 import { suspend } from './suspend.ts';
+
+const WATCHED = fileURLToPath(new URL('../../deploy/nats/watched.sh', import.meta.url));
 
 /** One server of a cluster; it comes back on the same ports with the same files. */
 export class ClusterNode {
   readonly name: string;
   readonly port: number;
   readonly monitorUrl: string;
+  readonly store: string;
   readonly #config: string;
+  readonly #watched: boolean;
   #server: ChildServer | undefined;
 
   constructor(at: {
     readonly name: string;
     readonly port: number;
     readonly monitorPort: number;
+    readonly store: string;
     readonly config: string;
+    readonly watched: boolean;
   }) {
     this.name = at.name;
     this.port = at.port;
     this.monitorUrl = `http://127.0.0.1:${at.monitorPort}`;
+    this.store = at.store;
     this.#config = at.config;
+    this.#watched = at.watched;
   }
 
   get url(): string {
@@ -42,11 +51,25 @@ export class ClusterNode {
   async start(): Promise<void> {
     this.#server = await ChildServer.start({
       name: this.name,
-      command: 'nats-server',
-      args: ['-c', this.#config],
+      ...(this.#watched
+        ? {
+            command: WATCHED,
+            args: [this.monitorUrl.slice('http://'.length), this.store, 'nats-server', '-c', this.#config],
+            env: { NATS_WATCH_EVERY: '1' },
+          }
+        : { command: 'nats-server', args: ['-c', this.#config] }),
       cleanEnv: true,
       saysUp: 'Server is ready',
     });
+  }
+
+  /** How it ended. */
+  get exited(): Promise<string> | undefined {
+    return this.#server?.exited;
+  }
+
+  tail(): string {
+    return this.#server?.tail() ?? '';
   }
 
   /** Without a chance to say goodbye. */
@@ -84,7 +107,14 @@ export class NatsCluster implements AsyncDisposable {
     this.#dir = dir;
   }
 
-  static async start(size = 3): Promise<NatsCluster> {
+  /** `watched` is run as shipped; `prepare` comes before the first start. */
+  static async start(
+    size = 3,
+    {
+      watched = false,
+      prepare,
+    }: { watched?: boolean; prepare?: (nodes: readonly ClusterNode[]) => Promise<void> } = {},
+  ): Promise<NatsCluster> {
     const dir = await mkdtemp(join(tmpdir(), 'try-it-now-nats-cluster-'));
     const names = Array.from({ length: size }, (_, at) => `nats-${at}`);
     const routes = await Promise.all(names.map(() => freePort()));
@@ -99,7 +129,7 @@ export class NatsCluster implements AsyncDisposable {
             server_name: name,
             listen: `127.0.0.1:${port}`,
             http: `127.0.0.1:${monitorPort}`,
-            jetstream: { store_dir: join(dir, name) },
+            jetstream: { store_dir: join(dir, name), max_file_store: 2 ** 30 },
             cluster: {
               name: 'try-it-now',
               listen: `127.0.0.1:${routes[at] ?? 0}`,
@@ -107,11 +137,12 @@ export class NatsCluster implements AsyncDisposable {
             },
           }),
         );
-        return new ClusterNode({ name, port, monitorPort, config });
+        return new ClusterNode({ name, port, monitorPort, store: join(dir, name), config, watched });
       }),
     );
     const cluster = new NatsCluster(nodes, dir);
     try {
+      await prepare?.(nodes);
       await Promise.all(nodes.map((node) => node.start()));
       await cluster.healthy();
       return cluster;

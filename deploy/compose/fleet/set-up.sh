@@ -128,6 +128,7 @@ for letter in a b c; do
   sentinel "$address" | write_once "$disk/sentinel/sentinel.conf" "$SENTINEL"
   folder "$disk/nats" "$NATS"
   nats "$letter" "$address" | write "$disk/nats/nats.conf" "$NATS"
+  write "$disk/nats/watched.sh" "$NATS" <"$shipped/nats/watched.sh"
   give "$disk/worker" "$WORKER" valkey-password sentinel-password nats-password
   if [ "$letter" = c ]; then continue; fi
   give "$disk/server" "$SERVER" valkey-password sentinel-password nats-password operator-key

@@ -1,0 +1,83 @@
+#!/bin/sh
+# watched.sh ADDRESS STORE PROGRAM [ARG...]: becomes PROGRAM, which is a nats-server with its monitoring at ADDRESS and its
+# streams below STORE, and leaves a watch beside it. After its disk was full a nats-server stores nothing more until it is
+# started again. Once the disk has room the watch ends it, and whoever started it starts it again, as they do at any end.
+# docs/operations.md#nats-stores-nothing
+set -u
+address=$1 store=$2
+shift 2
+server=$$
+# Seconds between two looks.
+every=${NATS_WATCH_EVERY:-5}
+# So many bad ones in a row: half a minute for what it says, and a minute and a half for silence.
+LOOKS=6
+# With less it would be full again at once; and a server of a cluster that starts on a full disk may forget a stream.
+ROOM_KIB=16384
+
+pause() { # SECONDS
+  left=$1
+  while [ "$left" -gt 0 ]; do
+    sleep 1
+    kill -0 "$server" 2>/dev/null || exit 0
+    left=$((left - 1))
+  done
+}
+
+ask() { # PATH: what the monitoring says. 124 or 143 where it takes the question and says nothing.
+  if command -v bash >/dev/null; then
+    timeout $((2 * every)) bash -c \
+      'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\n\r\n" "$3" >&3 && cat <&3' \
+      ask "${address%:*}" "${address##*:}" "$1"
+  else
+    printf 'GET %s HTTP/1.0\r\n\r\n' "$1" | timeout $((2 * every)) nc "${address%:*}" "${address##*:}"
+  fi 2>/dev/null
+}
+
+# Why it stores nothing more. Nothing where it is well, starts, catches up, or has no monitoring.
+trouble() {
+  for path in /healthz /jsz; do
+    said=$(ask "$path")
+    case $? in 124 | 143) echo "$path does not answer" && return ;; esac
+    case $said in
+      *'"error":'*'JetStream not enabled'*) echo 'JetStream is off' && return ;;
+      *'"error":'*'write error'*) echo 'JetStream gave up on a write error' && return ;;
+    esac
+  done
+}
+
+has_room() {
+  free=$(df -Pk "$store" 2>/dev/null | awk 'NR == 2 { print $4 }')
+  [ "${free:-$ROOM_KIB}" -ge "$ROOM_KIB" ]
+}
+
+end() {
+  kill -TERM "$server"
+  (pause 10) && kill -0 "$server" 2>/dev/null || exit 0
+  # 2.9 hangs then. Go's own signal comes first: one in a container cannot be killed from within.
+  kill -QUIT "$server"
+  (pause 2) && kill -KILL "$server" 2>/dev/null
+  exit 0
+}
+
+watch() {
+  bad=0
+  while :; do
+    pause "$every"
+    why=$(trouble)
+    if [ -z "$why" ]; then
+      bad=0
+      continue
+    fi
+    bad=$((bad + 1))
+    [ "$bad" -ge "$LOOKS" ] || continue
+    if has_room; then
+      echo "watched.sh: ends nats-server, which stores nothing more, so that it is started again: $why" >&2
+      end
+    elif [ "$bad" -eq "$LOOKS" ]; then
+      echo "watched.sh: nats-server stores nothing more, and has to wait for room on the disk of $store: $why" >&2
+    fi
+  done
+}
+
+watch &
+exec "$@"
