@@ -57,7 +57,7 @@ export async function createCheckpoint(
     onStep('storing the archive');
     return await checkpointRepository.add(archive, {
       template: template.name,
-      templateVersion: deps.catalogue.version(name) ?? '',
+      templateVersion: templateVersion(template),
       host,
       fileLocks: template.checkpoint.dump.fileLocks,
       createdAt: new Date(clock.now()).toISOString(),

@@ -6,14 +6,14 @@ import { HeldWire } from '../../test/support/held-wire.ts';
 import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
-import { Catalogue } from '../domain/template.ts';
+import { Catalogue, templateVersion } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
 import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { openStore, type Store } from '../store/store.ts';
 import type { CheckpointDeps } from './checkpoint-command.ts';
-import { createPromoted } from './checkpoints.ts';
+import { createCheckpoint, createPromoted } from './checkpoints.ts';
 
 const never = new AbortController().signal;
 const tiny = template({ identity: 'none', warmup: [] });
@@ -33,7 +33,9 @@ afterEach(() => releasers.releaseAll(silent));
 
 const has = async (): Promise<string[]> => (await here.checkpointRepository.list()).map(({ id }) => id);
 
-function deps({ promotions }: Pick<Store, 'promotions'>): CheckpointDeps & { checkpointing: SimulatedCheckpointing } {
+function deps({
+  promotions,
+}: Pick<Store, 'promotions'>): CheckpointDeps & { catalogue: Catalogue; checkpointing: SimulatedCheckpointing } {
   const runtime = new SimulatedRuntime();
   return {
     ...{ runtime, promotions, freePort, log: silent },
@@ -55,6 +57,14 @@ it('keeps what it promoted, without the time that it was given for that', async 
   const { metadata } = await createPromoted(deps(store), tiny.name, () => undefined, never);
   expect(await store.promotions.status(tiny.name)).toMatchObject({ current: metadata.id });
   expect((await here.checkpointRepository.metadata(metadata.id)).keepUntil).toBeUndefined();
+});
+
+it('goes by the template that it started, whatever is reloaded meanwhile', async () => {
+  const parts = deps(store);
+  const onStep = (): void => parts.catalogue.replace([{ ...tiny, env: { MODE: 'other' } }]);
+  expect(await createCheckpoint(parts, tiny.name, onStep, never)).toMatchObject({
+    templateVersion: templateVersion(tiny),
+  });
 });
 
 it('deletes what does not restore', async () => {
