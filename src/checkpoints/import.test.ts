@@ -41,10 +41,11 @@ describe('taking in archives from elsewhere', () => {
 
   it('leaves behind what was said of it on the node that it was made on', async () => {
     const marks = { fetched: true, standsFor: 'e'.repeat(16), keepUntil: '2026-01-02T05:04:05.000Z' };
-    const file = await here.brought(undefined, undefined, { ...marks, forImage: 'localhost/tiny' });
+    const stays = { forImage: 'localhost/tiny', settingsVersion: 's1' };
+    const file = await here.brought(undefined, undefined, { ...marks, ...stays });
     const { id } = await here.checkpointRepository.import(file);
     const [stored] = await here.checkpointRepository.list();
-    expect(stored).toMatchObject({ id, metadata: { forImage: 'localhost/tiny' } });
+    expect(stored).toMatchObject({ id, metadata: stays });
     expect(Object.keys(stored?.metadata ?? {}).filter((key) => key in marks)).toEqual([]);
   });
 

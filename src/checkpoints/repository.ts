@@ -1,6 +1,6 @@
 import { chmod, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CHECKPOINT_FORMAT, type CheckpointMetadata } from '../domain/checkpoint.ts';
+import { CHECKPOINT_FORMAT, aboutOf, type CheckpointMetadata } from '../domain/checkpoint.ts';
 import { requireFit, type Fit } from '../domain/checkpoint-fit.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { hostTrouble } from '../domain/host-trouble.ts';
@@ -372,17 +372,18 @@ function describeSize(archive: string, sizeBytes: number | undefined, metadata: 
 
 /** Without what is said of it on one node alone. */
 function withoutMarks(metadata: CheckpointMetadata): CheckpointMetadata {
-  const { format, id, template, templateVersion, host, fileLocks, sizeBytes, sha256, createdAt, forImage } = metadata;
-  const about = { format, id, template, templateVersion, host, fileLocks, sizeBytes, sha256, createdAt };
+  const { format, id, sizeBytes, sha256, forImage } = metadata;
+  const about = { format, id, ...aboutOf(metadata), sizeBytes, sha256 };
   return forImage === undefined ? about : { ...about, forImage };
 }
 
 function marked(metadata: CheckpointMetadata, marks: CheckpointMarks): CheckpointMetadata {
-  const { keepUntil, unusedSince, ...others } = { ...metadata, ...marks };
+  const { keepUntil, unusedSince, settingsVersion, ...others } = { ...metadata, ...marks };
   return {
     ...others,
     ...(keepUntil === undefined ? {} : { keepUntil }),
     ...(unusedSince === undefined ? {} : { unusedSince }),
+    ...(settingsVersion === undefined ? {} : { settingsVersion }),
   };
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { parsed, withLines } from '../../test/support/catalogue.ts';
-import { templateVersion, type Template } from '../domain/template.ts';
+import { earlierVersions, settingsVersion, templateVersion, type Template } from '../domain/template.ts';
 import { ownFilter } from '../runtime/isolation/seccomp.ts';
 
 const folder = (): string => {
@@ -41,6 +41,24 @@ it('is a file beside the catalogue, of which the content makes the version, and 
   expect(new Set([first, ...['default', 'strict'].map((name) => templateVersion(only(`seccomp: ${name}`)))]).size).toBe(
     3,
   );
+});
+
+it('is no decision of operators where it is ours and has changed, unlike a file of theirs', () => {
+  const at = folder();
+  const settings = (filter: object): string => {
+    writeFileSync(join(at, 'app.json'), JSON.stringify(filter));
+    return settingsVersion(only('seccomp: app.json', at));
+  };
+  const [template, strict] = [only('seccomp: default'), only('seccomp: strict')];
+  const { earlier: [profile = ''] = [] } = template.seccomp;
+  const before = { ...template, seccomp: { name: 'default', profile } };
+  expect(earlierVersions(template)).toEqual([templateVersion(before)]);
+  expect(earlierVersions(template)).not.toContain(templateVersion(template));
+  expect(settingsVersion({ ...template, seccomp: { ...template.seccomp, profile } })).toBe(settingsVersion(template));
+  const decided = [template, strict, { ...template, port: 81 }].map((each) => settingsVersion(each));
+  const files = [PROFILE, { ...PROFILE, defaultErrnoRet: 38 }].map((each) => settings(each));
+  expect(new Set([...decided, ...files]).size).toBe(5);
+  expect(earlierVersions(only('seccomp: app.json', at))).toEqual([]);
 });
 
 it.each([

@@ -1,5 +1,7 @@
 import { readdir } from 'node:fs/promises';
+import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { describeError } from '../domain/errors.ts';
+import { isOfOtherProgram } from '../domain/checkpoint-fit.ts';
 import { templateVersion, type Template } from '../domain/template.ts';
 import type { CheckpointMode } from '../config/config.ts';
 import type { CheckpointRepository } from '../pool/interfaces/checkpoint-repository.ts';
@@ -144,8 +146,9 @@ async function promoted(
         );
   }
   const stored = await checkpointRepository.list();
-  const own = stored.find((each) => each.metadata?.standsFor === current)?.metadata;
-  if (own !== undefined && (await misfit(checkpointing, template, own.host)) === undefined)
+  const version = templateVersion(template);
+  const own = stored.find(({ metadata }) => metadata?.standsFor === current && metadata.templateVersion === version);
+  if (own?.metadata !== undefined && (await misfit(checkpointing, template, own.metadata.host)) === undefined)
     return ok(what, `${current} does not work here; ${own.id}, made on this node, takes its place`);
   if (!stored.some(({ id }) => id === current) && (await (await offers.need()).list()).has(current))
     return warning(
@@ -164,13 +167,7 @@ async function promoted(
         `\`${create}\`.`,
     );
   }
-  if (metadata.templateVersion !== templateVersion(template)) {
-    return warning(
-      what,
-      `${current} is of another version of the template; instances start cold`,
-      `Make another: \`${create}\`.`,
-    );
-  }
+  if (metadata.templateVersion !== version) return warning(what, ...otherVersion(metadata, template, create));
   const unfit = await misfit(checkpointing, template, metadata.host);
   if (unfit !== undefined)
     return failure(what, `${current} ${unfit}; instances start cold`, `Make another on this host: \`${create}\`.`);
@@ -181,6 +178,26 @@ async function promoted(
         `${current} is promoted; its last ${failures} restores failed`,
         `See \`try-it-now checkpoint verify ${current}\`.`,
       );
+}
+
+/** What is seen, and the remedy. */
+function otherVersion(metadata: CheckpointMetadata, template: Template, create: string): readonly [string, string] {
+  const { id, settingsVersion } = metadata;
+  if (isOfOtherProgram(metadata, template))
+    return [
+      `${id} was made by another version of the program; instances start cold until this node has its own`,
+      'It makes one by itself: `try-it-now nodes show NODE` says how far it is, or why it does not.',
+    ];
+  return settingsVersion === undefined
+    ? [
+        `${id} is of another version of the template, and too old to say whether you or an upgrade made the ` +
+          'difference; instances start cold until you make another',
+        `Make another: \`${create}\`.`,
+      ]
+    : [
+        `${id} is of another version of the template; instances start cold until you make another`,
+        `Make another: \`${create}\`.`,
+      ];
 }
 
 /** A clause; undefined where it fits, and where nobody can say. */

@@ -1,5 +1,6 @@
 import type { CheckpointHost, CheckpointMetadata } from './checkpoint.ts';
 import { TryItNowError } from './errors.ts';
+import { earlierVersions, settingsVersion, type Template } from './template.ts';
 
 export interface Fit {
   readonly template: string;
@@ -13,6 +14,7 @@ interface Difference {
   readonly here: string;
 }
 
+const VERSION = 'version of the template';
 /** What may differ although all that operators decide is alike. */
 const OF_THE_HOST: ReadonlySet<string> = new Set(['kernel', 'architecture']);
 
@@ -22,7 +24,7 @@ export function differences({ template, templateVersion, host }: CheckpointMetad
   return [
     { what: 'template', made: template, here: fit.template },
     // Versions of different templates are not comparable; naming them would only distract.
-    { what: 'version of the template', made: templateVersion, here: same ? fit.templateVersion : templateVersion },
+    { what: VERSION, made: templateVersion, here: same ? fit.templateVersion : templateVersion },
     { what: 'image', made: host.imageId, here: same ? fit.host.imageId : host.imageId },
     { what: 'kernel', made: host.kernel, here: fit.host.kernel },
     { what: 'architecture', made: host.arch, here: fit.host.arch },
@@ -35,9 +37,16 @@ export function describeDifferences(found: readonly Difference[]): string {
   return found.map(({ what, made, here }) => `${what} ${made} (here ${here})`).join(', ');
 }
 
-/** Whether a checkpoint made here would do in its place. */
-export function areOfTheHost(found: readonly Difference[]): boolean {
-  return found.every(({ what }) => OF_THE_HOST.has(what));
+/** Whether a checkpoint made here would do in its place: an operator has decided nothing of what differs. */
+export function areOfTheHost(found: readonly Difference[], metadata: CheckpointMetadata, template: Template): boolean {
+  return found.every(({ what }) => OF_THE_HOST.has(what) || (what === VERSION && isOfOtherProgram(metadata, template)));
+}
+
+/** Whether the same template made it, in another version of the program. */
+export function isOfOtherProgram(metadata: CheckpointMetadata, template: Template): boolean {
+  return metadata.settingsVersion === undefined
+    ? earlierVersions(template).includes(metadata.templateVersion)
+    : metadata.settingsVersion === settingsVersion(template);
 }
 
 /** Throws checkpoint_unfit that names everything that differs. */
@@ -47,6 +56,6 @@ export function requireFit(metadata: CheckpointMetadata, fit: Fit): void {
   throw new TryItNowError(
     'checkpoint_unfit',
     `Checkpoint ${metadata.id} was made for ${describeDifferences(found)}; create one here: ` +
-      `try-it-now checkpoint create ${fit.template}`,
+      `try-it-now checkpoint create ${fit.template} --promote`,
   );
 }

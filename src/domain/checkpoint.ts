@@ -26,6 +26,11 @@ export const CheckpointMetadata = Type.Object({
    * Environment, limits and port are frozen in the dump, so another version of the template needs another checkpoint.
    */
   templateVersion: Type.String(),
+  /**
+   * `settingsVersion` of the template: where it is equal and the template's version is not, the program alone has
+   * changed. Checkpoints of programs before this have none, until one that makes their version notes it.
+   */
+  settingsVersion: Type.Optional(Type.String()),
   host: CheckpointHost,
   fileLocks: Type.Boolean(),
   sizeBytes: Type.Integer({ minimum: 1 }),
@@ -47,6 +52,15 @@ export const CheckpointMetadata = Type.Object({
   forImage: Type.Optional(Type.String()),
 });
 export type CheckpointMetadata = Static<typeof CheckpointMetadata>;
+
+/** Without what the repository adds itself, and what is said of it on one node alone. */
+export function aboutOf(
+  metadata: CheckpointMetadata,
+): Pick<CheckpointMetadata, 'template' | 'templateVersion' | 'settingsVersion' | 'host' | 'fileLocks' | 'createdAt'> {
+  const { template, templateVersion, settingsVersion, host, fileLocks, createdAt } = metadata;
+  const about = { template, templateVersion, host, fileLocks, createdAt };
+  return settingsVersion === undefined ? about : { ...about, settingsVersion };
+}
 
 /** Raised when an offer's shape changes; one of another version is skipped. */
 export const CHECKPOINT_OFFER_VERSION = 1;

@@ -29,6 +29,8 @@ export interface SeccompFilter {
   readonly name: string;
   /** The profile as engines take it: JSON, in one spelling. */
   readonly profile: string;
+  /** Of one that the program brings along: the profiles that it had under this name before. Undefined: a file. */
+  readonly earlier?: readonly string[];
 }
 
 /** What starts the processes of a container: `runsc` (gVisor) puts a kernel of its own between them and the host's. */
@@ -190,8 +192,26 @@ export function containerTemplates(template: Template): readonly Template[] {
 
 /** Changes exactly when an instance of the old template would not do for the new one: pool settings do not count. */
 export function templateVersion(template: Template): string {
+  return versionWith(template, template.seccomp.profile);
+}
+
+/**
+ * Changes exactly when operators have decided something else that makes a new version: what the program brings along
+ * counts by its name.
+ */
+export function settingsVersion(template: Template): string {
+  const { name, profile, earlier } = template.seccomp;
+  return versionWith(template, earlier === undefined ? profile : name);
+}
+
+/** Versions that earlier programs gave this very template. */
+export function earlierVersions(template: Template): readonly string[] {
+  return (template.seccomp.earlier ?? []).map((profile) => versionWith(template, profile));
+}
+
+function versionWith(template: Template, profile: string): string {
   const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database } = template;
-  const { seccomp, services, runtime } = template;
+  const { services, runtime } = template;
   const sorted = Object.entries(env).sort(([a], [b]) => (a < b ? -1 : 1));
   const text = JSON.stringify([
     image,
@@ -202,7 +222,7 @@ export function templateVersion(template: Template): string {
     warmup,
     limits,
     [...capabilities].sort(),
-    seccomp.profile,
+    profile,
     versionedEgress(egress),
     activation,
     database === undefined ? undefined : [database.engine, database.seedDigest],

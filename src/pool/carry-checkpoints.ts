@@ -1,6 +1,8 @@
 import { rm } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import {
   CHECKPOINT_OFFER_VERSION,
+  aboutOf,
   type CheckpointArrival,
   type CheckpointMetadata,
   type CheckpointOffer,
@@ -25,6 +27,7 @@ import type { ProcessRegistry } from './interfaces/process-registry.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 import type { Turn } from './interfaces/turn.ts';
 import { inTurn } from './in-turn.ts';
+import { noteSettings } from './note-settings.ts';
 import { OffersOfGoneTemplates } from './offers-of-gone-templates.ts';
 import { removeUnused } from './remove-unused-checkpoints.ts';
 import { verifyCheckpoint } from './verify-checkpoint.ts';
@@ -72,8 +75,8 @@ interface Leavable {
 
 /**
  * Has this node restore the promoted checkpoint of each template: fetches it where it is missing, tries it, and only
- * then keeps it; makes one of its own where it cannot work here, for another kernel or processor. Leaves what other
- * nodes lack for them.
+ * then keeps it; makes one of its own where it cannot work here, for another kernel, processor or version of the
+ * program. Leaves what other nodes lack for them.
  */
 export class CheckpointCarrier {
   readonly #deps: CarrierDeps;
@@ -106,6 +109,7 @@ export class CheckpointCarrier {
     for (const repository of [trial.checkpointRepository, checkpointRepository]) await repository.tidy();
     const offers = await this.#deps.offers.list();
     for (const each of wanted) await this.#settle(each, offers.get(each.id), signal);
+    await noteSettings(this.#deps);
     await removeUnused(this.#deps);
     await this.#leaveForOthers(offers, signal);
   }
@@ -136,7 +140,7 @@ export class CheckpointCarrier {
       await todo(signal);
       this.#failed.delete(key);
     } catch (error) {
-      if (signal.aborted || isStoreGone(error)) throw error;
+      if (signal.aborted || isOneOf(error, 'store_unavailable')) throw error;
       const reason = describeError(error);
       this.#say(wanted, 'refused', reason);
       const times = (failed?.times ?? 0) + 1;
@@ -176,8 +180,8 @@ export class CheckpointCarrier {
       this.#say(wanted, 'here', '');
       return undefined;
     }
-    if (!areOfTheHost(found)) {
-      this.#say(wanted, 'refused', `it was made for ${describeDifferences(found)}`);
+    if (!areOfTheHost(found, metadata, template)) {
+      this.#refuse(wanted, `it was made for ${describeDifferences(found)}`);
       return undefined;
     }
     const own = stored.find((each) => each.metadata?.standsFor === id)?.metadata;
@@ -237,7 +241,7 @@ export class CheckpointCarrier {
     const { template, id } = wanted;
     const begun = performance.now();
     const saying = (step: string): void => this.#say(wanted, 'making', step);
-    saying('one of its own, since the promoted one was made on another kind of host');
+    saying('one of its own, since the promoted one does not work here');
     try {
       const made = await createCheckpoint(trial, template.name, saying, signal);
       await this.#tryAndKeep(wanted, made, { ...aboutOf(made), standsFor: id }, signal);
@@ -316,14 +320,14 @@ export class CheckpointCarrier {
 
   async #leave(share: CheckpointShare, { archive, metadata }: Leavable, signal: AbortSignal): Promise<void> {
     const { offers, node, observer, log } = this.#deps;
-    const { template, id } = metadata;
+    const { template, id, format, sizeBytes, sha256 } = metadata;
     const begun = performance.now();
     try {
       await share.put(id, archive, { onBytes: () => undefined, signal });
       await offers.offer({
         v: CHECKPOINT_OFFER_VERSION,
         node: node.name,
-        metadata: { ...aboutOf(metadata), format: metadata.format, id, ...sizeOf(metadata) },
+        metadata: { ...aboutOf(metadata), format, id, sizeBytes, sha256 },
       });
     } catch (error) {
       if (!signal.aborted) observer.checkpointCarried(template, 'left', 'failure');
@@ -331,7 +335,7 @@ export class CheckpointCarrier {
     }
     observer.checkpointCarried(template, 'left', 'success');
     log.info(
-      { template, checkpoint: id, bytes: metadata.sizeBytes, tookMs: since(begun), share: share.name },
+      { template, checkpoint: id, bytes: sizeBytes, tookMs: since(begun), share: share.name },
       'The promoted checkpoint is there for the other nodes',
     );
   }
@@ -359,6 +363,18 @@ export class CheckpointCarrier {
     return (bytes) => this.#say(wanted, state, `${megabytes(bytes)} of ${megabytes(ofBytes)} MB`);
   }
 
+  /** Said once: as a rule nobody but an operator changes it. */
+  #refuse(wanted: Wanted, reason: string): void {
+    const template = wanted.template.name;
+    const before = this.#arrivals.get(template);
+    this.#say(wanted, 'refused', reason);
+    if (isDeepStrictEqual(before, this.#arrivals.get(template))) return;
+    this.#deps.log.warn(
+      { template, checkpoint: wanted.id, reason, remedy: `try-it-now checkpoint create ${template} --promote` },
+      'The promoted checkpoint does not fit this node; instances start cold until it does, or another is promoted',
+    );
+  }
+
   #say({ template, id }: Wanted, state: CheckpointArrival['state'], detail: string): void {
     this.#arrivals.set(template.name, { checkpoint: id, state, detail: detail.slice(0, DETAIL_LENGTH) });
   }
@@ -366,21 +382,8 @@ export class CheckpointCarrier {
 
 type About = Parameters<CheckpointRepository['add']>[1];
 
-/** Without what the repository adds itself, and what is said of it on one node alone. */
-function aboutOf({ template, templateVersion, host, fileLocks, createdAt }: CheckpointMetadata): About {
-  return { template, templateVersion, host, fileLocks, createdAt };
-}
-
-function sizeOf({ sizeBytes, sha256 }: CheckpointMetadata): Pick<CheckpointMetadata, 'sizeBytes' | 'sha256'> {
-  return { sizeBytes, sha256 };
-}
-
 function isOneOf(error: unknown, ...codes: readonly TryItNowError['code'][]): boolean {
   return error instanceof TryItNowError && codes.includes(error.code);
-}
-
-function isStoreGone(error: unknown): boolean {
-  return isOneOf(error, 'store_unavailable');
 }
 
 function megabytes(bytes: number): number {

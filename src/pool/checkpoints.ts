@@ -3,7 +3,7 @@ import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { describeCheck } from '../domain/readiness.ts';
-import { templateVersion } from '../domain/template.ts';
+import { settingsVersion, templateVersion } from '../domain/template.ts';
 import {
   removed,
   requireCheckpointing,
@@ -58,6 +58,7 @@ export async function createCheckpoint(
     return await checkpointRepository.add(archive, {
       template: template.name,
       templateVersion: templateVersion(template),
+      settingsVersion: settingsVersion(template),
       host,
       fileLocks: template.checkpoint.dump.fileLocks,
       createdAt: new Date(clock.now()).toISOString(),

@@ -6,7 +6,7 @@ import { HeldWire } from '../../test/support/held-wire.ts';
 import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
-import { Catalogue, templateVersion } from '../domain/template.ts';
+import { Catalogue, settingsVersion, templateVersion } from '../domain/template.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { HttpProbe } from '../runtime/readiness/http-probe.ts';
@@ -64,6 +64,7 @@ it('goes by the template that it started, whatever is reloaded meanwhile', async
   const onStep = (): void => parts.catalogue.replace([{ ...tiny, env: { MODE: 'other' } }]);
   expect(await createCheckpoint(parts, tiny.name, onStep, never)).toMatchObject({
     templateVersion: templateVersion(tiny),
+    settingsVersion: settingsVersion(tiny),
   });
 });
 

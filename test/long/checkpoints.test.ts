@@ -9,9 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openCheckpointContext, type CheckpointContext } from '../../src/composition/checkpoint-context.ts';
 import type { Instance } from '../../src/domain/instance.ts';
 import { DEFAULT_PROCESS } from '../../src/domain/process-settings.ts';
-import type { Template } from '../../src/domain/template.ts';
+import { templateVersion, type SeccompFilter, type Template } from '../../src/domain/template.ts';
 import { createCheckpoint, createPromoted, promoteCheckpoint } from '../../src/pool/checkpoints.ts';
 import { verifyCheckpoint } from '../../src/pool/verify-checkpoint.ts';
+import { ownFilter } from '../../src/runtime/isolation/seccomp.ts';
 import { launchEngine, titleFor, whyWithout, type LaunchedEngine } from '../support/container-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { copyWithLibraries } from '../support/node-image.ts';
@@ -35,6 +36,12 @@ sid=$(echo "drawn $n" | /bin/busybox sha256sum | /bin/busybox cut -c1-32)
 printf 'Set-Cookie: lang=en\\r\\nSet-Cookie: sid=%s; HttpOnly\\r\\n\\r\\n' "$sid"
 `;
 
+/** Of the filter that an instance has, not of the one that a command in it would have. */
+const FIFO = `#!/bin/sh
+/bin/busybox mkfifo /www/fifo-$$ && made=made
+printf 'Content-Type: text/plain\\r\\n\\r\\n%s' "\${made:-refused}"
+`;
+
 interface Bench extends AsyncDisposable {
   readonly stack: Stack;
   readonly context: CheckpointContext;
@@ -48,6 +55,7 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     podman = await launchEngine('podman');
     image = await loadTinyImage(podman.socketPath, undefined, undefined, undefined, async (root) => {
       await writeFile(join(root, 'www/cgi-bin/session'), SESSIONS, { mode: 0o755 });
+      await writeFile(join(root, 'www/cgi-bin/fifo'), FIFO, { mode: 0o755 });
       await copyWithLibraries('/usr/bin/perl', root);
     });
   });
@@ -129,10 +137,11 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
   /** Undefined while the pool is empty. */
   const takeOne = async ({ api }: Stack): Promise<string | undefined> =>
     ((await (await fetch(`${api}/api/v1/demo/acquire`, { method: 'POST' })).json()) as { id?: string }).id;
-  const whoami = async ({ proxy }: Stack, url: string): Promise<string> => {
-    const { body } = await request(`${proxy}/whoami`, { headers: { host: new URL(url).host } });
+  const page = async ({ proxy }: Stack, url: string, path: string): Promise<string> => {
+    const { body } = await request(`${proxy}${path}`, { headers: { host: new URL(url).host } });
     return (await body.text()).trim();
   };
+  const whoami = (stack: Stack, url: string): Promise<string> => page(stack, url, '/whoami');
   const ready = async ({ api }: Stack): Promise<number> =>
     ((await (await fetch(`${api}/api/v1/pool/stats`)).json()) as { ready: number }).ready;
   /** The versions of what is takeable right now, without the image each was started from. */
@@ -305,6 +314,32 @@ describe.skipIf(whyWithout('podman') !== undefined)(`checkpoints on ${titleFor('
     },
   );
 
+  it.concurrent('are made again by the node itself where a newer program has another filter', async () => {
+    const pool = { target: 1, max: 4, replenishThreshold: 0 };
+    const older = selfAware({ pool: { ...pool, target: 0 } });
+    const newer = selfAware({ pool, seccomp: withoutFifos() });
+    await using bench = await start([older]);
+    const { context, stack } = bench;
+    const { id: promoted } = await createCheckpoint(context, older.name, quiet, never);
+    await context.promotions.promote(older.name, promoted);
+    await stack.restart(undefined, [newer]);
+    const visit = async (): Promise<string> => {
+      const { id, url } = await acquire(stack);
+      const answer = await page(stack, url, '/cgi-bin/fifo');
+      await fetch(`${stack.api}/api/v1/demo/${id}`, { method: 'DELETE' });
+      return answer;
+    };
+    await eventually(async () => {
+      if ((await ready(stack)) > 0) expect(await visit()).toBe('refused');
+      expect(await provisions(stack, 'criu_restore', 'success')).toBeGreaterThan(0);
+    }, PATIENT);
+    await eventually(async () => expect(await ready(stack)).toBe(1), PATIENT);
+    expect(await versions(bench)).toEqual([`${templateVersion(newer)}+${promoted}`]);
+    expect(await visit()).toBe('refused');
+    const standsFor = (await context.checkpointRepository.list()).map(({ metadata }) => metadata?.standsFor);
+    expect(standsFor).toEqual([promoted, undefined]);
+  });
+
   it.concurrent('named by the configuration are promoted at the start, once', async () => {
     const app = selfAware();
     await using bench = await start([app]);
@@ -343,6 +378,12 @@ describe.skipIf(whyWithout('podman') !== undefined)(`an activation hook on ${tit
     expect((await stack.app.runtime.list()).length).toBeLessThanOrEqual(1);
   });
 });
+
+/** Of a program that lets instances make fewer calls. */
+function withoutFifos(): SeccompFilter {
+  const filter = ownFilter('default');
+  return { ...filter, profile: filter.profile.replace('"mknod","mknodat",', '') };
+}
 
 async function withoutProcess(archive: string, folder: string): Promise<string> {
   const [unpacked, broken] = [join(folder, 'unpacked'), join(folder, 'broken.tar')];

@@ -17,11 +17,11 @@ import { fleetNode } from './fleet.ts';
 import { LogBook } from './queue.ts';
 import { SimulatedCheckpointing } from './simulated-checkpointing.ts';
 import { silent, type TestStore } from './store.ts';
-import { template } from './templates.ts';
+import { template as tinyTemplate } from './templates.ts';
 
 const never = new AbortController().signal;
 
-export const tiny = template({ identity: 'none', warmup: [] });
+export const tiny = tinyTemplate({ identity: 'none', warmup: [] });
 
 /** What one host has: a folder of checkpoints, an engine, and what has its checkpoints arrive. */
 export class CarryingNode {
@@ -114,9 +114,10 @@ export class CarryingNode {
   /** What an instance that is made now comes up from. */
   async restores(restorer: Restorer, checkpoint: string): Promise<string | undefined> {
     const name = `demo-${await freePort()}`;
-    const spec = { name, instanceId: undefined, template: tiny, hostPort: await freePort(), env: {} };
+    const template = this.catalogue.default;
+    const spec = { name, instanceId: undefined, template, hostPort: await freePort(), env: {} };
     const before = this.checkpointing.restored.length;
-    await restorer.restore(tiny, templateVersion(tiny), checkpoint, spec, never);
+    await restorer.restore(template, templateVersion(template), checkpoint, spec, never);
     await this.runtime.remove(name);
     return this.checkpointing.restored.slice(before).at(-1);
   }

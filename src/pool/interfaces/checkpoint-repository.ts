@@ -38,7 +38,7 @@ export interface CheckpointRepository {
 }
 
 export type CheckpointMarks = {
-  readonly [Mark in 'keepUntil' | 'unusedSince']?: CheckpointMetadata[Mark] | undefined;
+  readonly [Mark in 'keepUntil' | 'unusedSince' | 'settingsVersion']?: CheckpointMetadata[Mark] | undefined;
 };
 
 export interface StoredCheckpoint {

@@ -5,7 +5,12 @@ import type { SeccompFilter } from '../../domain/template.ts';
 export const OWN_FILTERS = ['default', 'strict'] as const;
 
 export function ownFilter(name: (typeof OWN_FILTERS)[number]): SeccompFilter {
-  return { name, profile: compact(readFileSync(new URL(`./seccomp/${name}.json`, import.meta.url), 'utf8')) };
+  // Those that checkpoints were made with which do not say by themselves what operators had decided.
+  return { name, profile: profileIn(`./seccomp/${name}.json`), earlier: [profileIn(`./seccomp/earlier/${name}.json`)] };
+}
+
+function profileIn(file: string): string {
+  return compact(readFileSync(new URL(file, import.meta.url), 'utf8'));
 }
 
 /** In one spelling, so that equal profiles are equal texts; without comments. Throws an error where it is no JSON. */
