@@ -28,7 +28,9 @@ const MONITOR_TIMEOUT_MS = 2_000;
 /** The thresholds of the queue's alerts. */
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
-const START = 'Start it (`systemctl start try-it-now-nats`), or correct NATS_URL or the login that the line names.';
+const START =
+  'Start it (`systemctl start try-it-now-nats`), or where it runs restart it (`systemctl restart try-it-now-nats`), ' +
+  'or correct NATS_URL or the login that the line names.';
 const START_SERVER =
   'Start the server, which makes it (`systemctl start try-it-now`); one that runs puts it back within seconds.';
 

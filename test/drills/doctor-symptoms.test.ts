@@ -278,7 +278,7 @@ describe('on a running deployment', () => {
     );
     expect(about(found, 'NATS', 'reachable')).toMatchObject({
       verdict: 'failure',
-      remedy: containing('systemctl start try-it-now-nats'),
+      remedy: containing('where it runs restart it (`systemctl restart try-it-now-nats`)'),
     });
     expect(found.filter(({ part }) => part === 'Valkey' || part === 'Caddy').map(({ what }) => what)).toEqual(ALWAYS);
   });
