@@ -89,19 +89,21 @@ describe.skipIf(whyNoSmallDisk !== '' && process.env['CI'] !== 'true')(
     it.concurrent('is ended to be started again, with all that it missed, in a cluster', async () => {
       const releasers = new Releasers();
       try {
-        const disks: SmallDisk[] = [];
+        let disk: SmallDisk | undefined;
         const cluster = await NatsCluster.start(3, {
           watched: true,
           prepare: async ([first]) => {
-            if (first !== undefined) disks.push(await SmallDisk.mount(first.store, DISK_MIB));
+            if (first === undefined) return;
+            const mounted = await SmallDisk.mount(first.store, DISK_MIB);
+            releasers.push('disk', () => mounted[Symbol.asyncDispose]());
+            disk = mounted;
           },
         });
         const [first, second] = cluster.nodes;
-        const [disk] = disks;
         if (first === undefined || second === undefined || disk === undefined) throw new Error('there are three');
         releasers.push('cluster', () => cluster[Symbol.asyncDispose]());
-        releasers.push('disk', () => disk[Symbol.asyncDispose]());
-        releasers.push('first', () => first.stop());
+        // Before its folder goes. The one above is for a cluster that does not come up.
+        releasers.push('disk', () => disk?.[Symbol.asyncDispose]());
         const connection = await connectQueue({ url: second.url, replicas: 3, log: silent });
         releasers.push('connection', () => connection.close());
         await ensureStreamsAndConsumers(connection, 'node0', DELIVERY_POLICY);

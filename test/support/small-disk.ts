@@ -12,6 +12,7 @@ export const whyNoSmallDisk = process.getuid?.() === 0 ? '' : 'mounting a tmpfs 
 export class SmallDisk implements AsyncDisposable {
   readonly #path: string;
   readonly #foreign: string;
+  #mounted = true;
 
   private constructor(path: string) {
     this.#path = path;
@@ -38,6 +39,8 @@ export class SmallDisk implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#mounted) return;
+    this.#mounted = false;
     await run('umount', ['--lazy', this.#path]);
   }
 }
