@@ -43,6 +43,13 @@ it('looks no further than it has to, and finds nothing where there is nothing', 
   expect(await folderSizes([], PLENTY, never)).toEqual({ bytes: 0, files: 0, partial: false });
 });
 
+it('is done as soon as it is too much, however much there would be', async () => {
+  await writeFile(join(folder, 'find'), '#!/bin/sh\nexec yes 8\n', { mode: 0o755 });
+  vi.stubEnv('PATH', `${folder}:${process.env['PATH'] ?? ''}`);
+  const { files, partial } = await folderSizes([folder], { bytes: 2 ** 40, files: 10 }, never);
+  expect({ files, partial }).toEqual({ files: 11, partial: false });
+});
+
 it('says so when what it looks through is moved away meanwhile', async () => {
   // As deep as it takes for a walk to lose its way back.
   const name = (at: number): string => Array.from({ length: at }, () => 'x').join('/');

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import type { DiskSeen, DiskUse } from '../../pool/interfaces/consumption.ts';
 
 const BLOCK = 512;
@@ -44,40 +45,43 @@ export async function folderSizes(folders: readonly string[], most: DiskUse, sig
   const ended = once(found, 'close');
   // Its failure is thrown below, by whoever waits first.
   ended.catch(() => undefined);
-  const use = { bytes: 0, files: 0, partial: false };
-  const said: { fault?: string; last?: string } = {};
+  const said: { moved: boolean; fault?: string; last?: string } = { moved: false };
   createInterface(found.stderr).on('line', (line) => {
     said.last = line;
-    if (MOVED.test(line)) use.partial = true;
+    if (MOVED.test(line)) said.moved = true;
     // Loaders and `nice` complain of the host alone, and change nothing of what is found.
     else if (line.startsWith('find: ') && !line.endsWith(NO_RIGHT)) said.fault ??= line;
   });
-  const seen = new Set<string>();
-  const count = (row: string): void => {
-    const [blocks, file] = row.split(' ');
-    if (file !== undefined) {
-      if (seen.has(file)) return;
-      seen.add(file);
-    }
-    use.files += 1;
-    use.bytes += Number(blocks) * BLOCK;
-  };
-  let begun = '';
-  // A hundred thousand at a time for whoever makes files: as lines of an iterator they would cost ten times as much.
-  for await (const chunk of found.stdout.setEncoding('latin1') as AsyncIterable<string>) {
-    const rows = `${begun}${chunk}`.split('\n');
-    begun = rows.pop() ?? '';
-    for (const row of rows) {
-      count(row);
-      if (use.bytes <= most.bytes && use.files <= most.files) continue;
-      found.kill('SIGKILL');
-      await ended;
-      return { ...use, partial: false };
-    }
-  }
+  const { files, bytes, isTooMuch } = await counted(found.stdout, most);
+  // Nobody reads on, so that it would wait for a reader.
+  if (isTooMuch) found.kill('SIGKILL');
   const [code] = (await ended) as [number | null];
   if (code !== null && !LOOKED.includes(code)) throw new Error(`find ended with ${code}: ${said.last ?? ''}`);
+  if (isTooMuch) return { bytes, files, partial: false };
   const { fault } = said;
   // Somebody else has ended it.
-  return { ...use, partial: use.partial || code === null, ...(fault === undefined ? {} : { fault }) };
+  return { bytes, files, partial: said.moved || code === null, ...(fault === undefined ? {} : { fault }) };
+}
+
+/** Reads no further once it is more than `most`, and closes the stream then. */
+async function counted(rows: Readable, most: DiskUse): Promise<DiskUse & { readonly isTooMuch: boolean }> {
+  const use = { bytes: 0, files: 0 };
+  const seen = new Set<string>();
+  let begun = '';
+  // A hundred thousand for whoever makes files: as lines of an iterator they would cost ten times as much.
+  for await (const chunk of rows.setEncoding('latin1') as AsyncIterable<string>) {
+    const whole = `${begun}${chunk}`.split('\n');
+    begun = whole.pop() ?? '';
+    for (const row of whole) {
+      const [blocks, file] = row.split(' ');
+      if (file !== undefined) {
+        if (seen.has(file)) continue;
+        seen.add(file);
+      }
+      use.files += 1;
+      use.bytes += Number(blocks) * BLOCK;
+      if (use.bytes > most.bytes || use.files > most.files) return { ...use, isTooMuch: true };
+    }
+  }
+  return { ...use, isTooMuch: false };
 }
