@@ -167,8 +167,9 @@ async function promoted(
         `\`${create}\`.`,
     );
   }
-  if (metadata.templateVersion !== version) return warning(what, ...otherVersion(metadata, template, create));
   const unfit = await misfit(checkpointing, template, metadata.host);
+  if (metadata.templateVersion !== version && (unfit === undefined || !isOfOtherProgram(metadata, template)))
+    return warning(what, ...otherVersion(metadata, template, create));
   if (unfit !== undefined)
     return failure(what, `${current} ${unfit}; instances start cold`, `Make another on this host: \`${create}\`.`);
   return failures === 0

@@ -32,6 +32,18 @@ export function differences({ template, templateVersion, host }: CheckpointMetad
   ].filter(({ made, here }) => made !== here);
 }
 
+/** What this node has made in the place of a promoted checkpoint, and fits. */
+export function standIn(
+  stored: readonly { readonly metadata?: CheckpointMetadata | undefined; readonly problem?: string | undefined }[],
+  promoted: string,
+  fit: Fit,
+): CheckpointMetadata | undefined {
+  return stored.find(
+    ({ metadata, problem }) =>
+      problem === undefined && metadata?.standsFor === promoted && differences(metadata, fit).length === 0,
+  )?.metadata;
+}
+
 /** As a person reads them. */
 export function describeDifferences(found: readonly Difference[]): string {
   return found.map(({ what, made, here }) => `${what} ${made} (here ${here})`).join(', ');

@@ -209,6 +209,16 @@ export function earlierVersions(template: Template): readonly string[] {
   return (template.seccomp.earlier ?? []).map((profile) => versionWith(template, profile));
 }
 
+/** What a checkpoint is labelled with: by which of them it was made. */
+export interface TemplateVersions {
+  readonly templateVersion: string;
+  readonly settingsVersion: string;
+}
+
+export function versionsOf(template: Template): TemplateVersions {
+  return { templateVersion: templateVersion(template), settingsVersion: settingsVersion(template) };
+}
+
 function versionWith(template: Template, profile: string): string {
   const { image, port, env, process, readiness, warmup, limits, capabilities, egress, activation, database } = template;
   const { services, runtime } = template;
@@ -292,6 +302,12 @@ export class Catalogue {
   /** The current version of a template, undefined for one that is no longer offered. */
   version(name: string): string | undefined {
     return this.#current().versions.get(name);
+  }
+
+  /** Undefined for one that is no longer offered. */
+  versionsOf(name: string): TemplateVersions | undefined {
+    const template = this.get(name);
+    return template === undefined ? undefined : versionsOf(template);
   }
 
   /** The same array until any of them changes. */

@@ -9,9 +9,11 @@ import { Releasers } from '../lifecycle/releasers.ts';
 let releasers: Releasers;
 let store: TestStore;
 let shared: string;
+/** By so much the clock of nodes is. */
+let aheadMs: number;
 
 const at = (name: string, app: Template): Promise<CarryingNode> =>
-  carryingNode(name, { releasers, store, share: sharedFolder(shared), app, now: () => Date.now() });
+  carryingNode(name, { releasers, store, share: sharedFolder(shared), app, now: () => Date.now() + aheadMs });
 
 /** As a program has it whose filter is this one. */
 const withFilter = (filter: Partial<SeccompFilter>): Template => ({
@@ -34,6 +36,7 @@ const warnings = ({ log }: CarryingNode): unknown[] =>
   log.lines.flatMap(({ level, fields }) => (level === 'warn' ? [fields] : []));
 
 beforeEach(async () => {
+  aheadMs = 0;
   releasers = new Releasers();
   store = await startStore();
   releasers.push('store', () => store[Symbol.asyncDispose]());
@@ -109,6 +112,26 @@ describe('a promoted checkpoint of another version of the program', () => {
     await node.round();
     expect(node.arrival?.state).toBe('own');
     expect(await node.restores(node.restorer(), id)).toBe(node.arrival?.detail);
+    // Once it is known it stays known, also when the program has forgotten the profile.
+    node.catalogue.replace([third]);
+    await node.round();
+    expect(node.arrival?.state).toBe('own');
+  });
+
+  it('has one of its own that is made once, also where an older one says that it is newer', async () => {
+    const node = await at('node0', first);
+    const id = await promoted(node);
+    await node.round();
+    aheadMs = 3_600_000;
+    node.catalogue.replace([second]);
+    await node.round();
+    aheadMs = 0;
+    node.catalogue.replace([third]);
+    for (let round = 0; round < 3; round += 1) await node.round();
+    const made = node.arrival?.detail ?? '';
+    expect(await node.carried()).toEqual(['made success 2']);
+    expect((await node.has()).sort()).toEqual([id, made].sort());
+    expect(await node.restores(node.restorer(), id)).toBe(made);
   });
 
   it.each([

@@ -7,7 +7,7 @@ import {
   type CheckpointMetadata,
   type CheckpointOffer,
 } from '../domain/checkpoint.ts';
-import { areOfTheHost, describeDifferences, differences } from '../domain/checkpoint-fit.ts';
+import { areOfTheHost, describeDifferences, differences, standIn } from '../domain/checkpoint-fit.ts';
 import type { Clock, SteadyClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
@@ -109,8 +109,9 @@ export class CheckpointCarrier {
     for (const repository of [trial.checkpointRepository, checkpointRepository]) await repository.tidy();
     const offers = await this.#deps.offers.list();
     for (const each of wanted) await this.#settle(each, offers.get(each.id), signal);
-    await noteSettings(this.#deps);
+    // On a full disk nothing can be noted before this.
     await removeUnused(this.#deps);
+    await noteSettings(this.#deps);
     await this.#leaveForOthers(offers, signal);
   }
 
@@ -184,8 +185,8 @@ export class CheckpointCarrier {
       this.#refuse(wanted, `it was made for ${describeDifferences(found)}`);
       return undefined;
     }
-    const own = stored.find((each) => each.metadata?.standsFor === id)?.metadata;
-    if (own === undefined || differences(own, fit).length > 0) return (signal) => this.#make(wanted, signal);
+    const own = standIn(stored, id, fit);
+    if (own === undefined) return (signal) => this.#make(wanted, signal);
     this.#say(wanted, 'own', own.id);
     return undefined;
   }
@@ -245,6 +246,7 @@ export class CheckpointCarrier {
     try {
       const made = await createCheckpoint(trial, template.name, saying, signal);
       await this.#tryAndKeep(wanted, made, { ...aboutOf(made), standsFor: id }, signal);
+      await this.#removeFormer(id, made.id);
       observer.checkpointCarried(template.name, 'made', 'success');
       this.#say(wanted, 'own', made.id);
       log.info(
@@ -255,6 +257,13 @@ export class CheckpointCarrier {
       if (!signal.aborted) observer.checkpointCarried(template.name, 'made', 'failure');
       throw error;
     }
+  }
+
+  /** By when they were made the clock may tell the newest wrongly. */
+  async #removeFormer(promoted: string, own: string): Promise<void> {
+    const { checkpointRepository } = this.#deps;
+    for (const { id, metadata } of await checkpointRepository.list())
+      if (metadata?.standsFor === promoted && id !== own) await checkpointRepository.remove(id);
   }
 
   /** Throws checkpoint_damaged for an archive that is not what was offered. */

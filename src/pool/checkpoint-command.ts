@@ -16,7 +16,7 @@ import type { Probe } from './interfaces/probe.ts';
 import type { Promotions } from './interfaces/promotions.ts';
 
 export interface CheckpointDeps {
-  readonly catalogue: Pick<Catalogue, 'get' | 'all' | 'version'>;
+  readonly catalogue: Pick<Catalogue, 'get' | 'all' | 'version' | 'versionsOf'>;
   readonly runtime: ContainerRuntime;
   /** Undefined: the engine has no such ability. */
   readonly checkpointing: Checkpointing | undefined;

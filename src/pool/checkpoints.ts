@@ -3,7 +3,7 @@ import type { CheckpointMetadata } from '../domain/checkpoint.ts';
 import { systemClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { describeCheck } from '../domain/readiness.ts';
-import { settingsVersion, templateVersion } from '../domain/template.ts';
+import { templateVersion, versionsOf } from '../domain/template.ts';
 import {
   removed,
   requireCheckpointing,
@@ -42,6 +42,8 @@ export async function createCheckpoint(
   const { runtime, checkpointRepository } = deps;
   const clock = deps.clock ?? systemClock;
   const template = requireTemplate(deps.catalogue, name);
+  // Of what was asked for: another one may be on offer by the end, and a trial runs it with another image.
+  const versions = deps.catalogue.versionsOf(name);
   requireRestorable(template);
   requireIdentity(template);
   onStep('trying whether this host can dump and restore');
@@ -57,8 +59,7 @@ export async function createCheckpoint(
     onStep('storing the archive');
     return await checkpointRepository.add(archive, {
       template: template.name,
-      templateVersion: templateVersion(template),
-      settingsVersion: settingsVersion(template),
+      ...(versions ?? versionsOf(template)),
       host,
       fileLocks: template.checkpoint.dump.fileLocks,
       createdAt: new Date(clock.now()).toISOString(),

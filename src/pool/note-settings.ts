@@ -1,11 +1,12 @@
 import type { CheckpointMetadata } from '../domain/checkpoint.ts';
-import { settingsVersion, type Catalogue } from '../domain/template.ts';
+import { earlierVersions, settingsVersion, templateVersion, type Catalogue } from '../domain/template.ts';
 import type { CheckpointOffers } from './interfaces/checkpoint-offers.ts';
 import type { CheckpointRepository } from './interfaces/checkpoint-repository.ts';
 
 /**
- * Has checkpoints of this very version, here and on offer, say by which settings of operators they were made, where
- * programs before this have not written it down: nobody can tell once the version is another. Throws store_unavailable.
+ * Has checkpoints of this very version, or of one that an earlier program gave the same settings, say by which settings
+ * of operators they were made, here and on offer: programs before this have not written it down, and nobody can tell
+ * once the version is another. Throws store_unavailable.
  */
 export async function noteSettings({
   checkpointRepository,
@@ -14,13 +15,14 @@ export async function noteSettings({
 }: {
   readonly checkpointRepository: Pick<CheckpointRepository, 'list' | 'mark'>;
   readonly offers: Pick<CheckpointOffers, 'list' | 'offer'>;
-  readonly catalogue: Pick<Catalogue, 'get' | 'version'>;
+  readonly catalogue: Pick<Catalogue, 'get'>;
 }): Promise<void> {
   const missing = (metadata: CheckpointMetadata | undefined): string | undefined => {
     if (metadata === undefined || metadata.settingsVersion !== undefined) return undefined;
     const template = catalogue.get(metadata.template);
-    const isPresent = metadata.templateVersion === catalogue.version(metadata.template);
-    return template === undefined || !isPresent ? undefined : settingsVersion(template);
+    if (template === undefined) return undefined;
+    const known = [templateVersion(template), ...earlierVersions(template)];
+    return known.includes(metadata.templateVersion) ? settingsVersion(template) : undefined;
   };
   for (const { id, metadata, problem } of await checkpointRepository.list()) {
     // Of one with a problem the archive may be on its way here.

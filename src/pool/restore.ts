@@ -1,3 +1,4 @@
+import { standIn as standInAmong } from '../domain/checkpoint-fit.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
@@ -111,8 +112,7 @@ export class Restorer {
       this.#standIns.delete(checkpoint);
       return from;
     } catch (error) {
-      const stored = await checkpointRepository.list();
-      const own = stored.find(({ metadata }) => metadata?.standsFor === checkpoint);
+      const own = standInAmong(await checkpointRepository.list(), checkpoint, fit);
       if (own === undefined) throw error;
       const from = await checkpointRepository.open(own.id, fit);
       if (this.#standIns.get(checkpoint)?.id !== own.id) this.#standIns.set(checkpoint, { id: own.id, failures: 0 });

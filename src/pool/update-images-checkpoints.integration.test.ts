@@ -3,7 +3,7 @@ import { RepositoryInFolder } from '../../test/support/checkpoint-files.ts';
 import { HOUR_MS, ImageProcess, NAME, app, image, world } from '../../test/support/image-updating.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { TryItNowError } from '../domain/errors.ts';
-import { templateVersion, type Template } from '../domain/template.ts';
+import { versionsOf, type Template } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { prunable } from './checkpoints.ts';
 import { removeTrial } from './image-leftovers.ts';
@@ -151,6 +151,6 @@ it('has the version of its checkpoint be that of the template, whatever image st
   world.registry = NEW;
   anHourLater();
   await server.round();
-  const { templateVersion: version } = await server.metadata();
-  expect(version).toBe(templateVersion(app satisfies Template));
+  const { templateVersion, settingsVersion } = await server.metadata();
+  expect({ templateVersion, settingsVersion }).toEqual(versionsOf(app satisfies Template));
 });

@@ -17,7 +17,7 @@ import {
 } from '../domain/image-update.ts';
 import type { Log } from '../domain/log.ts';
 import { isShortOfMemory, whyClosed } from '../domain/placement.ts';
-import type { Catalogue } from '../domain/template.ts';
+import { templateVersion, versionsOf, type Catalogue } from '../domain/template.ts';
 import { VISIT_EVENT_VERSION, type ImageEntry } from '../domain/visit-event.ts';
 import { removed } from './checkpoint-command.ts';
 import { keepPromoted } from './checkpoints.ts';
@@ -33,7 +33,7 @@ import { tryImage, type ImageVerdict, type TryImageDeps } from './try-image.ts';
 import { UntriedImages } from './untried-images.ts';
 
 export interface ImageUpdaterDeps {
-  readonly catalogue: Pick<Catalogue, 'all' | 'version'>;
+  readonly catalogue: Pick<Catalogue, 'all'>;
   readonly pins: Pick<ImagePins, 'of'>;
   readonly updates: ImageUpdates;
   /** One process tries an image at a time. */
@@ -312,7 +312,7 @@ export class ImageUpdater {
     found: FoundImage,
     onStep: (step: string) => void,
   ): Promise<ImageVerdict> {
-    const { trial, catalogue } = this.#deps;
+    const { trial } = this.#deps;
     const template = image.deciding.find((each) => each.name === name);
     if (template === undefined) throw new Error(`${name} was a template of ${image.name} just now`);
     const swapped = withImage(template, image.name, found.id);
@@ -323,7 +323,9 @@ export class ImageUpdater {
       catalogue: {
         all: () => [swapped],
         get: (wanted) => (wanted === name ? swapped : undefined),
-        version: (wanted) => catalogue.version(wanted),
+        // Which image stands in for its name is no matter of the template's.
+        version: (wanted) => (wanted === name ? templateVersion(template) : undefined),
+        versionsOf: (wanted) => (wanted === name ? versionsOf(template) : undefined),
       },
     };
     for (let attempt = 1; ; attempt += 1) {

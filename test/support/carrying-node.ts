@@ -57,6 +57,7 @@ export class CarryingNode {
         ...{ catalogue, runtime, checkpointing, promotions, node, log, freePort },
         checkpointRepository: openTrialRepository({ dir: files.dir, log: silent }),
         databases: undefined,
+        clock: { now },
         probe: new HttpProbe(),
         address: { scheme: 'http', baseDomain: 'localhost', port: undefined },
         draftArchive: async () => {
