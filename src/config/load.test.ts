@@ -314,14 +314,15 @@ describe('a secret', () => {
     },
   );
 
-  it.each(['auditor:', 'auditor@shop:', 'Viewer:', 'view-only:'])(
-    'of an operator has no role that there is not, such as one of a newer version: %s',
-    (before) => {
-      expect(problem({ OPERATOR_KEYS: `${before}${key}` })).toMatch(/^OPERATOR_KEYS has .*no role; .*`admin:`/);
-      // Where it is a part of the key.
-      expect(config({ OPERATOR_KEYS: `admin:${before}${key}` }).admin.operatorKeys[0]?.key).toBe(`${before}${key}`);
-    },
-  );
+  it.each([
+    ...['auditor:', 'auditor@shop:', 'Viewer:', 'view-only:', 'viewer2:', 'ops.viewer:', 'tier1@shop:', '9f3a:', ':'],
+    // As copied from a file where quotes are taken off.
+    ...['"viewer:', "'viewer:", '"previews@shop:'],
+  ])('of an operator has no role that there is not, such as one of a newer version: %s', (before) => {
+    expect(problem({ OPERATOR_KEYS: `${before}${key}` })).toMatch(/^OPERATOR_KEYS has .*no role; .*`admin:`/);
+    // Where it is a part of the key.
+    expect(config({ OPERATOR_KEYS: `admin:${before}${key}` }).admin.operatorKeys[0]?.key).toBe(`${before}${key}`);
+  });
 
   it('may be several keys', () => {
     expect(config({ API_KEY: `${key}, another-${key}` }).server.apiKeys).toEqual([key, `another-${key}`]);

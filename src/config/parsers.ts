@@ -346,7 +346,7 @@ export const operatorKey: Parser<OperatorKey> = {
     if (text.startsWith(`${PREVIEWS_ROLE}:`) || text.startsWith(`${PREVIEWS_ROLE}@`)) return previewsKey(text);
     const named = OPERATOR_ROLES.find((role) => text.startsWith(`${role}:`));
     // A slip, or of a newer version: without the role the whole of it would be a key that may everything.
-    if (named === undefined && /^[a-z_-]+(@[^:]*)?:/i.test(text))
+    if (named === undefined && text.includes(':'))
       return new ParseError('what stands before a colon is no role; a key that has one takes `admin:` before it');
     const key = apiKey.parse(named === undefined ? text : text.slice(named.length + 1));
     return key instanceof ParseError ? key : { key, role: named ?? 'admin' };
