@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_COLORS, NO_BRANDING } from '../presentation/branding.ts';
+import { DEFAULT_COLORS, NO_BRANDING, type Logo } from '../presentation/branding.ts';
 import { BUILT_IN_LANGUAGES, Languages } from '../presentation/languages/languages.ts';
 import { demoServer, type DemoServerOptions } from './caddy-config.ts';
 import type { Json } from './json.ts';
@@ -15,6 +15,10 @@ const OPTIONS: DemoServerOptions = {
   publicUrl: 'https://try.example.test',
   allowedOrigins: ['https://shop.example.test'],
   trustedProxies: ['10.0.0.0/8'],
+};
+const LOGO: Logo = {
+  ...{ path: '/assets/logo.ba9876543210.svg', body: '', type: 'image/svg+xml' },
+  ...{ width: 32, height: 32 },
 };
 const SERVER: Json = demoServer(OPTIONS);
 const [ENGLISH, ...OTHERS] = BUILT_IN_LANGUAGES;
@@ -99,6 +103,17 @@ describe('of two configurations of the proxy, what routes', () => {
     const other = ofPages(change);
     expect(other).not.toEqual(SERVER);
     expect(whatRoutes(other)).not.toEqual(whatRoutes(SERVER));
+  });
+
+  it.each([
+    ['another logo', '/assets/logo.0123456789ab.svg'],
+    ['no logo', undefined],
+  ])('is another with %s: the start page serves no other than it has now', (_, path) => {
+    const withLogo = (to: string | undefined): Json => {
+      const logo = to === undefined ? {} : { logo: { ...LOGO, path: to } };
+      return demoServer({ ...OPTIONS, branding: { ...NO_BRANDING, ...logo } });
+    };
+    expect(whatRoutes(withLogo(path))).not.toEqual(whatRoutes(withLogo(LOGO.path)));
   });
 
   it('is another where a language is answered by something else', () => {

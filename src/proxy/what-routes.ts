@@ -5,10 +5,11 @@ import type { Json } from './json.ts';
 type JsonObject = Readonly<Record<string, Json>>;
 
 /**
- * Of a page's body, what does something: values of the request that Caddy fills in, where links and refreshes lead, and
- * the code that programs go by. Its script is in its headers, by a hash. All else of it are words and looks.
+ * Of a page's body, what does something: values of the request that Caddy fills in, where links and refreshes lead,
+ * what it fetches (the start page serves no logo of before), and the code that programs go by. Its script is in its
+ * headers, by a hash. All else of it are words and looks.
  */
-const ACTS = /(?<!\\)\{[^{}]*\}|\bhref="[^"]*"|\bhttp-equiv="[^"]*" content="[^"]*"|"code":"[^"]*"/g;
+const ACTS = /(?<!\\)\{[^{}]*\}|\b(?:href|src)="[^"]*"|\bhttp-equiv="[^"]*" content="[^"]*"|"code":"[^"]*"/g;
 
 /**
  * A server of Caddy's without what is only shown: the words of our own pages, and which languages they are in. Two that
