@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { awaitReplicas } from './await-replicas.ts';
 import { createImageStorage, createNetworks, engineVersion } from './engines.ts';
 import { Infrastructure } from './infrastructure.ts';
+import { proxyTask } from './proxy-task.ts';
 import { openLeadership, type Leadership } from './leadership.ts';
 import { createMetrics } from './metrics.ts';
 import { templatesWithPreviews } from './stored-previews.ts';
@@ -187,7 +188,8 @@ export async function openAppParts(
   });
   catalogue.replace(await templatesWithPreviews(config, store));
   const connection = await infrastructure.openQueue();
-  const caddy = infrastructure.createProxy({ mayReplace: () => leadership.mayReplaceProxy() });
+  const pagesWait = store.pagesWait(proxyTask(config));
+  const caddy = infrastructure.createProxy({ pagesWait, mayReplace: () => leadership.mayReplaceProxy() });
   const list: ContainerRuntime['list'] = () => runtime.list();
   const [progress, activity, probe] = [new ReloadProgress(), new OperatorActivity(), new HttpProbe()];
   const sources = { store, catalogue, connection, proxy: caddy, runtime: { list } };

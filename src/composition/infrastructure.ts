@@ -108,7 +108,7 @@ export class Infrastructure {
   }
 
   /** Holds nothing open: it asks Caddy's admin API again each time. */
-  createProxy(beside: Pick<CaddyProxyOptions, 'mayReplace' | 'wantedByServers'>): CaddyProxy {
+  createProxy(beside: Pick<CaddyProxyOptions, 'mayReplace' | 'pagesWait' | 'wantedByServers'>): CaddyProxy {
     const { presentation, proxy, server } = this.#config;
     return new CaddyProxy({
       adminUrl: proxy.adminUrl,

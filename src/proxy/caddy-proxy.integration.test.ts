@@ -15,13 +15,14 @@ import {
   type ProxyWorld,
 } from '../../test/support/proxy.ts';
 import { LogBook } from '../../test/support/queue.ts';
-import { silent } from '../../test/support/store.ts';
+import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import { launchCaddy } from '../launcher/caddy.ts';
 import { freePort } from '../launcher/tcp-ports.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
 import { DEFAULT_COLORS, NO_BRANDING, type Brand } from '../presentation/branding.ts';
 import { BUILT_IN_LANGUAGES, Languages } from '../presentation/languages/languages.ts';
+import { keys } from '../store/keys.ts';
 import { CaddyProxy, type CaddyProxyOptions } from './caddy-proxy.ts';
 
 const servers = '/config/apps/http/servers';
@@ -244,6 +245,9 @@ describe('CaddyProxy, where only what its pages show is another', () => {
 
   const newer = (options: Partial<CaddyProxyOptions> = {}): CaddyProxy =>
     new CaddyProxy({ ...world.options, ...OTHER_PAGES, ...options });
+  /** As if pages had begun to wait so long ago. */
+  const waitedFor = (store: TestStore, ms: number): Promise<unknown> =>
+    store.valkey.set(keys.pagesWait('proxy:a'), Date.now() - ms, 'XX');
   const page = async (): Promise<string> =>
     (await get(world.proxyPort, 'nobody.localhost', { accept: 'text/html' })).body;
 
@@ -277,24 +281,58 @@ describe('CaddyProxy, where only what its pages show is another', () => {
     expect(await page()).toContain('Corrected');
   });
 
-  it('waits for a day at most, and whoever takes the task over begins that again', async () => {
-    let [nowMs, leads] = [0, true];
-    const proxy = newer({ steadyClock: { passedMs: () => nowMs }, mayReplace: () => Promise.resolve(leads) });
-    expect(await proxy.ensure()).toBe('unchanged');
-    nowMs = DAY_MS - 1;
-    expect(await proxy.ensure()).toBe('unchanged');
+  it('waits for a day at most, over restarts and whoever looks after it', async () => {
+    await using store = await startStore();
+    const pagesWait = store.pagesWait('proxy:a');
+    let leads = true;
+    const first = newer({ pagesWait, mayReplace: () => Promise.resolve(leads) });
+    expect(await first.ensure()).toBe('unchanged');
+    await waitedFor(store, DAY_MS - 600_000);
+    expect(await first.ensure()).toBe('unchanged');
+    // As where its lease has run out, by an absence of Valkey.
     leads = false;
-    nowMs = DAY_MS;
-    expect(await proxy.ensure()).toBe('unchanged');
-
+    expect(await first.ensure()).toBe('unchanged');
     leads = true;
-    expect(await proxy.ensure()).toBe('unchanged');
-    nowMs = 2 * DAY_MS - 1;
-    expect(await proxy.ensure()).toBe('unchanged');
+    expect(await first.ensure()).toBe('unchanged');
+
+    const log = new LogBook();
+    const restarted = newer({ pagesWait, log });
+    expect(await restarted.ensure()).toBe('unchanged');
+    expect(log.lines).toHaveLength(1);
+    expect(Number(log.lines[0]?.fields['waitedMs'])).toBeGreaterThanOrEqual(DAY_MS - 600_000);
+    expect(await newer({ pagesWait: store.pagesWait('proxy:b') }).ensure()).toBe('unchanged');
     expect(await echo(socket, 'still here')).toBe('still here');
-    nowMs = 2 * DAY_MS;
+    await waitedFor(store, DAY_MS);
+    expect(await restarted.ensure()).toBe('written');
+    expect(await page()).toContain('Corrected');
+    expect(await pagesWait.waitedMs()).toBeLessThan(600_000);
+  });
+
+  it('waits from the start for what comes after pages that nobody wants any more, as who leads says', async () => {
+    await using store = await startStore();
+    const pagesWait = store.pagesWait('proxy:a');
+    expect(await newer({ pagesWait }).ensure()).toBe('unchanged');
+    await waitedFor(store, DAY_MS);
+    const before = { ...world.options, pagesWait };
+    expect(await new CaddyProxy({ ...before, mayReplace: () => Promise.resolve(false) }).ensure()).toBe('unchanged');
+    expect(await pagesWait.waitedMs()).toBeGreaterThanOrEqual(DAY_MS);
+
+    expect(await new CaddyProxy(before).ensure()).toBe('unchanged');
+    expect(await newer({ pagesWait }).ensure()).toBe('unchanged');
+    expect(await echo(socket, 'still here')).toBe('still here');
+  });
+
+  it('is written at once where an operator takes ours out of Caddy', async () => {
+    const proxy = newer();
+    expect(await proxy.ensure()).toBe('unchanged');
+    await admin(world.options.adminUrl, 'DELETE', `${servers}/demo`);
     expect(await proxy.ensure()).toBe('written');
     expect(await page()).toContain('Corrected');
+  });
+
+  it('is in order where nobody can say whose it is', async () => {
+    const proxy = new CaddyProxy({ ...world.options, mayReplace: () => Promise.reject(new Error('no Valkey')) });
+    expect(await proxy.ensure()).toBe('unchanged');
   });
 
   it('is taken for sound beside a server whose pages wait, by whatever templates one looks', async () => {

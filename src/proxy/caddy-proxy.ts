@@ -1,15 +1,17 @@
 import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { steadyClock, type SteadyClock } from '../domain/clock.ts';
+import { steadyClock } from '../domain/clock.ts';
 import { TryItNowError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import type { PagesWait } from '../pool/interfaces/pages-wait.ts';
 import type { Proxy } from '../pool/interfaces/proxy.ts';
 import { askAdmin } from './caddy-admin.ts';
 import { ZONE } from './discovery/zone.ts';
 import { demoServer, type DemoServerOptions } from './caddy-config.ts';
 import type { Json } from './json.ts';
+import { waitInMemory } from './pages-wait.ts';
 import { whatRoutes } from './what-routes.ts';
 
 /** Digests of what a server wants of the proxy. */
@@ -34,7 +36,8 @@ export interface CaddyProxyOptions extends DemoServerOptions {
    * their own, until the next restart or reload. With one of these the proxy is as it should be.
    */
   readonly wantedByServers?: (() => Promise<readonly WantedOfProxy[]>) | undefined;
-  readonly steadyClock?: SteadyClock;
+  /** Kept where it outlives this process; without it, it does not. */
+  readonly pagesWait?: PagesWait;
   readonly log: Log;
 }
 
@@ -58,15 +61,15 @@ const PAGES_WAIT_HOURS = 24;
 export class CaddyProxy implements Proxy {
   readonly name: string;
   readonly #options: CaddyProxyOptions;
-  readonly #steadyClock: SteadyClock;
+  readonly #pagesWait: PagesWait;
   #made: Made | undefined;
-  /** Since when other pages wait to be written, as long as they do. */
-  #pagesWaitSinceMs: number | undefined;
+  /** Whether pages are known to wait; undefined: not known yet, or not ours to know. */
+  #pagesDoWait: boolean | undefined;
 
   constructor(options: CaddyProxyOptions) {
     this.name = `${options.adminUrl} of ${hostname()}`;
     this.#options = options;
-    this.#steadyClock = options.steadyClock ?? steadyClock;
+    this.#pagesWait = options.pagesWait ?? waitInMemory(steadyClock);
   }
 
   /** Throws proxy_unavailable when Caddy's admin API does not answer. */
@@ -99,6 +102,7 @@ export class CaddyProxy implements Proxy {
         ? askAdmin(adminUrl, 'PUT', SERVER_PATH, server)
         : askAdmin(adminUrl, 'PATCH', SERVER_PATH, server, etag));
       if (!written.ok) throw this.#refused(written.error);
+      await this.#endPagesWait();
       log.info({ adminUrl, listen, replaced: seen !== 'missing' }, 'Proxy configuration written');
       return 'written';
     });
@@ -113,10 +117,13 @@ export class CaddyProxy implements Proxy {
   }
 
   async #mayWrite(seen: Seen): Promise<boolean> {
-    if (seen === 'other_pages' && (await this.#mayReplace())) return this.#isMomentForPages();
-    // What waits from now on begins from the start.
-    this.#pagesWaitSinceMs = undefined;
-    return seen === 'missing' || (seen === 'different' && (await this.#mayReplace()));
+    if (seen === 'missing') return true;
+    // What is as it should be needs nobody's word.
+    const ours = await (seen === 'present' ? this.#mayReplace().catch(() => false) : this.#mayReplace());
+    if (!ours) this.#pagesDoWait = undefined;
+    else if (seen === 'present') await this.#endPagesWait();
+    else return seen === 'different' || (await this.#isMomentForPages());
+    return false;
   }
 
   async #mayReplace(): Promise<boolean> {
@@ -125,19 +132,28 @@ export class CaddyProxy implements Proxy {
 
   async #isMomentForPages(): Promise<boolean> {
     const { adminUrl, log } = this.#options;
-    const waitedMs = this.#steadyClock.passedMs() - (this.#pagesWaitSinceMs ?? this.#steadyClock.passedMs());
-    if (waitedMs >= PAGES_WAIT_HOURS * 3_600_000) return true;
     const { size: connected } = await this.connected();
     if (connected === 0) return true;
-    if (this.#pagesWaitSinceMs === undefined) {
-      this.#pagesWaitSinceMs = this.#steadyClock.passedMs();
+    const waitedMs = await this.#pagesWait.waitedMs();
+    const wasKnown = this.#pagesDoWait === true;
+    this.#pagesDoWait = true;
+    if (waitedMs >= PAGES_WAIT_HOURS * 3_600_000) return true;
+    if (!wasKnown)
       log.info(
-        { adminUrl, connected },
+        { adminUrl, connected, waitedMs },
         "What the proxy's own pages show has changed; it is written once nobody is connected through the proxy, " +
-          `within ${PAGES_WAIT_HOURS} hours`,
+          `within ${PAGES_WAIT_HOURS} hours of when a server first saw that`,
       );
-    }
     return false;
+  }
+
+  /** What waits from then on begins from the start. Where it cannot be said now, it is at the next look. */
+  async #endPagesWait(): Promise<void> {
+    if (this.#pagesDoWait === false) return;
+    this.#pagesDoWait = await this.#pagesWait.end().then(
+      () => false,
+      () => undefined,
+    );
   }
 
   /** Made again only when it is another one: its pages are in every language. */

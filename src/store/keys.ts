@@ -123,6 +123,8 @@ export const keys = {
   turn: (task: string) => `turn:${task}`,
   /** hash: task → how often its turn has passed from one process to another */
   turnTerms: 'turn_terms',
+  /** string: since when other pages wait to be written into that proxy (ms) */
+  pagesWait: (task: string) => `pages_wait:${task}`,
   /** hash: process → what it says of itself (JSON) */
   processes: 'processes',
   /** zset: process by when it last said so (ms) */

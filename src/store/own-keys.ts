@@ -88,6 +88,7 @@ const OWN: readonly (readonly [pattern: string, type: string, saved?: typeof SAV
   [keys.webhook(EACH), 'hash'],
   [keys.turn(EACH), 'string'],
   [keys.turnTerms, 'hash'],
+  [keys.pagesWait(EACH), 'string'],
   [keys.processes, 'hash'],
   [keys.processesSeen, 'zset'],
   [keys.templateReloads, 'string'],

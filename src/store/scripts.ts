@@ -61,6 +61,7 @@ const SCRIPT_NAMES = [
   'claim',
   'take-turn',
   'check-turn',
+  'wait-with-pages',
   'announce-process',
   'request-reload',
   'running-processes',
@@ -93,6 +94,7 @@ const EVEN_WITHOUT_MEMORY: ReadonlySet<ScriptName> = new Set([
   ...(['leave-waiting', 'record-use', 'record-failure', 'record-unhealthy', 'restore-failed'] as const),
   ...(['reconcile-index', 'reconcile-ports', 'reconcile-hostname', 'reconcile-settings'] as const),
   ...(['beat', 'note-loss', 'remove-node', 'take-turn', 'announce-process', 'watch-claims'] as const),
+  ...(['wait-with-pages'] as const),
   ...(['control-pool', 'end-preview', 'forget-preview'] as const),
 ]);
 

@@ -57,6 +57,8 @@ import { ValkeyEventOutbox } from './event-outbox.ts';
 import { ValkeyFunnelCounts } from './funnel-counts.ts';
 import { ValkeyWebhookStatuses } from './webhook-statuses.ts';
 import { ValkeyTurns } from './turns.ts';
+import type { PagesWait } from '../pool/interfaces/pages-wait.ts';
+import { ValkeyPagesWait } from './pages-wait.ts';
 import type { ProcessRegistry } from '../pool/interfaces/process-registry.ts';
 import { ValkeyProcessRegistry } from './process-registry.ts';
 import { ValkeyVisitSteps } from './visit-steps.ts';
@@ -120,6 +122,8 @@ export interface Store {
   readonly webhookStatuses: WebhookStatuses;
   /** Of a task that one process does at a time. */
   readonly turns: Pick<ValkeyTurns, 'of' | 'held' | 'endAll'>;
+  /** Of the proxy whose task that is. */
+  readonly pagesWait: (task: string) => PagesWait;
   readonly processes: ProcessRegistry;
   /** For processes that hand instances out. */
   readonly rollbackGuard: RollbackGuard;
@@ -189,6 +193,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     funnel: new ValkeyFunnelCounts(client),
     webhookStatuses: new ValkeyWebhookStatuses(client),
     turns,
+    pagesWait: (task) => new ValkeyPagesWait(client, scripts, task),
     processes: new ValkeyProcessRegistry(scripts, processId),
     rollbackGuard,
     ...ofTheServer(client, replicas),
