@@ -21,7 +21,7 @@ const checks = (seen: Awaited<ReturnType<Proxy['check']>>, adminUrl = 'unix:///n
 
 it.each([
   ['present', 'ok', 'as it should be'],
-  ['other_pages', 'ok', 'once nobody is connected'],
+  ['other_pages', 'ok', 'once no request to an instance is under way'],
   ['different', 'failure', 'was changed'],
   ['missing', 'failure', 'is not in'],
 ] as const)('says what there is of our server: %s', async (seen, verdict, said) => {

@@ -113,7 +113,7 @@ function server(seen: Site): Observation {
     return ok(
       'demo server',
       'treats requests as it should; what its own pages show is of before the last change, and is written by the ' +
-        'server once nobody is connected through it, within 24 hours of when one first saw that',
+        'server once no request to an instance is under way, within 24 hours of when one first saw that',
     );
   return seen === 'present'
     ? ok('demo server', 'is in its configuration as it should be')

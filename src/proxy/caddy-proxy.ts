@@ -141,7 +141,7 @@ export class CaddyProxy implements Proxy {
     if (!wasKnown)
       log.info(
         { adminUrl, connected, waitedMs },
-        "What the proxy's own pages show has changed; it is written once nobody is connected through the proxy, " +
+        "What the proxy's own pages show has changed; it is written once no request to an instance is under way, " +
           `within ${PAGES_WAIT_HOURS} hours of when a server first saw that`,
       );
     return false;
