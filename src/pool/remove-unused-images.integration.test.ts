@@ -30,7 +30,7 @@ class Host implements ImageStorage {
     return Promise.resolve(this.images);
   }
 
-  remove(id: string): Promise<boolean> {
+  remove({ id }: StoredImage): Promise<boolean> {
     if (this.refuses.has(id)) return Promise.resolve(false);
     this.images = this.images.filter((image) => image.id !== id);
     return Promise.resolve(true);
@@ -60,7 +60,9 @@ const pin = (id: string, digest?: string) =>
 async function fetched(id: string, name = NAME, more: Partial<StoredImage> = {}): Promise<void> {
   await store.pulledImages.begin({ reference: name, name, present: host.ids });
   host.images = host.images.map((image) => ({ ...image, names: image.names.filter((each) => each !== name) }));
-  if (!host.ids.includes(id)) host.add(id, { names: [name], ...more });
+  if (!host.ids.includes(id)) host.add(id, { names: [], ...more });
+  if (more.names === undefined)
+    host.images = host.images.map((image) => (image.id === id ? { ...image, names: [...image.names, name] } : image));
   await store.pulledImages.end(name, id);
 }
 const agreed = async (id: string, digest?: string): Promise<unknown> => {
@@ -136,17 +138,47 @@ describe('of the images that were fetched', () => {
 
   it('those that a preview had before go at once, but for what somebody visits', async () => {
     const image = (push: number): string => `${REPOSITORY}:pr-1-${push}`;
-    const used = image(3);
     for (let push = 1; push <= 60; push += 1) {
       const name = image(push);
       const wanted = { name: 'shop-pr-1', from: 'shop', image: name, title: undefined, by: 'ci' };
       await store.previews.put({ ...wanted, endsAtMs: nowMs + 1e9 }, { offered: 5, recorded: 10, nowMs });
-      await fetched(`image${push}`, name, { used: name === used });
-      await store.valkey.hset('image_pins', name, JSON.stringify(pin(`image${push}`)));
+      // Every third push leaves the image as it was.
+      const id = `image${push % 3 === 0 ? push - 1 : push}`;
+      await fetched(id, name, { used: id === 'image2' });
+      await store.valkey.hset('image_pins', name, JSON.stringify(pin(id)));
       await store.imagePins.keep([name]);
       await tidy([app, template({ name: 'shop-pr-1', image: name })]);
     }
-    expect(host.ids).toEqual(['image3', 'image60']);
+    expect(host.ids).toEqual(['image2', 'image59']);
+  });
+
+  it('those that came under several names go with the last of them, but for a name of somebody else', async () => {
+    const [one, two, three] = [`${REPOSITORY}:pr-1-a`, `${REPOSITORY}:pr-1-b`, `${REPOSITORY}:pr-2-a`];
+    await fetched('same', one);
+    await fetched('same', two);
+    await fetched('same', three);
+    await fetched('named', one);
+    await fetched('named', two);
+    host.images = host.images.map((image) =>
+      image.id === 'named' ? { ...image, names: [...image.names, 'localhost/mine:1'] } : image,
+    );
+    await tidy([template({ image: three })]);
+    expect(host.ids).toEqual(['same', 'named']);
+    await tidy();
+    expect(host.ids).toEqual(['named']);
+    expect(Object.keys(await store.valkey.hgetall('pulled_images:node0')).sort()).toEqual([
+      `also named ${two}`,
+      'image named',
+    ]);
+  });
+
+  it('those that came under two names at the same time are known by both', async () => {
+    const names = [`${REPOSITORY}:pr-1-a`, `${REPOSITORY}:pr-2-a`];
+    for (const name of names) await store.pulledImages.begin({ reference: name, name, present: [] });
+    host.add('same', { names });
+    await Promise.all(names.map((name) => store.pulledImages.end(name, 'same')));
+    await tidy();
+    expect(host.ids).toEqual([]);
   });
 
   it('those of a template that was removed go a day later', async () => {
@@ -219,7 +251,7 @@ describe('a fetch whose process was killed', () => {
     await fetched('old');
     await fetched('new');
     await agreed('new');
-    await host.remove('old');
+    host.images = host.images.filter(({ id }) => id !== 'old');
     await tidy();
     expect(Object.keys(await store.valkey.hgetall('pulled_images:node0'))).toEqual(['image new']);
   });

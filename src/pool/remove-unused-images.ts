@@ -38,18 +38,20 @@ export async function removeUnusedImages(deps: UnusedImagesDeps): Promise<void> 
   const stored = await storage.list();
   await settlePulls(deps, before.pulls, stored);
   const { names, known } = await needed(deps);
-  for (const { id, name } of before.images) {
-    const there = stored.find((image) => image.id === id);
+  for (const image of before.images) {
+    const { id } = image;
+    const there = stored.find((each) => each.id === id);
     if (there === undefined) {
-      await pulled.forget(id);
+      await pulled.forget(image);
       continue;
     }
+    const ours = new Set(image.names.map(withTag));
     // Another name is somebody else's, and a name that is gone by leads here.
-    const isNamed = there.names.some((each) => each !== withTag(name) || names.has(each));
+    const isNamed = there.names.some((each) => !ours.has(each) || names.has(each));
     if (there.used || isNamed || known.some((each) => isOf(there, each))) continue;
-    if (!(await storage.remove(id))) continue;
-    await pulled.forget(id);
-    log.info({ image: name, id }, 'Removed an image that was fetched here and that nothing needs any more');
+    if (!(await storage.remove(there))) continue;
+    await pulled.forget(image);
+    log.info({ image: image.names[0], id }, 'Removed an image that was fetched here and that nothing needs any more');
   }
 }
 

@@ -2,7 +2,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import Type from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { Clock } from '../domain/clock.ts';
-import type { ImagePull, PulledImages } from '../pool/interfaces/pulled-images.ts';
+import type { ImagePull, PulledImage, PulledImages } from '../pool/interfaces/pulled-images.ts';
 import { storeError } from './client.ts';
 import { keys } from './keys.ts';
 import { parseVersioned } from './versioned.ts';
@@ -10,6 +10,8 @@ import { parseVersioned } from './versioned.ts';
 /** Raised when an entry's shape changes; one of another version is skipped. */
 const VERSION = 1;
 const IMAGE = 'image ';
+/** `also <id> <name>`: a field of its own, so that names that come at the same time all stay. */
+const ALSO = 'also ';
 const PULL = 'pull ';
 
 const Entry = { v: Type.Literal(VERSION), name: Type.String(), atMs: Type.Integer({ minimum: 0 }) };
@@ -33,7 +35,7 @@ export class ValkeyPulledImages implements PulledImages {
       images: entries.flatMap(([field, text]) => {
         const value = parseVersioned(text);
         return field.startsWith(IMAGE) && images.Check(value)
-          ? [{ id: field.slice(IMAGE.length), name: value.name, atMs: value.atMs }]
+          ? [withNames(field.slice(IMAGE.length), value, entries)]
           : [];
       }),
       pulls: entries.flatMap(([field, text]) => {
@@ -55,12 +57,15 @@ export class ValkeyPulledImages implements PulledImages {
     // Another process has said so already.
     if (pull === undefined) return;
     await this.#ask(async () => {
-      const transaction = this.#client.multi();
-      if (!pull.present.includes(id)) {
-        const entry = JSON.stringify({ v: VERSION, name: pull.name, atMs: this.#clock.now() });
-        transaction.hset(this.#key, IMAGE + id, entry);
-      }
-      await transaction.hdel(this.#key, field).exec();
+      const entry = JSON.stringify({ v: VERSION, name: pull.name, atMs: this.#clock.now() });
+      if (!pull.present.includes(id)) await this.#client.hsetnx(this.#key, IMAGE + id, entry);
+      const noted = await this.#client.hget(this.#key, IMAGE + id);
+      const first = noted === null ? undefined : parseVersioned(noted);
+      // One that has come by another name of ours: the engine has it under both from now on.
+      if (images.Check(first) && first.name !== pull.name)
+        await this.#client.hset(this.#key, `${ALSO}${id} ${pull.name}`, entry);
+      // Last, so that whoever dies before leaves a pull that is settled later.
+      await this.#client.hdel(this.#key, field);
     });
   }
 
@@ -68,8 +73,9 @@ export class ValkeyPulledImages implements PulledImages {
     await this.#ask(() => this.#client.hdel(this.#key, PULL + reference));
   }
 
-  async forget(id: string): Promise<void> {
-    await this.#ask(() => this.#client.hdel(this.#key, IMAGE + id));
+  async forget({ id, names }: PulledImage): Promise<void> {
+    const also = names.map((name) => `${ALSO}${id} ${name}`);
+    await this.#ask(() => this.#client.hdel(this.#key, IMAGE + id, ...also));
   }
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {
@@ -79,6 +85,16 @@ export class ValkeyPulledImages implements PulledImages {
       throw storeError(error);
     }
   }
+}
+
+function withNames(
+  id: string,
+  { name, atMs }: { readonly name: string; readonly atMs: number },
+  entries: readonly (readonly [string, string])[],
+): PulledImage {
+  const start = `${ALSO}${id} `;
+  const also = entries.flatMap(([field]) => (field.startsWith(start) ? [field.slice(start.length)] : []));
+  return { id, names: [name, ...also], atMs };
 }
 
 function readPull(reference: string, text: string): ImagePull | undefined {

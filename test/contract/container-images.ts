@@ -111,16 +111,21 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     const spec = await newSpec(of());
     await engine.start(spec, never);
     const stored = async () => (await storage.list()).find(({ names }) => names.includes(remote));
-    const { id = '' } = (await stored()) ?? {};
+    const { id = '', names = [] } = (await stored()) ?? {};
     expect(told).toEqual([
       { reference: remote, name: remote, present: expect.not.arrayContaining([id]) as unknown },
       [remote, id],
     ]);
     expect(await stored()).toMatchObject({ used: true, digests: [expect.stringMatching(/tiny@sha256:/)] });
-    expect(await storage.remove(id)).toBe(false);
+    expect(await storage.remove({ id, names })).toBe(false);
     await engine.remove(spec.name);
     expect(await stored()).toMatchObject({ used: false });
-    expect([await storage.remove(id), await storage.remove(id)]).toEqual([true, true]);
+    await docker.getImage(id).tag({ repo: `${registry.address}/tiny`, tag: 'again' });
+    expect(await storage.remove({ id, names })).toBe(false);
+    const both = (await stored())?.names ?? [];
+    expect(both).toHaveLength(2);
+    const gone = { id, names: both };
+    expect([await storage.remove(gone), await storage.remove(gone)]).toEqual([true, true]);
     expect(await stored()).toBeUndefined();
   });
 
@@ -141,7 +146,10 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     const stored = (await storage.list()).find(({ id }) => id === found?.id);
     expect(stored).toMatchObject({ names: [], used: false });
     expect(stored?.digests).toContain(`${registry.address}/tiny@${found?.digest ?? ''}`);
-    expect(await storage.remove(found?.id ?? '')).toBe(true);
+    // It goes with all that it is known by.
+    await docker.getImage(found?.id ?? '').tag({ repo: `${registry.address}/tiny`, tag: '1' });
+    expect(await storage.remove({ id: found?.id ?? '', names: [remote] })).toBe(true);
+    expect((await storage.list()).map(({ id }) => id)).not.toContain(found?.id);
   });
 
   it('are not fetched without credentials, or where that is not wanted, and that is said with the reason', async () => {

@@ -1,8 +1,11 @@
 /** The images that the engine keeps on this host, whoever brought them. All methods throw engine_unavailable. */
 export interface ImageStorage {
   list(): Promise<readonly StoredImage[]>;
-  /** False where the engine refuses, as when something has come to use it. Absent is fine. */
-  remove(id: string): Promise<boolean>;
+  /**
+   * With the names that it was listed with. False where the engine refuses, as when something has come to use it, and
+   * where somebody has given it a name since. Absent is fine.
+   */
+  remove(image: Pick<StoredImage, 'id' | 'names'>): Promise<boolean>;
 }
 
 export interface StoredImage {

@@ -3,18 +3,18 @@ export interface PulledImages {
   read(): Promise<{ readonly images: readonly PulledImage[]; readonly pulls: readonly ImagePull[] }>;
   /** Before it begins; `present`: the ids of what was there. One of the same that nobody ended goes on. */
   begin(pull: Omit<ImagePull, 'atMs'>): Promise<void>;
-  /** It led to this image, which is noted as fetched unless it was there before. */
+  /** It led to this image, noted as fetched unless it was there before. Of one that is noted, the name is as well. */
   end(reference: string, id: string): Promise<void>;
   /** It led to nothing that is known. */
   giveUp(reference: string): Promise<void>;
   /** It is gone. */
-  forget(id: string): Promise<void>;
+  forget(image: PulledImage): Promise<void>;
 }
 
-interface PulledImage {
+export interface PulledImage {
   readonly id: string;
-  /** Under which it was fetched. */
-  readonly name: string;
+  /** Under which it was fetched, the first one first. */
+  readonly names: readonly [string, ...string[]];
   readonly atMs: number;
 }
 

@@ -36,9 +36,14 @@ export class EngineImageStorage implements ImageStorage {
     }
   }
 
-  /** Without force: the engine knows best who uses it. */
-  async remove(id: string): Promise<boolean> {
+  /** Without force: the engine knows best who uses it. So its names go first: with several, it goes by none of them. */
+  async remove({ id, names }: Pick<StoredImage, 'id' | 'names'>): Promise<boolean> {
     try {
+      // Podman lists the names by a digest as well, which count as any other, and leaves them out when asked for one.
+      const found = (await this.#docker.listImages({ all: true })).find(({ Id }) => Id === id);
+      const present = named(found?.RepoTags);
+      if (present.some((name) => !isByDigest(name) && !names.includes(name))) return false;
+      for (const name of present.slice(1)) await this.#docker.getImage(name).remove();
       await this.#docker.getImage(id).remove();
       return true;
     } catch (error) {
