@@ -35,8 +35,12 @@ export interface Download {
 type Offered = Template & { readonly export: Export };
 type Outcome = Parameters<Observer['exported']>[1];
 
-/** So slow that nobody waits for it any more, whatever `timeout` the template has; it makes room for others. */
-const UNREAD_MS = 60_000;
+/**
+ * So slow that nobody waits for it any more, whatever `timeout` the template has; it makes room for others. A
+ * connection to a proxy on the same host takes up to 3 MB at a time, and nothing until most of that is read: those who
+ * read 5 kB/s, as a phone at 40 kbit/s does, are not taken for one who reads nothing.
+ */
+const UNREAD_MS = 600_000;
 /** Of an app's own words in an error. */
 const QUOTED = 500;
 
