@@ -9,7 +9,7 @@ shift 2
 server=$$
 # Seconds between two looks.
 every=${NATS_WATCH_EVERY:-5}
-# So many bad ones in a row: half a minute for what it says, and a minute and a half for silence.
+# So many bad ones in a row: three quarters of a minute for what it says, and a minute and a half for silence.
 LOOKS=6
 # With less it would be full again at once; and a server of a cluster that starts on a full disk may forget a stream.
 ROOM_KIB=16384
@@ -23,21 +23,34 @@ pause() { # SECONDS
   done
 }
 
-ask() { # PATH: what the monitoring says. 124 or 143 where it takes the question and says nothing.
+# PATH: what the monitoring says. Fails where it takes the question and says nothing. The count is its own: BusyBox' timeout
+# leaves a child to the first process of the container, which is nats-server and waits for nobody's.
+ask() {
   if command -v bash >/dev/null; then
-    timeout $((2 * every)) bash -c \
-      'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\n\r\n" "$3" >&3 && cat <&3' \
-      ask "${address%:*}" "${address##*:}" "$1"
+    bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\n\r\n" "$3" >&3 && exec cat <&3' \
+      ask "${address%:*}" "${address##*:}" "$1" 2>/dev/null &
   else
-    printf 'GET %s HTTP/1.0\r\n\r\n' "$1" | timeout $((2 * every)) nc "${address%:*}" "${address##*:}"
-  fi 2>/dev/null
+    printf 'GET %s HTTP/1.0\r\n\r\n' "$1" | nc "${address%:*}" "${address##*:}" 2>/dev/null &
+  fi
+  question=$!
+  left=$((2 * every))
+  while [ "$left" -gt 0 ]; do
+    sleep 1
+    kill -0 "$question" 2>/dev/null || return 0
+    left=$((left - 1))
+  done
+  kill -KILL "$question"
+  wait "$question"
+  return 1
 }
 
 # Why it stores nothing more. Nothing where it is well, starts, catches up, or has no monitoring.
 trouble() {
   for path in /healthz /jsz; do
-    said=$(ask "$path")
-    case $? in 124 | 143) echo "$path does not answer" && return ;; esac
+    said=$(ask "$path" 2>/dev/null) || {
+      echo "$path does not answer"
+      return
+    }
     case $said in
       *'"error":'*'JetStream not enabled'*) echo 'JetStream is off' && return ;;
       *'"error":'*'write error'*) echo 'JetStream gave up on a write error' && return ;;

@@ -1,0 +1,68 @@
+import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { ChildServer, findProgram } from '../../src/launcher/child-server.ts';
+import { freePort } from '../../src/launcher/tcp-ports.ts';
+import { eventually } from '../support/eventually.ts';
+
+const WATCHED = fileURLToPath(new URL('../../deploy/nats/watched.sh', import.meta.url));
+const BUSYBOX = findProgram('busybox');
+const why =
+  process.getuid?.() !== 0 ? 'a PID namespace needs root' : BUSYBOX === undefined ? 'busybox is not installed' : '';
+if (why !== '') process.stderr.write(`The test of the watch beside a NATS in a container is skipped: ${why}\n`);
+
+/** Every process of a PID namespace: name and state. */
+async function within(namespace: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc'))
+    if (/^\d+$/.test(pid) && (await readlink(`/proc/${pid}/ns/pid`).catch(() => '')) === namespace)
+      found.push(
+        /\((.*)\) (.)/
+          .exec(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''))
+          ?.slice(1)
+          .join(' ') ?? '',
+      );
+  return found;
+}
+
+it.skipIf(why !== '' && process.env['CI'] !== 'true')(
+  `leaves nothing to a NATS that is the first process of a container with nothing but BusyBox${why && ` (${why})`}`,
+  async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'try-it-now-nats-watch-'));
+    try {
+      const [bin, store] = [join(dir, 'bin'), join(dir, 'store')];
+      await Promise.all([mkdir(bin), mkdir(store)]);
+      for (const name of ['sh', 'sleep', 'timeout', 'nc', 'df', 'awk']) await symlink(BUSYBOX ?? '', join(bin, name));
+      const [port, monitorPort] = [await freePort(), await freePort()];
+      const nats = `${findProgram('nats-server') ?? ''} -a 127.0.0.1 -p ${port} -m ${monitorPort} -js -sd ${store}`;
+      await using server = await ChildServer.start({
+        name: 'NATS',
+        command: 'unshare',
+        args: [
+          ...['--pid', '--fork', '--mount-proc', '--kill-child', join(bin, 'sh'), '-c'],
+          `PATH=${bin} NATS_WATCH_EVERY=1 exec sh ${WATCHED} 127.0.0.1:${monitorPort} ${store} ${nats}`,
+        ],
+        saysUp: 'Server is ready',
+        stopSignal: 'SIGKILL',
+      });
+      const namespace = await readlink(`/proc/${server.pid ?? ''}/ns/pid_for_children`);
+      const asked = async (): Promise<number> => {
+        const varz = (await (await fetch(`http://127.0.0.1:${monitorPort}/varz`)).json()) as {
+          http_req_stats: Record<string, number>;
+        };
+        return varz.http_req_stats['/jsz'] ?? 0;
+      };
+      await eventually(async () => expect(await asked()).toBeGreaterThanOrEqual(3), { timeoutMs: 60_000 });
+      await eventually(async () => {
+        const processes = await within(namespace);
+        expect(processes).toContain('nats-server S');
+        // One that the watch is about to wait for is gone at the next look.
+        expect(processes.filter((one) => one.endsWith(' Z'))).toEqual([]);
+      });
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  },
+);
