@@ -63,12 +63,19 @@ has_room() {
   [ "${free:-$ROOM_KIB}" -ge "$ROOM_KIB" ]
 }
 
-end() {
+end() { # WHY
+  line="watched.sh: ends nats-server, which stores nothing more, so that it is started again: $1"
+  echo "$line" >&2
   kill -TERM "$server"
   (pause 10) && kill -0 "$server" 2>/dev/null || exit 0
-  # 2.9 hangs then. Go's own signal comes first: one in a container cannot be killed from within.
-  kill -QUIT "$server"
-  (pause 2) && kill -KILL "$server" 2>/dev/null
+  # 2.9 hangs then. The reason is what is seen last.
+  echo "$line" >&2
+  if [ "$server" -eq 1 ]; then
+    # The first process of a container cannot be killed from within. This is Go's own signal, which writes much.
+    kill -QUIT "$server"
+  else
+    kill -KILL "$server"
+  fi
   exit 0
 }
 
@@ -84,8 +91,7 @@ watch() {
     bad=$((bad + 1))
     [ "$bad" -ge "$LOOKS" ] || continue
     if has_room; then
-      echo "watched.sh: ends nats-server, which stores nothing more, so that it is started again: $why" >&2
-      end
+      end "$why"
     elif [ "$bad" -eq "$LOOKS" ]; then
       echo "watched.sh: nats-server stores nothing more, and has to wait for room on the disk of $store: $why" >&2
     fi

@@ -53,6 +53,7 @@ describe.skipIf(whyNoSmallDisk !== '' && process.env['CI'] !== 'true')(
         const disk = await SmallDisk.mount(dir, DISK_MIB);
         releasers.push('disk', () => disk[Symbol.asyncDispose]());
         const [port, monitorPort, events] = [await freePort(), await freePort(), [] as string[]];
+        const ends: string[] = [];
         const launched: LaunchedNats[] = [];
         const guard = { account: undefined, ...LOGIN, watchEverySeconds: 1 };
         const supervised = await supervise(
@@ -62,7 +63,13 @@ describe.skipIf(whyNoSmallDisk !== '' && process.env['CI'] !== 'true')(
             launched.push(one);
             return one;
           },
-          { onLost: (name) => events.push(`${name} lost`), onRestored: (name) => events.push(`${name} restored`) },
+          {
+            onLost: (name, how) => {
+              events.push(`${name} lost`);
+              ends.push(how);
+            },
+            onRestored: (name) => events.push(`${name} restored`),
+          },
         );
         releasers.push('NATS', () => supervised.stop());
         const connection = await connectQueue({ url: supervised.first.url, ...LOGIN, log: silent });
@@ -79,6 +86,8 @@ describe.skipIf(whyNoSmallDisk !== '' && process.env['CI'] !== 'true')(
         expect(events).toEqual([]);
         await disk.free();
         await eventually(() => expect(events).toEqual(['NATS lost', 'NATS restored']), PATIENCE);
+        // And not hundreds of lines of Go after it.
+        expect(ends).toEqual([expect.stringContaining('watched.sh: ends nats-server')]);
         await eventually(() => put(connection));
         expect((await connection.manager.streams.info('PROVISIONING')).state.messages).toBeGreaterThanOrEqual(2);
       } finally {
