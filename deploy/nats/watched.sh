@@ -58,9 +58,18 @@ trouble() {
   done
 }
 
+# By taking it, since files run out as well, and a quota or a mount that is read-only is not in what df shows. Not where
+# df says that there is too little: that is left to others.
 has_room() {
   free=$(df -Pk "$store" 2>/dev/null | awk 'NR == 2 { print $4 }')
-  [ "${free:-$ROOM_KIB}" -ge "$ROOM_KIB" ]
+  [ "${free:-$ROOM_KIB}" -ge "$ROOM_KIB" ] || return 1
+  taken=$store/.watched
+  # Never through a link: who starts the watch may do more than the owner of the store.
+  rm -f "$taken"
+  (set -C && head -c $((ROOM_KIB * 1024)) /dev/zero >"$taken") 2>/dev/null
+  had=$?
+  rm -f "$taken"
+  return "$had"
 }
 
 end() { # WHY

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { ChildServer, findProgram } from '../../src/launcher/child-server.ts';
 import { freePort } from '../../src/launcher/tcp-ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { SmallDisk, whyNoSmallDisk } from '../support/small-disk.ts';
 
 const WATCHED = fileURLToPath(new URL('../../deploy/nats/watched.sh', import.meta.url));
 const BUSYBOX = findProgram('busybox');
@@ -63,6 +64,41 @@ it.skipIf(why !== '' && process.env['CI'] !== 'true')(
       });
     } finally {
       await rm(dir, { recursive: true, force: true });
+    }
+  },
+);
+
+it.skipIf(whyNoSmallDisk !== '' && process.env['CI'] !== 'true')(
+  `waits where the disk has bytes and takes no file${whyNoSmallDisk && ` (${whyNoSmallDisk})`}`,
+  async () => {
+    const store = await mkdtemp(join(tmpdir(), 'try-it-now-nats-watch-'));
+    const disk = await SmallDisk.mount(store, 64, ',nr_inodes=8');
+    try {
+      await expect(
+        (async () => {
+          for (let n = 0; n < 100; n += 1) await writeFile(join(store, `${n}`), '');
+        })(),
+      ).rejects.toThrow('ENOSPC');
+      const monitorPort = await freePort();
+      // What nats-server 2.15 says in a cluster, whatever it could not write.
+      const gaveUp = `require('http').createServer((q, a) => a.writeHead(503).end('{"error":"JetStream not enabled"}'))
+        .listen(${monitorPort}, '127.0.0.1', () => console.log('up'))`;
+      await using server = await ChildServer.start({
+        name: 'NATS',
+        command: '/bin/sh',
+        args: [WATCHED, `127.0.0.1:${monitorPort}`, store, process.execPath, '-e', gaveUp],
+        env: { NATS_WATCH_EVERY: '1' },
+        saysUp: 'up',
+      });
+      await eventually(() => expect(server.tail()).toContain('watched.sh: '), { timeoutMs: 60_000 });
+      expect(server.tail()).toContain('has to wait for room on the disk');
+      expect(server.alive).toBe(true);
+      await rm(join(store, '0'));
+      await server.exited;
+      expect(server.tail()).toContain('watched.sh: ends nats-server');
+    } finally {
+      await disk[Symbol.asyncDispose]();
+      await rm(store, { recursive: true, force: true });
     }
   },
 );

@@ -19,8 +19,9 @@ export class SmallDisk implements AsyncDisposable {
     this.#foreign = join(path, 'foreign');
   }
 
-  static async mount(path: string, sizeMib: number): Promise<SmallDisk> {
-    await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs', path]);
+  /** `most` has further options, with a comma before each. */
+  static async mount(path: string, sizeMib: number, most = ''): Promise<SmallDisk> {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${sizeMib}m${most}`, 'tmpfs', path]);
     return new SmallDisk(path);
   }
 
