@@ -25,6 +25,8 @@ const PART = 'NATS';
 const OLDEST = [2, 9] as const;
 const MONITOR_PORT = 8222;
 const MONITOR_TIMEOUT_MS = 2_000;
+/** A server with much to do, or a slow disk, may take seconds to answer what JetStream has to be asked for. */
+const HANGS_AFTER_MS = 10_000;
 /** The thresholds of the queue's alerts. */
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
@@ -98,8 +100,9 @@ async function health({ nats }: QueueConnection): Promise<Observation[]> {
     natsHoles(nats.info?.version ?? '0', typeof go === 'string' ? go : undefined);
   const ask = async (
     path: string,
+    patienceMs = MONITOR_TIMEOUT_MS,
   ): Promise<{ readonly status: number; readonly body: Readonly<Record<string, unknown>> }> => {
-    const { statusCode, body } = await request(`${base}${path}`, { signal: deadlineSignal(MONITOR_TIMEOUT_MS) });
+    const { statusCode, body } = await request(`${base}${path}`, { signal: deadlineSignal(patienceMs) });
     return { status: statusCode, body: (await body.json()) as Record<string, unknown> };
   };
   let here: Readonly<Record<string, unknown>>;
@@ -113,15 +116,13 @@ async function health({ nats }: QueueConnection): Promise<Observation[]> {
   }
   if (here['server_id'] !== nats.info?.server_id)
     return [notChecked('health', `what answers at ${base} is another server`), holes(undefined)];
-  const [healthz, jsz] = await Promise.allSettled([ask('/healthz'), ask('/jsz')]);
   // After a failed write nats-server 2.9 holds a lock for ever, which one of the two waits for.
-  const silent = healthz.status === 'rejected' ? '/healthz' : jsz.status === 'rejected' ? '/jsz' : undefined;
-  if (silent !== undefined)
-    return [
-      failure('health', `${base}${silent} does not answer, but /varz does: JetStream hangs`, GAVE_UP),
-      holes(here['go']),
-    ];
-  if (healthz.status !== 'fulfilled' || healthz.value.status === 200)
+  const paths = ['/healthz', '/jsz'] as const;
+  const asked = await Promise.allSettled(paths.map((path) => ask(path, HANGS_AFTER_MS)));
+  for (const [at, each] of asked.entries())
+    if (each.status === 'rejected') return [unanswered(`${base}${paths[at] ?? ''}`, each.reason), holes(here['go'])];
+  const [healthz] = asked;
+  if (healthz?.status !== 'fulfilled' || healthz.value.status === 200)
     return [ok('health', `${base}/healthz says ok`), holes(here['go'])];
   const { status, body } = healthz.value;
   const said = JSON.stringify(body);
@@ -133,6 +134,12 @@ async function health({ nats }: QueueConnection): Promise<Observation[]> {
     ),
     holes(here['go']),
   ];
+}
+
+function unanswered(url: string, error: unknown): Observation {
+  return error instanceof Error && error.name === 'TimeoutError'
+    ? failure('health', `${url} does not answer, but /varz does: JetStream hangs`, GAVE_UP)
+    : notChecked('health', `${url} cannot be read: ${describeError(error)}`);
 }
 
 async function storage({ manager }: QueueConnection): Promise<Observation> {
