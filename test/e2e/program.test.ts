@@ -259,7 +259,7 @@ describe('try-it-now up', () => {
   it('runs for a user who is not root, says that containers need root, and leaves nothing', async () => {
     await using cleanups = new Cleanups('a user of no rights');
     const [copy, home] = [await ownFolder(cleanups, 'tin-copy-'), await ownFolder(cleanups, 'tin-home-')];
-    for (const name of ['dist', 'examples', 'package.json'])
+    for (const name of ['dist', 'deploy', 'examples', 'package.json'])
       await cp(fileURLToPath(new URL(`../../${name}`, import.meta.url)), join(copy, name), { recursive: true });
     await promisify(execFile)('chmod', ['-R', 'a+rX', copy]);
     await chown(home, NOBODY, NOBODY);
