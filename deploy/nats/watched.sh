@@ -23,8 +23,8 @@ pause() { # SECONDS
   done
 }
 
-# PATH: what the monitoring says. Fails where it takes the question and says nothing. The count is its own: BusyBox' timeout
-# leaves a child to the first process of the container, which is nats-server and waits for nobody's.
+# PATH: what the monitoring says. Fails where it takes the question and says nothing. Whatever it starts it waits for, as
+# nobody else would: in a container nats-server is the first process, and BusyBox' timeout leaves a child to that one.
 ask() {
   if command -v bash >/dev/null; then
     bash -c 'exec 3<>"/dev/tcp/$1/$2" && printf "GET %s HTTP/1.0\r\n\r\n" "$3" >&3 && exec cat <&3' \
@@ -33,25 +33,28 @@ ask() {
     printf 'GET %s HTTP/1.0\r\n\r\n' "$1" | nc "${address%:*}" "${address##*:}" 2>/dev/null &
   fi
   question=$!
-  left=$((2 * every))
-  while [ "$left" -gt 0 ]; do
-    sleep 1
-    kill -0 "$question" 2>/dev/null || return 0
-    left=$((left - 1))
-  done
-  kill -KILL "$question"
+  # Not by looking whether it is there still: one that nobody has waited for is.
+  (
+    trap 'kill "$!" 2>/dev/null; wait; exit' TERM
+    sleep $((2 * every)) &
+    wait "$!"
+    kill -KILL "$question"
+  ) >/dev/null 2>&1 &
+  alarm=$!
   wait "$question"
-  return 1
+  how=$?
+  kill -TERM "$alarm"
+  wait "$alarm"
+  # By the alarm.
+  [ "$how" -ne 137 ]
 }
 
 # Why it stores nothing more. Nothing where it is well, starts, catches up, or has no monitoring.
 trouble() {
   for path in /healthz /jsz; do
-    said=$(ask "$path" 2>/dev/null) || {
-      echo "$path does not answer"
-      return
-    }
+    said=$(ask "$path" 2>/dev/null) || said=${said:-nothing}
     case $said in
+      nothing) echo "$path does not answer" && return ;;
       *'"error":'*'JetStream not enabled'*) echo 'JetStream is off' && return ;;
       *'"error":'*'write error'*) echo 'JetStream gave up on a write error' && return ;;
     esac
