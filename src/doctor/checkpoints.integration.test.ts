@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { RepositoryInFolder, asPodmanExports } from '../../test/support/checkpoint-files.ts';
+import { SimulatedCheckpointing } from '../../test/support/simulated-checkpointing.ts';
 import { silent, startStore, type TestStore } from '../../test/support/store.ts';
 import { template } from '../../test/support/templates.ts';
 import { settingsVersion, templateVersion, type Template } from '../domain/template.ts';
 import { Releasers } from '../lifecycle/releasers.ts';
+import type { Checkpointing } from '../pool/interfaces/checkpointing.ts';
+import { SimulatedRuntime } from '../runtime/simulated/simulated-runtime.ts';
 import { NotChecked, Shared, runChecks } from './check.ts';
 import { checkpointChecks } from './checkpoints.ts';
 
@@ -24,10 +27,12 @@ beforeEach(async () => {
 });
 afterEach(() => releasers.releaseAll(silent));
 
-async function seen(app: Template): Promise<string> {
+const notAsked = new Shared<Checkpointing>(() => Promise.reject(new NotChecked('not asked here')), '');
+
+async function seen(app: Template, checkpointing = notAsked): Promise<string> {
   const checks = checkpointChecks({
     ...{ mode: 'auto', dir: here.dir, templates: [app], share: undefined, underWay: () => undefined },
-    checkpointing: new Shared(() => Promise.reject(new NotChecked('not asked here')), ''),
+    checkpointing,
     checkpointRepository: here.checkpointRepository,
     promotions: new Shared(() => Promise.resolve(store.promotions), ''),
     offers: new Shared(() => Promise.resolve(store.checkpointOffers), ''),
@@ -52,6 +57,21 @@ it('says whether a checkpoint of another version waits for the node, or for an o
   // Nothing is restored from what stands for it in another version.
   expect(await seen(tiny)).toMatch(/^ok: \w+ is promoted /);
   expect(await seen(asked)).toMatch(/^warning: \w+ is of another version of the template; /);
+});
+
+it('waits for the node where its kernel is another one too, and for an operator where the image is', async () => {
+  const about = { templateVersion: templateVersion(tiny), settingsVersion: settingsVersion(tiny) };
+  const { id } = await here.added(about);
+  await store.promotions.promote('tiny', id);
+  const engine = new SimulatedRuntime();
+  releasers.push('engine', () => engine.close());
+  const checkpointing = new SimulatedCheckpointing(engine);
+  const onThisHost = (): Promise<string> => seen(newer, new Shared(() => Promise.resolve(checkpointing), ''));
+  expect(await onThisHost()).toContain('It makes one by itself');
+  checkpointing.kernel = '6.19.0';
+  expect(await onThisHost()).toContain('It makes one by itself');
+  checkpointing.imageId = 'sha256:2f';
+  expect(await onThisHost()).toMatch(/^failure: \w+ was made of another image than .* Make another on this host: /);
 });
 
 it('says so of one that does not tell what operators had decided', async () => {

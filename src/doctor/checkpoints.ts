@@ -168,10 +168,12 @@ async function promoted(
     );
   }
   const unfit = await misfit(checkpointing, template, metadata.host);
-  if (metadata.templateVersion !== version && (unfit === undefined || !isOfOtherProgram(metadata, template)))
+  // With another image as well, the node makes none by itself.
+  const isImageToo = unfit?.isImage === true && isOfOtherProgram(metadata, template);
+  if (metadata.templateVersion !== version && !isImageToo)
     return warning(what, ...otherVersion(metadata, template, create));
   if (unfit !== undefined)
-    return failure(what, `${current} ${unfit}; instances start cold`, `Make another on this host: \`${create}\`.`);
+    return failure(what, `${current} ${unfit.seen}; instances start cold`, `Make another on this host: \`${create}\`.`);
   return failures === 0
     ? ok(what, `${current} is promoted`)
     : warning(
@@ -201,19 +203,21 @@ function otherVersion(metadata: CheckpointMetadata, template: Template, create: 
       ];
 }
 
-/** A clause; undefined where it fits, and where nobody can say. */
+/** `seen` is a clause. Undefined where it fits, and where nobody can say. */
 async function misfit(
   checkpointing: Shared<Checkpointing | undefined>,
   template: Template,
   made: { readonly imageId: string; readonly kernel: string },
-): Promise<string | undefined> {
+): Promise<{ readonly seen: string; readonly isImage: boolean } | undefined> {
   try {
     const here = await (await checkpointing.need())?.host(template);
     if (here === undefined) return undefined;
-    if (here.kernel !== made.kernel) return `was made on kernel ${made.kernel}, and this is ${here.kernel}`;
-    return here.imageId === made.imageId ? undefined : `was made of another image than ${template.image} is now`;
+    if (here.imageId !== made.imageId)
+      return { seen: `was made of another image than ${template.image} is now`, isImage: true };
+    if (here.kernel === made.kernel) return undefined;
+    return { seen: `was made on kernel ${made.kernel}, and this is ${here.kernel}`, isImage: false };
   } catch (error) {
     if (error instanceof NotChecked) return undefined;
-    return `could not be compared with this host: ${thrown('', error).seen}`;
+    return { seen: `could not be compared with this host: ${thrown('', error).seen}`, isImage: false };
   }
 }
