@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import Type, { type Static } from 'typebox';
 import type { ImageCheck } from './image-check.ts';
 import { registryOf } from './image-name.ts';
@@ -107,6 +108,16 @@ export function watchedImages(templates: readonly Template[]): readonly WatchedI
         fetched: users.some(({ pull }) => pull !== 'never'),
       };
     });
+}
+
+/** Whether what an image was tried with is what is on offer. */
+export function areOffered(tried: readonly Template[], offered: readonly Template[]): boolean {
+  return tried.every((each) =>
+    isDeepStrictEqual(
+      each,
+      offered.find(({ name }) => name === each.name),
+    ),
+  );
 }
 
 /** Whether what is new under its name is tried before anybody gets it. */

@@ -154,3 +154,28 @@ it('has the version of its checkpoint be that of the template, whatever image st
   const { templateVersion, settingsVersion } = await server.metadata();
   expect({ templateVersion, settingsVersion }).toEqual(versionsOf(app satisfies Template));
 });
+
+it('tries it again with a template that was changed meanwhile, and takes nothing of the one before', async () => {
+  const server = await settled();
+  const held = 'b'.repeat(16);
+  await store.promotions.promote('tiny', held);
+  world.registry = NEW;
+  anHourLater();
+  const changed = { ...app, env: { MODE: 'other' } };
+  server.engine.meanwhile = () => {
+    server.engine.meanwhile = undefined;
+    server.operators.catalogue.replace([changed]);
+    return Promise.resolve();
+  };
+  await server.round();
+  expect([await server.serves(), await server.trials(), await server.checkpoints()]).toEqual([
+    OLD.id,
+    ['untried 1'],
+    [],
+  ]);
+  expect(await store.promotions.status('tiny')).toMatchObject({ current: held });
+  anHourLater();
+  await server.round();
+  const { templateVersion, settingsVersion } = await server.metadata();
+  expect({ templateVersion, settingsVersion }).toEqual(versionsOf(changed));
+});

@@ -3,6 +3,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
 import {
   IMAGE_UPDATE_VERSION,
+  areOffered,
   isFetched,
   isSameImage,
   isToBeTried,
@@ -76,6 +77,10 @@ interface Work {
 }
 
 type Trial = Work & { readonly pin: ImagePin };
+
+type Verdict =
+  | { readonly kind: 'sound'; readonly promoted: Readonly<Record<string, string>> }
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /**
  * Looks for new images under the names of those that are tried first, and has them go to visitors when they pass. Goes
@@ -264,6 +269,7 @@ export class ImageUpdater {
     log.info({ image: name, id, digest, before: pin.id }, 'A new image is tried before anybody gets it');
     try {
       const verdict = await this.#verdict(work, found);
+      await this.#requireOffered(image, verdict);
       this.#untried.settled(name);
       if (verdict.kind === 'refused') await this.#refuse(work, found, verdict.reason);
       else await this.#adopt(work, found, verdict.promoted);
@@ -279,14 +285,15 @@ export class ImageUpdater {
     }
   }
 
+  /** A trial takes its time, and what was found with a template of before says nothing of the one there is. */
+  async #requireOffered({ deciding }: WatchedImage, verdict: Verdict): Promise<void> {
+    if (areOffered(deciding, this.#deps.catalogue.all())) return;
+    if (verdict.kind === 'sound') await this.#discard(verdict.promoted);
+    throw new Error('a template that has it was changed while it was tried; it is tried again with that');
+  }
+
   /** Of all templates that have a container of it, but previews. */
-  async #verdict(
-    work: Work,
-    found: FoundImage,
-  ): Promise<
-    | { readonly kind: 'sound'; readonly promoted: Readonly<Record<string, string>> }
-    | { readonly kind: 'refused'; readonly reason: string }
-  > {
+  async #verdict(work: Work, found: FoundImage): Promise<Verdict> {
     const { image } = work;
     const onStep = this.#steps(work, found);
     const promoted: Record<string, string> = {};
