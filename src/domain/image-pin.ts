@@ -43,6 +43,12 @@ export function withTag(name: string): string {
   return isByDigest(name) || tagAt(name) !== -1 ? name : `${name}:latest`;
 }
 
+/** Without its tag and its digest. */
+export function repositoryOf(name: string): string {
+  const [bare = ''] = name.split('@');
+  return tagAt(bare) === -1 ? bare : bare.slice(0, tagAt(bare));
+}
+
 /** `digests`: of one image, as engines list them, with the repository before each. */
 export function hasDigest(digests: readonly string[], digest: string): boolean {
   return digests.some((each) => each.endsWith(`@${digest}`));

@@ -172,6 +172,19 @@ describe('of the images that were fetched', () => {
     ]);
   });
 
+  it('one that somebody has fetched from a repository of their own stays, though it has no other name', async () => {
+    await fetched('ours', `${REPOSITORY}:pr-1-a`, {
+      names: [`${REPOSITORY}:pr-1-a`],
+      digests: [`${REPOSITORY}@sha256:d1`],
+    });
+    await fetched('theirs too', `${REPOSITORY}:pr-1-b`, {
+      names: [`${REPOSITORY}:pr-1-b`],
+      digests: [`${REPOSITORY}@sha256:d2`, 'mirror.example.org/app@sha256:d2'],
+    });
+    await tidy();
+    expect(host.ids).toEqual(['theirs too']);
+  });
+
   it('those that came under two names at the same time are known by both', async () => {
     const names = [`${REPOSITORY}:pr-1-a`, `${REPOSITORY}:pr-2-a`];
     for (const name of names) await store.pulledImages.begin({ reference: name, name, present: [] });

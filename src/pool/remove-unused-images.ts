@@ -1,5 +1,5 @@
 import type { Clock } from '../domain/clock.ts';
-import { digestIn, hasDigest, withTag } from '../domain/image-pin.ts';
+import { digestIn, hasDigest, repositoryOf, withTag } from '../domain/image-pin.ts';
 import type { Log } from '../domain/log.ts';
 import { containerTemplates, type Catalogue } from '../domain/template.ts';
 import type { ImagePins } from './interfaces/image-pins.ts';
@@ -45,14 +45,18 @@ export async function removeUnusedImages(deps: UnusedImagesDeps): Promise<void> 
       await pulled.forget(image);
       continue;
     }
-    const ours = new Set(image.names.map(withTag));
-    // Another name is somebody else's, and a name that is gone by leads here.
-    const isNamed = there.names.some((each) => !ours.has(each) || names.has(each));
-    if (there.used || isNamed || known.some((each) => isOf(there, each))) continue;
+    if (there.used || isSomebodyElses(there, image.names) || there.names.some((each) => names.has(each))) continue;
+    if (known.some((each) => isOf(there, each))) continue;
     if (!(await storage.remove(there))) continue;
     await pulled.forget(image);
     log.info({ image: image.names[0], id }, 'Removed an image that was fetched here and that nothing needs any more');
   }
+}
+
+/** By another name, be it one by a digest: those have the repository of the name that it was fetched under. */
+function isSomebodyElses({ names, digests }: StoredImage, fetchedUnder: readonly string[]): boolean {
+  const [ours, repositories] = [new Set(fetchedUnder.map(withTag)), new Set(fetchedUnder.map(repositoryOf))];
+  return names.some((each) => !ours.has(each)) || digests.some((each) => !repositories.has(repositoryOf(each)));
 }
 
 /** Of processes that were killed: what is there now and was not before came by them. */

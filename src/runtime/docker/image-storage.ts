@@ -43,13 +43,24 @@ export class EngineImageStorage implements ImageStorage {
       const found = (await this.#docker.listImages({ all: true })).find(({ Id }) => Id === id);
       const present = named(found?.RepoTags);
       if (present.some((name) => !isByDigest(name) && !names.includes(name))) return false;
-      for (const name of present.slice(1)) await this.#docker.getImage(name).remove();
+      for (const name of present.slice(1)) await this.#untag(name, id);
       await this.#docker.getImage(id).remove();
       return true;
     } catch (error) {
       if (statusOf(error) === ABSENT) return true;
       if (statusOf(error) === CONFLICT) return false;
       throw engineFailure(error, this.#title, `remove the image ${id}`);
+    }
+  }
+
+  /** A name may have been moved since, and then leads to what somebody else needs. */
+  async #untag(name: string, id: string): Promise<void> {
+    const image = this.#docker.getImage(name);
+    try {
+      const { Id } = await image.inspect();
+      if (bare(Id) === bare(id)) await image.remove();
+    } catch (error) {
+      if (statusOf(error) !== ABSENT) throw error;
     }
   }
 }
