@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { fullName } from './image-name.ts';
 
 /** Raised when the entry's shape changes; one of another version is skipped. */
 export const IMAGE_PIN_VERSION = 1;
@@ -38,15 +39,21 @@ export function digestIn(name: string): string | undefined {
   return isByDigest(name) ? name.slice(name.indexOf('@') + 1) : undefined;
 }
 
-/** As engines list a name: with the tag that one without stands for. */
+/** In one form, however templates and engines write it: with its registry, and the tag that one without stands for. */
 export function withTag(name: string): string {
-  return isByDigest(name) || tagAt(name) !== -1 ? name : `${name}:latest`;
+  return fullName(isByDigest(name) || tagAt(name) !== -1 ? name : `${name}:latest`);
 }
 
-/** Without its tag and its digest. */
+/** With its registry, and without its tag and its digest. */
 export function repositoryOf(name: string): string {
   const [bare = ''] = name.split('@');
-  return tagAt(bare) === -1 ? bare : bare.slice(0, tagAt(bare));
+  return fullName(tagAt(bare) === -1 ? bare : bare.slice(0, tagAt(bare)));
+}
+
+/** `digests`: of one image, as engines list them. The one that its registry has it by under this name. */
+export function digestUnder(name: string, digests: readonly string[]): string | undefined {
+  const repository = repositoryOf(name);
+  return digests.map((each) => (repositoryOf(each) === repository ? digestIn(each) : undefined)).find(Boolean);
 }
 
 /** `digests`: of one image, as engines list them, with the repository before each. */

@@ -185,6 +185,15 @@ describe('of the images that were fetched', () => {
     expect(host.ids).toEqual(['theirs too']);
   });
 
+  it('those of Docker Hub go, which engines list without their registry', async () => {
+    await fetched('app', 'docker.io/acme/app:1', { names: [], digests: ['acme/app@sha256:d1'] });
+    await fetched('tagged', 'docker.io/acme/app:2', { names: ['acme/app:2'], digests: ['acme/app@sha256:d2'] });
+    await fetched('of all', 'index.docker.io/app:1', { names: ['app:1'], digests: ['app@sha256:d3'] });
+    await fetched('needed', 'docker.io/library/app:3', { names: ['app:3'], digests: ['app@sha256:d4'] });
+    await tidy([template({ image: 'docker.io/app:3' })]);
+    expect(host.ids).toEqual(['needed']);
+  });
+
   it('those that came under two names at the same time are known by both', async () => {
     const names = [`${REPOSITORY}:pr-1-a`, `${REPOSITORY}:pr-2-a`];
     for (const name of names) await store.pulledImages.begin({ reference: name, name, present: [] });

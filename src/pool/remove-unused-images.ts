@@ -45,7 +45,8 @@ export async function removeUnusedImages(deps: UnusedImagesDeps): Promise<void> 
       await pulled.forget(image);
       continue;
     }
-    if (there.used || isSomebodyElses(there, image.names) || there.names.some((each) => names.has(each))) continue;
+    if (there.used || isSomebodyElses(there, image.names) || there.names.some((each) => names.has(withTag(each))))
+      continue;
     if (known.some((each) => isOf(there, each))) continue;
     if (!(await storage.remove(there))) continue;
     await pulled.forget(image);
@@ -56,7 +57,9 @@ export async function removeUnusedImages(deps: UnusedImagesDeps): Promise<void> 
 /** By another name, be it one by a digest: those have the repository of the name that it was fetched under. */
 function isSomebodyElses({ names, digests }: StoredImage, fetchedUnder: readonly string[]): boolean {
   const [ours, repositories] = [new Set(fetchedUnder.map(withTag)), new Set(fetchedUnder.map(repositoryOf))];
-  return names.some((each) => !ours.has(each)) || digests.some((each) => !repositories.has(repositoryOf(each)));
+  return (
+    names.some((each) => !ours.has(withTag(each))) || digests.some((each) => !repositories.has(repositoryOf(each)))
+  );
 }
 
 /** Of processes that were killed: what is there now and was not before came by them. */
@@ -92,7 +95,7 @@ async function needed({
 }
 
 function leadsTo(reference: string, stored: StoredImage): boolean {
-  return stored.names.includes(withTag(reference)) || isOf(stored, { digest: digestIn(reference) });
+  return stored.names.map(withTag).includes(withTag(reference)) || isOf(stored, { digest: digestIn(reference) });
 }
 
 function isOf({ id, digests }: StoredImage, known: Known): boolean {

@@ -3,7 +3,7 @@ import { Agent } from 'node:http';
 import Dockerode from 'dockerode';
 import { TryItNowError, describeError } from '../../domain/errors.ts';
 import { registryOf } from '../../domain/image-name.ts';
-import { byDigest, type FoundImage } from '../../domain/image-pin.ts';
+import { digestUnder, type FoundImage } from '../../domain/image-pin.ts';
 import { containerTemplates, type Template } from '../../domain/template.ts';
 import { NO_TRACER, type Tracer } from '../../domain/tracer.ts';
 import { withDeadline } from '../../lifecycle/deadline.ts';
@@ -190,9 +190,8 @@ export class EngineRuntime implements ContainerRuntime {
     for (const name of names) {
       const image = await this.#inspectImage(name);
       if (image === undefined) continue;
-      const repository = byDigest(name, '');
-      const digest = image.RepoDigests.find((each) => each.startsWith(repository))?.slice(repository.length);
-      found.push({ name, id: image.Id, digest: registryOf(name) === undefined ? undefined : digest });
+      const digest = registryOf(name) === undefined ? undefined : digestUnder(name, image.RepoDigests);
+      found.push({ name, id: image.Id, digest });
     }
     return found;
   }
