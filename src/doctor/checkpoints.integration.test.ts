@@ -66,12 +66,27 @@ it('waits for the node where its kernel is another one too, and for an operator 
   const engine = new SimulatedRuntime();
   releasers.push('engine', () => engine.close());
   const checkpointing = new SimulatedCheckpointing(engine);
-  const onThisHost = (): Promise<string> => seen(newer, new Shared(() => Promise.resolve(checkpointing), ''));
-  expect(await onThisHost()).toContain('It makes one by itself');
+  const onThisHost = (app: Template): Promise<string> =>
+    seen(app, new Shared(() => Promise.resolve(checkpointing), ''));
+  expect(await onThisHost(tiny)).toMatch(/^ok: /);
+  expect(await onThisHost(newer)).toContain('It makes one by itself');
   checkpointing.kernel = '6.19.0';
-  expect(await onThisHost()).toContain('It makes one by itself');
+  for (const app of [tiny, newer]) expect(await onThisHost(app)).toMatch(/^warning: .*It makes one by itself/);
   checkpointing.imageId = 'sha256:2f';
-  expect(await onThisHost()).toMatch(/^failure: \w+ was made of another image than .* Make another on this host: /);
+  expect(await onThisHost(newer)).toMatch(
+    /^failure: \w+ was made of another image than .* Make another on this host: /,
+  );
+});
+
+it('says why the host cannot be compared, whatever program made it', async () => {
+  const { id } = await here.added({ templateVersion: templateVersion(tiny), settingsVersion: settingsVersion(tiny) });
+  await store.promotions.promote('tiny', id);
+  const engine = new SimulatedRuntime();
+  releasers.push('engine', () => engine.close());
+  const checkpointing = new SimulatedCheckpointing(engine);
+  checkpointing.host = () => Promise.reject(new Error('the engine is gone'));
+  const shared = new Shared(() => Promise.resolve(checkpointing), '');
+  for (const app of [tiny, newer]) expect(await seen(app, shared)).toMatch(/^failure: .*the engine is gone/);
 });
 
 it('says so of one that does not tell what operators had decided', async () => {

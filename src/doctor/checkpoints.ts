@@ -30,6 +30,7 @@ const RANDOM = 'random numbers of clones';
 const TRIAL_MS = 25_000;
 /** The rest is for removing what the trial made. */
 const TRY_MS = 18_000;
+const BY_ITSELF = 'It makes one by itself: `try-it-now nodes show NODE` says how far it is, or why it does not.';
 
 export interface CheckpointTargets {
   readonly mode: CheckpointMode;
@@ -168,12 +169,12 @@ async function promoted(
     );
   }
   const unfit = await misfit(checkpointing, template, metadata.host);
-  // With another image as well, the node makes none by itself.
-  const isImageToo = unfit?.isImage === true && isOfOtherProgram(metadata, template);
-  if (metadata.templateVersion !== version && !isImageToo)
-    return warning(what, ...otherVersion(metadata, template, create));
-  if (unfit !== undefined)
+  const isOther = metadata.templateVersion !== version;
+  if (unfit !== undefined && unfit.kind !== 'kernel' && !(isOther && !isOfOtherProgram(metadata, template)))
     return failure(what, `${current} ${unfit.seen}; instances start cold`, `Make another on this host: \`${create}\`.`);
+  if (isOther) return warning(what, ...otherVersion(metadata, template, create));
+  if (unfit !== undefined)
+    return warning(what, `${current} ${unfit.seen}; instances start cold until this node has its own`, BY_ITSELF);
   return failures === 0
     ? ok(what, `${current} is promoted`)
     : warning(
@@ -189,7 +190,7 @@ function otherVersion(metadata: CheckpointMetadata, template: Template, create: 
   if (isOfOtherProgram(metadata, template))
     return [
       `${id} was made by another version of the program; instances start cold until this node has its own`,
-      'It makes one by itself: `try-it-now nodes show NODE` says how far it is, or why it does not.',
+      BY_ITSELF,
     ];
   return settingsVersion === undefined
     ? [
@@ -208,16 +209,16 @@ async function misfit(
   checkpointing: Shared<Checkpointing | undefined>,
   template: Template,
   made: { readonly imageId: string; readonly kernel: string },
-): Promise<{ readonly seen: string; readonly isImage: boolean } | undefined> {
+): Promise<{ readonly seen: string; readonly kind: 'image' | 'kernel' | 'unknown' } | undefined> {
   try {
     const here = await (await checkpointing.need())?.host(template);
     if (here === undefined) return undefined;
     if (here.imageId !== made.imageId)
-      return { seen: `was made of another image than ${template.image} is now`, isImage: true };
+      return { seen: `was made of another image than ${template.image} is now`, kind: 'image' };
     if (here.kernel === made.kernel) return undefined;
-    return { seen: `was made on kernel ${made.kernel}, and this is ${here.kernel}`, isImage: false };
+    return { seen: `was made on kernel ${made.kernel}, and this is ${here.kernel}`, kind: 'kernel' };
   } catch (error) {
     if (error instanceof NotChecked) return undefined;
-    return { seen: `could not be compared with this host: ${thrown('', error).seen}`, isImage: false };
+    return { seen: `could not be compared with this host: ${thrown('', error).seen}`, kind: 'unknown' };
   }
 }
