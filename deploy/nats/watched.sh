@@ -9,7 +9,7 @@ shift 2
 server=$$
 # Seconds between two looks.
 every=${NATS_WATCH_EVERY:-5}
-# So many bad ones in a row: three quarters of a minute for what it says, and a minute and a half for silence.
+# So many bad ones in a row: half a minute for what it says, and a minute and a half for silence.
 LOOKS=6
 # With less it would be full again at once; and a server of a cluster that starts on a full disk may forget a stream.
 ROOM_KIB=16384

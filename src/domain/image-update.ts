@@ -110,14 +110,10 @@ export function watchedImages(templates: readonly Template[]): readonly WatchedI
     });
 }
 
-/** Whether what an image was tried with is what is on offer. */
-export function areOffered(tried: readonly Template[], offered: readonly Template[]): boolean {
-  return tried.every((each) =>
-    isDeepStrictEqual(
-      each,
-      offered.find(({ name }) => name === each.name),
-    ),
-  );
+/** Whether those that an image has to do for are what they were when it was tried. */
+export function areStillAll({ name, deciding }: WatchedImage, offered: readonly Template[]): boolean {
+  const now = watchedImages(offered).find((each) => each.name === name);
+  return isDeepStrictEqual(deciding, now?.deciding);
 }
 
 /** Whether what is new under its name is tried before anybody gets it. */

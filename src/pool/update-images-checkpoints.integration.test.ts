@@ -155,16 +155,20 @@ it('has the version of its checkpoint be that of the template, whatever image st
   expect({ templateVersion, settingsVersion }).toEqual(versionsOf(app satisfies Template));
 });
 
-it('tries it again with a template that was changed meanwhile, and takes nothing of the one before', async () => {
+const changed = { ...app, env: { MODE: 'other' } };
+
+it.each([
+  ['a template that was changed', [changed]],
+  ['one that came to it', [app, { ...app, name: 'other' }]],
+])('tries it again with %s meanwhile, and takes nothing of what it was', async (_, templates) => {
   const server = await settled();
   const held = 'b'.repeat(16);
   await store.promotions.promote('tiny', held);
   world.registry = NEW;
   anHourLater();
-  const changed = { ...app, env: { MODE: 'other' } };
   server.engine.meanwhile = () => {
     server.engine.meanwhile = undefined;
-    server.operators.catalogue.replace([changed]);
+    server.operators.catalogue.replace(templates);
     return Promise.resolve();
   };
   await server.round();
@@ -176,6 +180,7 @@ it('tries it again with a template that was changed meanwhile, and takes nothing
   expect(await store.promotions.status('tiny')).toMatchObject({ current: held });
   anHourLater();
   await server.round();
+  expect(await server.serves()).toBe(NEW.id);
   const { templateVersion, settingsVersion } = await server.metadata();
-  expect({ templateVersion, settingsVersion }).toEqual(versionsOf(changed));
+  expect({ templateVersion, settingsVersion }).toEqual(versionsOf(templates[0] ?? app));
 });

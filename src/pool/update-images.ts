@@ -3,7 +3,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
 import {
   IMAGE_UPDATE_VERSION,
-  areOffered,
+  areStillAll,
   isFetched,
   isSameImage,
   isToBeTried,
@@ -269,7 +269,7 @@ export class ImageUpdater {
     log.info({ image: name, id, digest, before: pin.id }, 'A new image is tried before anybody gets it');
     try {
       const verdict = await this.#verdict(work, found);
-      await this.#requireOffered(image, verdict);
+      await this.#requireUnchanged(image, verdict);
       this.#untried.settled(name);
       if (verdict.kind === 'refused') await this.#refuse(work, found, verdict.reason);
       else await this.#adopt(work, found, verdict.promoted);
@@ -286,10 +286,10 @@ export class ImageUpdater {
   }
 
   /** A trial takes its time, and what was found with a template of before says nothing of the one there is. */
-  async #requireOffered({ deciding }: WatchedImage, verdict: Verdict): Promise<void> {
-    if (areOffered(deciding, this.#deps.catalogue.all())) return;
+  async #requireUnchanged(image: WatchedImage, verdict: Verdict): Promise<void> {
+    if (areStillAll(image, this.#deps.catalogue.all())) return;
     if (verdict.kind === 'sound') await this.#discard(verdict.promoted);
-    throw new Error('a template that has it was changed while it was tried; it is tried again with that');
+    throw new Error('a template that has it was changed while it was tried; it is tried again with those there are');
   }
 
   /** Of all templates that have a container of it, but previews. */
