@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import Type, { type Static } from 'typebox';
 import type { ImageCheck } from './image-check.ts';
 import { registryOf } from './image-name.ts';
@@ -108,12 +107,6 @@ export function watchedImages(templates: readonly Template[]): readonly WatchedI
         fetched: users.some(({ pull }) => pull !== 'never'),
       };
     });
-}
-
-/** Whether those that an image has to do for are what they were when it was tried. */
-export function areStillAll({ name, deciding }: WatchedImage, offered: readonly Template[]): boolean {
-  const now = watchedImages(offered).find((each) => each.name === name);
-  return isDeepStrictEqual(deciding, now?.deciding);
 }
 
 /** Whether what is new under its name is tried before anybody gets it. */

@@ -1,9 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, SteadyClock } from '../domain/clock.ts';
 import { TryItNowError, describeError } from '../domain/errors.ts';
 import { IMAGE_PIN_VERSION, type FoundImage, type ImagePin } from '../domain/image-pin.ts';
 import {
   IMAGE_UPDATE_VERSION,
-  areStillAll,
   isFetched,
   isSameImage,
   isToBeTried,
@@ -287,7 +287,8 @@ export class ImageUpdater {
 
   /** A trial takes its time, and what was found with a template of before says nothing of the one there is. */
   async #requireUnchanged(image: WatchedImage, verdict: Verdict): Promise<void> {
-    if (areStillAll(image, this.#deps.catalogue.all())) return;
+    const now = watchedImages(this.#deps.catalogue.all()).find(({ name }) => name === image.name);
+    if (isDeepStrictEqual(image.deciding, now?.deciding)) return;
     if (verdict.kind === 'sound') await this.#discard(verdict.promoted);
     throw new Error('a template that has it was changed while it was tried; it is tried again with those there are');
   }
