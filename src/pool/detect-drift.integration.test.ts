@@ -126,7 +126,7 @@ describe('drift detection', () => {
     expect(await detectDrift(deps)).toMatchObject({ findings: [], unchecked: [] });
   });
 
-  it('takes no page of the proxy for drift that waits until nobody is connected', async () => {
+  it('takes no page of the proxy for drift that waits for requests under way', async () => {
     const title = [{ tag: undefined, text: 'Corrected' }] as const;
     const newer = new CaddyProxy({ ...proxyOptions, branding: { ...NO_BRANDING, title } });
     expect(await newer.check()).toBe('other_pages');

@@ -242,7 +242,7 @@ export async function leftoverTasks({
 
 async function proxy({ proxy: configured }: DriftDeps): Promise<Finding[]> {
   const seen = (await configured?.check()) ?? 'present';
-  // Other pages wait until nobody is connected.
+  // Other pages wait until no request to an instance is under way.
   return seen === 'present' || seen === 'other_pages'
     ? []
     : [

@@ -31,7 +31,7 @@ type Use = 'current' | 'next' | 'later' | 'former' | 'unknown';
 export async function removeUnused(deps: RemoveUnusedDeps): Promise<void> {
   const { checkpointRepository, promotions, log } = deps;
   const former = await formerCheckpoints(deps);
-  /** What has one of its own here in its place: the newest is for the present kernel. */
+  /** What has one of its own here in its place. Should the clock tell the newest wrongly, another one is made. */
   const replaced = new Set<string>();
   for (const stored of await checkpointRepository.list()) {
     const { id, template, metadata, problem } = stored;

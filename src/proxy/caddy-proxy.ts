@@ -50,7 +50,7 @@ const ATTEMPTS = 3;
 const DIGEST_CHARACTERS = 32;
 const RELOAD_PAUSE_MS = 100;
 /**
- * For so long other words on our pages wait for a moment when nobody is connected. By then the quietest hour of the day
+ * For so long other words on our pages wait for a moment without a request. By then the quietest hour of the day
  * has come once, and it is again the hour of the restart that brought them, which somebody has chosen.
  */
 const PAGES_WAIT_HOURS = 24;
@@ -89,7 +89,7 @@ export class CaddyProxy implements Proxy {
 
   /**
    * Writes only what differs, because every write reloads Caddy and cuts open WebSockets. Where it is only what our
-   * pages show, it waits until nobody is connected, at most `PAGES_WAIT_HOURS`. Throws proxy_unavailable, port_taken.
+   * pages show, it waits while there are requests, at most `PAGES_WAIT_HOURS`. Throws proxy_unavailable, port_taken.
    */
   async ensure(): Promise<'unchanged' | 'written'> {
     const { adminUrl, listen, log } = this.#options;

@@ -8,7 +8,7 @@ export interface Proxy {
   check(): Promise<'present' | 'missing' | 'different' | 'other_pages'>;
   /**
    * Puts our server into the proxy's configuration if it is not there as it should be; other pages alone wait until
-   * nobody is connected. Throws proxy_unavailable.
+   * no request to an instance is under way. Throws proxy_unavailable.
    */
   ensure(): Promise<'unchanged' | 'written'>;
   /**
