@@ -129,6 +129,20 @@ export function imagesContract(underTest: () => EngineUnderTest): void {
     expect(await stored()).toBeUndefined();
   });
 
+  it('are removed by several at the same time', async () => {
+    const { engine: name, socketPath, deployment } = underTest();
+    const loaded = await loadEngine(name);
+    if (!loaded.runsContainers) throw new Error(`${name} runs no containers`);
+    const storage = loaded.createImageStorage({ socketPath, deployment, node: 'node-a', log: createLogger('silent') });
+    for (let round = 0; round < 20; round += 1) {
+      await using tiny = await loadTinyImage(socketPath);
+      const image = (await storage.list()).find(({ names }) => names.includes(tiny.name)) ?? { id: '', names: [] };
+      expect(image.names).toEqual([tiny.name]);
+      const answers = await Promise.all(Array.from({ length: 4 }, () => storage.remove(image)));
+      expect(answers).toEqual([true, true, true, true]);
+    }
+  });
+
   it.each(['', ':1'])('are listed by the digest that a template names them by, also after the tag: %j', async (tag) => {
     const { engine: name, socketPath, deployment, runtime } = underTest();
     const loaded = await loadEngine(name);

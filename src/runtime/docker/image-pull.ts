@@ -5,6 +5,7 @@ import Type from 'typebox';
 import Value from 'typebox/value';
 import { registryOf } from '../../domain/image-name.ts';
 import { eitherOf } from '../../lifecycle/either-of.ts';
+import { whileImagesChange } from './while-images-change.ts';
 
 /**
  * What is read of a file of credentials: by registry, or by a part of it, `user:password` in Base64. A program that
@@ -29,7 +30,7 @@ const SILENCE_MS = 5 * 60_000;
 /** Of all images that the engine has. Throws for an engine that hangs. */
 export async function presentImages(docker: Dockerode, silenceMs = SILENCE_MS): Promise<readonly string[]> {
   const images = await unlessSilent('the engine', silenceMs, (signal) =>
-    docker.listImages({ all: true, abortSignal: signal }),
+    whileImagesChange(() => docker.listImages({ all: true, abortSignal: signal })),
   );
   return images.map(({ Id }) => Id);
 }

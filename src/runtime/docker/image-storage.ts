@@ -4,6 +4,7 @@ import type { ImageStorage, StoredImage } from '../../pool/interfaces/image-stor
 import type { ContainerEngine } from '../engine.ts';
 import { engineFailure, statusOf } from './engine-errors.ts';
 import { connectEngine } from './engine-runtime.ts';
+import { whileImagesChange } from './while-images-change.ts';
 
 const NONE = '<none>';
 const [ABSENT, CONFLICT] = [404, 409];
@@ -19,10 +20,7 @@ export class EngineImageStorage implements ImageStorage {
 
   async list(): Promise<readonly StoredImage[]> {
     try {
-      const [images, containers] = await Promise.all([
-        this.#docker.listImages({ all: true }),
-        this.#docker.listContainers({ all: true }),
-      ]);
+      const [images, containers] = await Promise.all([this.#all(), this.#docker.listContainers({ all: true })]);
       const used = new Set(containers.map(({ ImageID }) => bare(ImageID)));
       return images.map(({ Id, RepoTags, RepoDigests }) => ({
         id: Id,
@@ -40,11 +38,11 @@ export class EngineImageStorage implements ImageStorage {
   async remove({ id, names }: Pick<StoredImage, 'id' | 'names'>): Promise<boolean> {
     try {
       // Podman lists the names by a digest as well, which count as any other, and leaves them out when asked for one.
-      const found = (await this.#docker.listImages({ all: true })).find(({ Id }) => Id === id);
+      const found = (await this.#all()).find(({ Id }) => Id === id);
       const present = named(found?.RepoTags);
       if (present.some((name) => !isByDigest(name) && !names.includes(name))) return false;
       for (const name of present.slice(1)) await this.#untag(name, id);
-      await this.#docker.getImage(id).remove();
+      await whileImagesChange(() => this.#docker.getImage(id).remove());
       return true;
     } catch (error) {
       if (statusOf(error) === ABSENT) return true;
@@ -53,12 +51,16 @@ export class EngineImageStorage implements ImageStorage {
     }
   }
 
+  #all(): Promise<Dockerode.ImageInfo[]> {
+    return whileImagesChange(() => this.#docker.listImages({ all: true }));
+  }
+
   /** A name may have been moved since, and then leads to what somebody else needs. */
   async #untag(name: string, id: string): Promise<void> {
     const image = this.#docker.getImage(name);
     try {
       const { Id } = await image.inspect();
-      if (bare(Id) === bare(id)) await image.remove();
+      if (bare(Id) === bare(id)) await whileImagesChange(() => image.remove());
     } catch (error) {
       if (statusOf(error) !== ABSENT) throw error;
     }

@@ -14,6 +14,7 @@ import { temporaryFolder } from '../../../lifecycle/temporary-folder.ts';
 import type { Checkpointing, CheckpointingAvailability } from '../../../pool/interfaces/checkpointing.ts';
 import type { ContainerRuntime, ContainerSpec } from '../../../pool/interfaces/container-runtime.ts';
 import { engineFailure } from '../../docker/engine-errors.ts';
+import { whileImagesChange } from '../../docker/while-images-change.ts';
 import { ownFilter } from '../../isolation/seccomp.ts';
 import { untilOk } from '../../readiness/http-answers.ts';
 import { TRIAL_PORT, TRIAL_REPOSITORY, loadTrialImage } from './trial-image.ts';
@@ -175,7 +176,7 @@ async function anyPort(host: string): Promise<number> {
 
 /** The trial's images say in their tag until when they are kept. Those in use by another process refuse to go. */
 async function removeImages(docker: Dockerode, which: (untilMs: number) => boolean): Promise<void> {
-  const images = await docker.listImages({ filters: { reference: [TRIAL_REPOSITORY] } });
+  const images = await whileImagesChange(() => docker.listImages({ filters: { reference: [TRIAL_REPOSITORY] } }));
   const names = images
     .flatMap(({ RepoTags }) => RepoTags ?? [])
     .filter((name) => which(Number(/:(\d+)-/.exec(name)?.[1] ?? Infinity)));
