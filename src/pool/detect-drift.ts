@@ -77,7 +77,7 @@ export async function detectDrift(deps: DriftDeps, scope: Scope = 'all'): Promis
   };
   let records: readonly Instance[] | undefined;
   await look(['record', 'container', 'index', 'hostname', 'setting', 'port', 'forwarding'], async () => {
-    records = await (scope === 'node' ? inventory.ofNode(node.name) : inventory.list());
+    records = await (scope === 'node' ? inventory.ofNode(node.name) : inventory.list({ unhurried: true }));
     return [];
   });
   if (records !== undefined) {

@@ -36,6 +36,24 @@ describe('releases', () => {
     await expectPortsToBalance(store);
   });
 
+  it('have those who did harm at the same time come back at different times', async () => {
+    const roomy = { ...tiny, pool: { ...tiny.pool, target: 24, max: 24 } };
+    await fillPool(store, roomy);
+    const crowd = Array.from({ length: 12 }, (_, at) => `203.0.113.${100 + at}`);
+    for (const clientKey of [...crowd, ...crowd]) {
+      const { id } = await claimed(store, { clientKey, owner: clientKey });
+      const { instance } = await viewOf(store, id);
+      await store.cleanupStore.release(instance, 'process_limit', { from: ['assigned'] });
+    }
+    const remembered = await store.harmMemory.list();
+    expect(remembered.map(({ who }) => who).sort()).toEqual(crowd);
+    // Each is forgotten an hour after its end.
+    const pausesMs = remembered.map((each) => 3_600_000 - each.forgottenAtMs + (each.pausedUntilMs ?? 0));
+    expect(Math.min(...pausesMs)).toBeGreaterThanOrEqual(60_000 - 100);
+    expect(Math.max(...pausesMs)).toBeLessThanOrEqual(90_000 + 100);
+    expect(Math.max(...pausesMs) - Math.min(...pausesMs)).toBeGreaterThan(5_000);
+  });
+
   it('follow the lifecycle table: a quarantined instance only leaves through releasing', async () => {
     await fillPool(store, tiny);
     const { id } = await claimed(store);

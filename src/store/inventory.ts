@@ -2,6 +2,7 @@ import type { Redis as Valkey } from 'iovalkey';
 import type { Instance } from '../domain/instance.ts';
 import type { Log } from '../domain/log.ts';
 import type { Template } from '../domain/template.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import type { Inventory, Inconsistency, NodeCounts, PoolStats } from '../pool/interfaces/inventory.ts';
 import type { TicketRef } from '../pool/interfaces/provisioning-store.ts';
 import { storeError } from './client.ts';
@@ -28,6 +29,11 @@ const BATCH = 250;
 const TICKETS_PER_ROUND = 500;
 /** Records read in one go: parsing them keeps claims waiting for a fraction of a millisecond. */
 const SCAN_COUNT = 50;
+/**
+ * How long an unhurried reader rests after what it took to read some: whoever computes without a rest gets no processor
+ * at once when a visitor comes, and Valkey has them wait as well.
+ */
+const REST = 2;
 const WARMING = 3;
 const DATABASE_FIELD = /"database"\s*:\s*"([^"]*)"/;
 
@@ -100,12 +106,13 @@ export class ValkeyInventory implements Inventory {
     return new Map(counts);
   }
 
-  async list(): Promise<Instance[]> {
+  async list({ unhurried = false } = {}): Promise<Instance[]> {
     const found = new Map<string, Instance>();
-    await this.#eachRecord((text) => {
+    const read = (_id: string, text: string): void => {
       const record = parseRecord(text, this.#log);
       if (record !== undefined) found.set(record.id, record);
-    });
+    };
+    await this.#eachField(keys.instances, read, unhurried ? REST : 0);
     return [...found.values()];
   }
 
@@ -195,7 +202,7 @@ export class ValkeyInventory implements Inventory {
   async databases(): Promise<readonly string[]> {
     const found: string[] = [];
     // Not parsed: a damaged record, or one of another version, must not cost an instance its database.
-    await this.#eachRecord((text) => {
+    await this.#eachField(keys.instances, (_id, text) => {
       const name = DATABASE_FIELD.exec(text)?.[1];
       if (name !== undefined) found.push(name);
     });
@@ -316,7 +323,7 @@ export class ValkeyInventory implements Inventory {
     const records = byId(seen);
     const labels = new Set<string>();
     const suspects = new Map<string, string>();
-    await this.#eachField(keys.hostnames, (label, text) => {
+    const read = (label: string, text: string): void => {
       labels.add(label);
       const id = hostnameEntryId(text);
       const record = records.get(id);
@@ -326,7 +333,8 @@ export class ValkeyInventory implements Inventory {
         record.state !== 'quarantined' &&
         leadsTo(text, record);
       if (!leads) suspects.set(label, id);
-    });
+    };
+    await this.#eachField(keys.hostnames, read, REST);
     for (const { label, id, state } of records.values()) {
       if ((state === 'ready' || state === 'assigned') && !labels.has(label)) suspects.set(label, id);
     }
@@ -370,17 +378,15 @@ export class ValkeyInventory implements Inventory {
     return found;
   }
 
-  #eachRecord(read: (text: string) => void): Promise<void> {
-    return this.#eachField(keys.instances, (_id, text) => read(text));
-  }
-
   /** Some at a time: neither Valkey nor this process does nothing else meanwhile. */
-  async #eachField(hash: string, read: (field: string, text: string) => void): Promise<void> {
+  async #eachField(hash: string, read: (field: string, text: string) => void, rest = 0): Promise<void> {
     let cursor = '0';
     do {
+      const startedAt = performance.now();
       const [next, pairs] = await this.#ask(() => this.#client.hscan(hash, cursor, 'COUNT', SCAN_COUNT));
       for (let at = 0; at < pairs.length; at += 2) read(pairs[at] ?? '', pairs[at + 1] ?? '');
       cursor = next;
+      if (rest > 0 && cursor !== '0') await sleep((performance.now() - startedAt) * rest);
     } while (cursor !== '0');
   }
 

@@ -20,8 +20,11 @@ export type NodeCounts = Readonly<Record<'warming' | 'ready' | 'assigned' | 'lea
 /** The recorded state, for the reconciler and for people. */
 export interface Inventory {
   stats(templates: readonly Template[]): Promise<ReadonlyMap<string, PoolStats>>;
-  /** Every readable record. Unreadable ones are logged, counted and left alone. */
-  list(): Promise<Instance[]>;
+  /**
+   * Every readable record. Unreadable ones are logged, counted and left alone. `unhurried`: rests in between, so that
+   * whatever else this process and the store do hardly notices.
+   */
+  list(options?: { readonly unhurried?: boolean }): Promise<Instance[]>;
   /** What is being taken down, or could not be. Costs by that alone, however many others there are. */
   leaving(): Promise<Instance[]>;
   /** Of each template the ready one whose life ends first. */
