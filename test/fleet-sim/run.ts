@@ -16,7 +16,7 @@ import { SimulatedFleet, TEMPLATES, portsFor } from './simulated-fleet.ts';
 import { questionTable, whoAsks } from './who-asks.ts';
 
 const PAGE = new URL('../../docs/scale.md', import.meta.url);
-const AMOUNTS = { rounds: 10, burst: 40, atOnce: 150, restMs: 31_000 };
+const AMOUNTS = { rounds: 10, burst: 80, atOnce: 150, restMs: 31_000 };
 /** What a fill leaves to be done, such as ports that cool down. */
 const SETTLING_MS = 20_000;
 /** Of the first node's room: for those handed out, and those on their way out. */
