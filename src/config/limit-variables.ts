@@ -32,8 +32,8 @@ export const limitVariables = (pool: ReturnType<typeof group>) => ({
     duration('0s', '1d', '1m'),
     '1m',
     'For how long they get nothing after the second such end; twice as long after each further one, up to ' +
-      'HARM_REMEMBERED. Up to half of it comes on top by chance, so that a crowd does not come back in one moment. 0s: ' +
-      'they never have to wait.',
+      'HARM_REMEMBERED. Up to half of it comes on top by chance, so that a crowd does not come back in one moment. ' +
+      '0s: they never have to wait.',
   ),
   GATE_MODE: pool.required(
     oneOf(GATE_MODES),

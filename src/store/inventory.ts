@@ -108,11 +108,10 @@ export class ValkeyInventory implements Inventory {
 
   async list({ unhurried = false } = {}): Promise<Instance[]> {
     const found = new Map<string, Instance>();
-    const read = (_id: string, text: string): void => {
+    await this.#eachField(keys.instances, unhurried ? REST : 0, (_id, text) => {
       const record = parseRecord(text, this.#log);
       if (record !== undefined) found.set(record.id, record);
-    };
-    await this.#eachField(keys.instances, read, unhurried ? REST : 0);
+    });
     return [...found.values()];
   }
 
@@ -202,7 +201,7 @@ export class ValkeyInventory implements Inventory {
   async databases(): Promise<readonly string[]> {
     const found: string[] = [];
     // Not parsed: a damaged record, or one of another version, must not cost an instance its database.
-    await this.#eachField(keys.instances, (_id, text) => {
+    await this.#eachField(keys.instances, 0, (_id, text) => {
       const name = DATABASE_FIELD.exec(text)?.[1];
       if (name !== undefined) found.push(name);
     });
@@ -323,7 +322,7 @@ export class ValkeyInventory implements Inventory {
     const records = byId(seen);
     const labels = new Set<string>();
     const suspects = new Map<string, string>();
-    const read = (label: string, text: string): void => {
+    await this.#eachField(keys.hostnames, REST, (label, text) => {
       labels.add(label);
       const id = hostnameEntryId(text);
       const record = records.get(id);
@@ -333,8 +332,7 @@ export class ValkeyInventory implements Inventory {
         record.state !== 'quarantined' &&
         leadsTo(text, record);
       if (!leads) suspects.set(label, id);
-    };
-    await this.#eachField(keys.hostnames, read, REST);
+    });
     for (const { label, id, state } of records.values()) {
       if ((state === 'ready' || state === 'assigned') && !labels.has(label)) suspects.set(label, id);
     }
@@ -379,7 +377,7 @@ export class ValkeyInventory implements Inventory {
   }
 
   /** Some at a time: neither Valkey nor this process does nothing else meanwhile. */
-  async #eachField(hash: string, read: (field: string, text: string) => void, rest = 0): Promise<void> {
+  async #eachField(hash: string, rest: number, read: (field: string, text: string) => void): Promise<void> {
     let cursor = '0';
     do {
       const startedAt = performance.now();
