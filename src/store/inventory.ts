@@ -33,7 +33,7 @@ const SCAN_COUNT = 50;
  * How long an unhurried reader rests after what it took to read some: whoever computes without a rest gets no processor
  * at once when a visitor comes, and Valkey has them wait as well.
  */
-const REST = 2;
+const [REST, LONGEST_REST_MS] = [2, 100];
 const WARMING = 3;
 const DATABASE_FIELD = /"database"\s*:\s*"([^"]*)"/;
 
@@ -384,7 +384,7 @@ export class ValkeyInventory implements Inventory {
       const [next, pairs] = await this.#ask(() => this.#client.hscan(hash, cursor, 'COUNT', SCAN_COUNT));
       for (let at = 0; at < pairs.length; at += 2) read(pairs[at] ?? '', pairs[at + 1] ?? '');
       cursor = next;
-      if (rest > 0 && cursor !== '0') await sleep((performance.now() - startedAt) * rest);
+      if (rest > 0 && cursor !== '0') await sleep(Math.min((performance.now() - startedAt) * rest, LONGEST_REST_MS));
     } while (cursor !== '0');
   }
 
