@@ -53,9 +53,9 @@ const ADMISSION_INTERVAL_MS = 2_000;
 const USAGE_INTERVAL_MS = 2_000;
 /** A Caddy that was restarted has forgotten our site, and until it is told again nobody reaches their app. */
 const PROXY_INTERVAL_MS = 2_000;
-/** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
 /** So late the first of a crowd is noticed. */
 const SIZES_INTERVAL_MS = 5_000;
+/** Of the queue's streams: the one of dead tasks is missed by nobody until it is needed. */
 const QUEUE_INTERVAL_MS = 5_000;
 /** Some GB are written meanwhile at most. */
 const DISK_INTERVAL_MS = 3_000;

@@ -3,6 +3,7 @@ import { request } from 'undici';
 import { describeError } from '../domain/errors.ts';
 import { NO_NODE } from '../domain/node.ts';
 import { deadlineSignal } from '../lifecycle/deadline.ts';
+import { sleep } from '../lifecycle/sleep.ts';
 import { isAstray } from '../queue/astray-consumers.ts';
 import type { QueueConnection } from '../queue/connection.ts';
 import { newestDeath } from '../queue/dead-reasons.ts';
@@ -27,6 +28,8 @@ const MONITOR_PORT = 8222;
 const MONITOR_TIMEOUT_MS = 2_000;
 /** A server with much to do, or a slow disk, may take seconds to answer what JetStream has to be asked for. */
 const HANGS_AFTER_MS = 10_000;
+/** A worker whose request has run out makes another one within milliseconds. */
+const ASKED_AGAIN_MS = 200;
 /** The thresholds of the queue's alerts. */
 const BACKLOG_WARNING = 50;
 const BACKLOG_FAILURE = 100;
@@ -175,10 +178,14 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
   let found: ConsumerInfo;
   try {
     found = await manager.consumers.info(STREAM, name);
+    if (isLeft(found)) {
+      await sleep(ASKED_AGAIN_MS);
+      found = await manager.consumers.info(STREAM, name);
+    }
   } catch (error) {
     return failure(what, `is not there (${describeError(error)}): nothing takes its tasks`, START_SERVER);
   }
-  const { num_pending: pending, num_ack_pending: underWay, num_waiting: asking, num_redelivered: redelivered } = found;
+  const { num_pending: pending, num_ack_pending: underWay, num_redelivered: redelivered } = found;
   // Read after the consumer: the stream only grows.
   const { state } = await manager.streams.info(STREAM);
   if (isAstray(found, state.last_seq))
@@ -189,7 +196,7 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
       START_SERVER,
     );
   const seen = `${pending} waiting, ${underWay} under way, ${redelivered} delivered again`;
-  if (asking === 0 && underWay === 0) {
+  if (isLeft(found)) {
     return failure(
       what,
       `${seen}; no worker asks for tasks`,
@@ -202,6 +209,11 @@ async function consumer({ manager }: QueueConnection, name: string): Promise<Obs
     'failing (`try-it-now queue info`).';
   if (pending > BACKLOG_FAILURE) return failure(what, `${seen}: the workers do not keep up`, more);
   return pending > BACKLOG_WARNING ? warning(what, `${seen}: the workers hardly keep up`, more) : ok(what, seen);
+}
+
+/** Nobody takes its tasks. */
+function isLeft({ num_waiting: asking, num_ack_pending: underWay }: ConsumerInfo): boolean {
+  return asking === 0 && underWay === 0;
 }
 
 async function deadTasks(connection: QueueConnection): Promise<Observation> {

@@ -25,6 +25,7 @@ export function catalogueChanges(before: readonly Template[], after: readonly Te
 function changeOf(before: Template | undefined, after: Template): TemplateChange {
   const { name } = after;
   if (before === undefined) return { kind: 'added', name };
+  if (before === after) return { kind: 'unchanged', name };
   const [was, is] = [byKey(before), byKey(after)];
   const keys = [...new Set([...was.keys(), ...is.keys()])].filter((key) => was.get(key) !== is.get(key));
   return keys.length === 0

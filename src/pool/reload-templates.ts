@@ -3,6 +3,7 @@ import { TryItNowError, describeError } from '../domain/errors.ts';
 import type { Log } from '../domain/log.ts';
 import { offeredPreviews, type Preview } from '../domain/preview.ts';
 import { hasEnded, type Catalogue, type Template } from '../domain/template.ts';
+import { turns } from '../lifecycle/turns.ts';
 import type { Inventory } from './interfaces/inventory.ts';
 import type { Observer } from './interfaces/observer.ts';
 import type { Previews } from './interfaces/previews.ts';
@@ -74,7 +75,7 @@ export class ReloadProgress {
  */
 export class TemplateReload {
   readonly #deps: TemplateReloadDeps;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #inTurn = turns();
   /** Requests heard of. */
   #heard = 0;
   /** Of the file, as it was read when it was right the last time. */
@@ -171,12 +172,6 @@ export class TemplateReload {
       file,
       stored.map(({ preview }) => preview),
     );
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(work);
-    this.#last = turn.catch(() => undefined);
-    return turn;
   }
 
   #read(): ReadTemplates {

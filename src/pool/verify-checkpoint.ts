@@ -5,6 +5,7 @@ import { TryItNowError } from '../domain/errors.ts';
 import type { Given } from '../domain/identity-answer.ts';
 import { newInstanceId } from '../domain/ids.ts';
 import type { Template } from '../domain/template.ts';
+import { turns, type Turns } from '../lifecycle/turns.ts';
 import { activate, askIdentity, runCheck, type Identity, type Reach } from './activate.ts';
 import {
   removed,
@@ -136,18 +137,6 @@ interface CloneSource {
   readonly from: OpenCheckpoint;
   /** What one clone is asked, and when, must not be asked of the other at the same time. */
   readonly inTurn: Turns;
-}
-
-type Turns = <T>(work: () => Promise<T>) => Promise<T>;
-
-/** Each begins when the one before it has ended, however it did. */
-function turns(): Turns {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const result = last.then(work);
-    last = result.catch(() => undefined);
-    return result;
-  };
 }
 
 /** Restores an instance that nobody is handed, activates, asks and checks it. It is gone when this returns. */

@@ -7,6 +7,7 @@ import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { sleep } from '../lifecycle/sleep.ts';
+import { turns, type Turns } from '../lifecycle/turns.ts';
 import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import type { QueueConnection } from './connection.ts';
 import { ConsumerKeeper } from './consumer-keeper.ts';
@@ -68,6 +69,8 @@ interface Lane {
   readonly slots: number;
   /** Tasks under way, those that yielded their slot too. */
   readonly inHand: Set<Promise<void>>;
+  /** One slot asks NATS at a time: each request that waits there costs both sides messages as long as nothing comes. */
+  readonly inTurn: Turns;
   /** Whether to fetch any. */
   readonly open?: () => boolean | Promise<boolean>;
   readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
@@ -159,6 +162,7 @@ function lanesOf(
       consumer: 'provision',
       slots: count,
       inHand: new Set(),
+      inTurn: turns(),
       open: () => hasRoom?.() !== false && isReady(),
       handle: (message, yieldWorker) => deliver(context, 'provision', message, yieldWorker),
     },
@@ -166,6 +170,7 @@ function lanesOf(
       consumer: 'cleanup',
       slots: count,
       inHand: new Set(),
+      inTurn: turns(),
       open: isReady,
       handle: (message, yieldWorker) => deliver(context, 'cleanup', message, yieldWorker),
     },
@@ -173,6 +178,7 @@ function lanesOf(
       consumer: 'exhausted',
       slots: 1,
       inHand: new Set(),
+      inTurn: turns(),
       handle: (message) => deadLetterExhausted(context, message),
     },
   ];
@@ -185,24 +191,30 @@ interface SlotContext {
 }
 
 /** Handles one task of the lane after another until told to stop. */
-async function runSlot(lane: Lane, { puller, keeper, stopping }: SlotContext): Promise<void> {
+async function runSlot(lane: Lane, context: SlotContext): Promise<void> {
+  const { keeper, stopping } = context;
   let failures = 0;
   while (!stopping.aborted) {
-    if ((await lane.open?.()) === false) {
-      await sleep(LOOK_AGAIN_MS, stopping);
-      continue;
-    }
     try {
-      const message = await puller.next(keeper.consumers[lane.consumer]);
+      const message = await lane.inTurn(() => nextMessage(lane, context));
       failures = 0;
-      if (message === undefined) continue;
-      await handOver(lane, message, stopping);
+      if (message !== undefined) await handOver(lane, message, stopping);
     } catch (error) {
       failures += 1;
       await Promise.race([keeper.recover(error, stopping), sleep(LOOK_MS, stopping)]);
       if (failures > 1) await sleep(backoffMs(failures - 1, RETRY), stopping);
     }
   }
+}
+
+/** Undefined when none came, or none is wanted. Throws when the consumer is gone or NATS does not answer. */
+async function nextMessage(lane: Lane, { puller, keeper, stopping }: SlotContext): Promise<JsMsg | undefined> {
+  if (stopping.aborted) return undefined;
+  if ((await lane.open?.()) === false) {
+    await sleep(LOOK_AGAIN_MS, stopping);
+    return undefined;
+  }
+  return puller.next(keeper.consumers[lane.consumer]);
 }
 
 /** Until it is done, or waits for others: of those there are so many at most, or this worker waits with them. */

@@ -3,6 +3,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { Gate, RecordingHandlers, TestNats, cleanupTask, provisionTask } from '../../test/support/queue.ts';
 import type { QueueConnection } from './connection.ts';
 import { queueDepth } from './depth.ts';
+import { STREAM } from './names.ts';
 import { MOST_IN_HAND } from './worker.ts';
 
 /** Nothing in the stream: nothing can be delivered any more. */
@@ -33,6 +34,21 @@ describe('workers', () => {
     expect(handlers.mostAtOnce).toEqual({ provision: 3, cleanup: 3 });
     expect(new Set(handlers.ids()).size).toBe(16);
     expect(handlers.calls).toHaveLength(16);
+  });
+
+  it('have one request of each kind wait at NATS while nothing comes, however many of them are free', async () => {
+    await using nats = await TestNats.start();
+    const handlers = new RecordingHandlers();
+    const { connection } = await nats.workers(handlers, { count: 3 });
+    const waiting = async (): Promise<number[]> => {
+      const counts: number[] = [];
+      for await (const consumer of connection.manager.consumers.list(STREAM)) counts.push(consumer.num_waiting);
+      return counts;
+    };
+    await eventually(async () => expect(Math.min(...(await waiting()))).toBe(1));
+    // What they sent before this has come.
+    await connection.nats.flush();
+    expect(await waiting()).toEqual([1, 1, 1]);
   });
 
   it('clean up while every provision slot is busy', async () => {

@@ -41,13 +41,15 @@ redis.call('ZADD', KEYS[4], now + tonumber(ARGV[7]), record.id)
 drop_hostname(KEYS[5], KEYS[6], record.label)
 local text = save_record(KEYS[1], record)
 if was_visit then redis.call('SET', KEYS[11], text, 'PX', REMEMBERED_MS) end
--- By chance, as ids are: what ended together does not come back together, and weigh on the host once more.
-local spread = 1 + tonumber(string.sub(redis.sha1hex(record.id), 1, 8), 16) / 4294967296 / 2
 for at = 12, was_visit and #KEYS or 0 do
   local remembered, pause = tonumber(ARGV[8]), 0
   local ends = parse_harm(redis.call('GET', KEYS[at]), now) + 1
-  -- Twice as long each time.
-  if ends > 1 then pause = math.min(tonumber(ARGV[9]) * 2 ^ math.min(ends - 2, 30) * spread, remembered) end
+  if ends > 1 then
+    -- By chance, as ids are: what ended together does not come back together, and weigh on the host once more.
+    local spread = 1 + tonumber(string.sub(redis.sha1hex(record.id), 1, 8), 16) / 4294967296 / 2
+    -- Twice as long each time.
+    pause = math.min(tonumber(ARGV[9]) * 2 ^ math.min(ends - 2, 30) * spread, remembered)
+  end
   redis.call('SET', KEYS[at], string.format('%.0f %.0f', ends, now + pause), 'PX', remembered)
 end
 return text
