@@ -7,12 +7,12 @@ import { NO_TRACER, type Tracer } from '../domain/tracer.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { withDeadline } from '../lifecycle/deadline.ts';
 import { sleep } from '../lifecycle/sleep.ts';
-import { turns, type Turns } from '../lifecycle/turns.ts';
 import type { TaskHandlers } from '../pool/interfaces/task-handlers.ts';
 import type { QueueConnection } from './connection.ts';
 import { ConsumerKeeper } from './consumer-keeper.ts';
 import { deliver, type DeliveryContext, type QueueObserver } from './delivery.ts';
 import { deadLetterExhausted } from './exhausted-tasks.ts';
+import { FreeSlots } from './free-slots.ts';
 import { Puller } from './puller.ts';
 import { matchReplicas } from './replicas.ts';
 import { DELIVERY_POLICY, ensureStreams, type Consumers, type DeliveryPolicy } from './stream-and-consumers.ts';
@@ -69,8 +69,7 @@ interface Lane {
   readonly slots: number;
   /** Tasks under way, those that yielded their slot too. */
   readonly inHand: Set<Promise<void>>;
-  /** One slot asks NATS at a time: each request that waits there costs both sides messages as long as nothing comes. */
-  readonly inTurn: Turns;
+  readonly freeSlots: FreeSlots;
   /** Whether to fetch any. */
   readonly open?: () => boolean | Promise<boolean>;
   readonly handle: (message: JsMsg, yieldWorker: () => void) => Promise<void>;
@@ -162,7 +161,7 @@ function lanesOf(
       consumer: 'provision',
       slots: count,
       inHand: new Set(),
-      inTurn: turns(),
+      freeSlots: new FreeSlots(context.stopping),
       open: () => hasRoom?.() !== false && isReady(),
       handle: (message, yieldWorker) => deliver(context, 'provision', message, yieldWorker),
     },
@@ -170,7 +169,7 @@ function lanesOf(
       consumer: 'cleanup',
       slots: count,
       inHand: new Set(),
-      inTurn: turns(),
+      freeSlots: new FreeSlots(context.stopping),
       open: isReady,
       handle: (message, yieldWorker) => deliver(context, 'cleanup', message, yieldWorker),
     },
@@ -178,7 +177,7 @@ function lanesOf(
       consumer: 'exhausted',
       slots: 1,
       inHand: new Set(),
-      inTurn: turns(),
+      freeSlots: new FreeSlots(context.stopping),
       handle: (message) => deadLetterExhausted(context, message),
     },
   ];
@@ -196,7 +195,7 @@ async function runSlot(lane: Lane, context: SlotContext): Promise<void> {
   let failures = 0;
   while (!stopping.aborted) {
     try {
-      const message = await lane.inTurn(() => nextMessage(lane, context));
+      const message = await lane.freeSlots.ask(() => nextMessage(lane, context));
       failures = 0;
       if (message !== undefined) await handOver(lane, message, stopping);
     } catch (error) {
