@@ -210,7 +210,7 @@ async function described(
     text
       .replaceAll(name, 'the name')
       .replaceAll(instanceId, 'the instance')
-      .replaceAll(String(hostPort), 'the port')
+      .replaceAll(new RegExp(`\\b${hostPort}\\b`, 'g'), 'the port')
       .replaceAll(inside.address, 'the address')
       .replaceAll(/\b[0-9a-f]{64}:/g, 'its volume:')
       .replaceAll(/seccomp=\/proc\/\d+\/fd\/\d+/g, 'the filter');

@@ -5,10 +5,13 @@ import { acquireInSequence, releaseInSequence } from '../bench/load.ts';
 import { acquireAtOnce } from './load.ts';
 import { Cleanups } from '../support/deployment.ts';
 import { memoryBytes, processorSeconds, trafficBytes } from '../support/process-use.ts';
+import { halveProcessors } from './processors.ts';
 import type { Part, SimulatedFleet } from './simulated-fleet.ts';
 
-/** What there is one of, or few, however many nodes there are; and what the nodes themselves need. */
-export const PARTS = ['Valkey', 'NATS', 'server', 'discovery', 'Caddy', 'worker', 'engine'] as const satisfies Part[];
+/** What a visitor waits for, and what a real fleet has on other hosts. */
+const AT_THE_SERVER = ['Valkey', 'server', 'discovery', 'Caddy'] as const satisfies Part[];
+const ELSEWHERE = ['NATS', 'worker', 'engine'] as const satisfies Part[];
+export const PARTS = [...AT_THE_SERVER, ...ELSEWHERE] as const;
 type ByPart = Readonly<Record<Part, number>>;
 
 interface Latency {
@@ -113,10 +116,12 @@ async function bursts(
   return { fleet: latency(samples.fleet), single: latency(samples.single) };
 }
 
-/** By what a real fleet has on other hosts. */
+/** By what a real fleet has on other hosts: that goes on, on processors of its own. */
 async function undisturbed<T>({ fleet, single }: Compared<SimulatedFleet>, work: () => Promise<T>): Promise<T> {
-  await using cleanups = new Cleanups('standing aside');
-  for (const each of [fleet, single]) cleanups.push(await each.standAside());
+  await using cleanups = new Cleanups('processors');
+  const pids = (parts: readonly Part[]): number[] =>
+    [fleet, single].flatMap((each) => parts.flatMap((part) => each.pids(part)));
+  cleanups.push(await halveProcessors([...pids(AT_THE_SERVER), process.pid], pids(ELSEWHERE)));
   return await work();
 }
 

@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { Redis as Valkey } from 'iovalkey';
 import { expect } from 'vitest';
 import { stringify } from 'yaml';
@@ -19,7 +17,6 @@ import { NatsCluster } from '../support/nats-cluster.ts';
 import { OPERATOR_KEY, askAdmin } from '../support/operator.ts';
 import { silent } from '../support/store.ts';
 
-const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 /** A pool may have 10,000 at most. Each has a part of the instances, and visitors ask for the first. */
 export const TEMPLATES = ['simulated-1', 'simulated-2', 'simulated-3', 'simulated-4'] as const;
@@ -104,19 +101,6 @@ export class SimulatedFleet implements AsyncDisposable {
 
   pids(part: Part): readonly number[] {
     return this.#processes.flatMap((each) => (each.part === part ? [each.pid] : []));
-  }
-
-  /**
-   * Nodes and NATS have hosts of their own in a real fleet: until the result is called they run only while nothing else
-   * here wants a processor. Not for longer than nodes may be silent.
-   */
-  async standAside(): Promise<() => Promise<void>> {
-    const others = this.#processes.filter(({ part }) => part === 'worker' || part === 'NATS');
-    const all = (policy: '--idle' | '--other') => async (): Promise<void> => {
-      for (const { pid } of others) await run('chrt', ['--all-tasks', policy, '--pid', '0', String(pid)]);
-    };
-    await all('--idle')();
-    return all('--other');
   }
 
   /** Adds workers until there are so many nodes, and all are heard of. */
