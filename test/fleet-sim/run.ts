@@ -61,6 +61,8 @@ const ended = new Promise<never>((_, reject) => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => reject(new Error(`ended by ${signal}; what was measured so far is kept`)));
 });
+// While the parts are started nobody waits for it yet.
+ended.catch(() => undefined);
 
 const results: StepResult[] = [];
 if (values['who-asks']) {

@@ -140,7 +140,7 @@ export class Wiretap implements AsyncDisposable {
           from.removeAllListeners('data');
           return;
         }
-        if (!to.write(bytes)) {
+        if (!to.write(bytes) && !from.isPaused()) {
           from.pause();
           to.once('drain', () => from.resume());
         }
