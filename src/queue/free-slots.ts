@@ -19,15 +19,13 @@ export class FreeSlots {
     while (this.#asking > 0 && !this.#come && !this.#stopping.aborted)
       await new Promise<void>((wake) => this.#resting.push(wake));
     this.#asking += 1;
+    let task: Task | undefined;
     try {
-      const task = await fetch();
-      this.#come = task !== undefined;
+      task = await fetch();
       return task;
-    } catch (error) {
-      this.#come = false;
-      throw error;
     } finally {
       this.#asking -= 1;
+      this.#come = task !== undefined;
       if (this.#come) this.#wake(this.#resting.length);
       // Whoever asked last may have a pause before it asks again.
       else if (this.#asking === 0) this.#wake(1);

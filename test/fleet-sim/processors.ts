@@ -6,7 +6,7 @@ const run = promisify(execFile);
 /** One shell for all of them: to start a process from here takes longer than the change itself. */
 const EACH = 'for pid; do taskset --all-tasks --cpu-list --pid "$0" "$pid" >/dev/null || exit 1; done';
 
-/** Processes that each have half of the processors from now on, and all of them once the result is called. */
+/** Has some run on one half of the processors and the others on the other half, until the result is called. */
 export async function halveProcessors(
   some: readonly number[],
   others: readonly number[],

@@ -63,7 +63,8 @@ export function bottlenecks(results: readonly StepResult[]): string {
   const [first, last] = [results[0], results.at(-1)];
   if (first === undefined || last === undefined || last.instances === first.instances) return '';
   const more = last.instances - first.instances;
-  const memory = (part: Part) => kilobytes((last.memoryBytes[part] - first.memoryBytes[part]) / more);
+  // A process may give back more meanwhile than they take.
+  const memory = (part: Part) => kilobytes(Math.max(0, last.memoryBytes[part] - first.memoryBytes[part]) / more);
   const lines = [
     `An instance more takes ${kilobytes((last.valkeyBytes - first.valkeyBytes) / more)} of Valkey's data, and ` +
       `${memory('server')} of memory in the server, ${memory('discovery')} in discovery, ${memory('NATS')} in the ` +

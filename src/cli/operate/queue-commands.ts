@@ -31,7 +31,7 @@ export async function info(env: Environment, { json }: JsonOptions): Promise<voi
     return;
   }
   const { stream, consumers, dead } = answer;
-  const table = plainTable(['CONSUMER', 'PENDING', 'IN FLIGHT', 'REDELIVERED', 'WORKERS WAITING']);
+  const table = plainTable(['CONSUMER', 'PENDING', 'IN FLIGHT', 'REDELIVERED', 'REQUESTS WAITING']);
   for (const { name, pending, in_flight: inFlight, redelivered, waiting_pulls: pulls } of consumers)
     table.push([name, pending, inFlight, redelivered, pulls]);
   console.log(table.toString());

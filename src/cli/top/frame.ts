@@ -196,7 +196,7 @@ function remark({
 }
 
 function queue({ queue: { stream, consumers, dead } }: Snapshot): string[] {
-  const table = plainTable(['QUEUE', 'WAITING', 'IN FLIGHT', 'REDELIVERED', 'WORKERS ASKING']);
+  const table = plainTable(['QUEUE', 'WAITING', 'IN FLIGHT', 'REDELIVERED', 'REQUESTS WAITING']);
   for (const { name, pending, in_flight: inFlight, redelivered, waiting_pulls: asking } of consumers)
     table.push([name, pending, inFlight, redelivered, asking]);
   const oldest = stream.oldest_at === null ? '' : `, the oldest ${distance(stream.oldest_at)}`;

@@ -209,7 +209,9 @@ export const QueueBody = Type.Object(
         pending: Count('Waiting for their first delivery.'),
         in_flight: Count('Handed out: being worked on, or waiting out the pause before their next attempt.'),
         redelivered: Count('Of those in flight, handed out more than once.'),
-        waiting_pulls: Count('Workers that ask for a task right now.'),
+        waiting_pulls: Count(
+          'Requests for a task that wait right now: one of each process while nothing comes, more while tasks come.',
+        ),
       }),
     ),
     dead: Type.Object({ messages: Count('Dead-lettered tasks.') }),

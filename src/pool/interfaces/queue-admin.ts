@@ -12,7 +12,7 @@ export interface QueueInfo {
     /** Handed out: being worked on, or waiting out the pause before their next attempt. */
     readonly inFlight: number;
     readonly redelivered: number;
-    /** Workers that ask for a task right now. */
+    /** Requests for a task that wait right now: one of each process while nothing comes, more while tasks come. */
     readonly waitingPulls: number;
   }[];
   readonly dead: number;
